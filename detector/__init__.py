@@ -1,0 +1,1 @@
+"""Catch abused accounts on professional portals from their access logs."""

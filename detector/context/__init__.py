@@ -1,0 +1,1 @@
+"""Remember, in event time and within bounds, what detection compares with: windows, accounts, sources."""

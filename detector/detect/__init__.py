@@ -1,0 +1,1 @@
+"""Think about events given their context: rules match, models score, both give SIGNAL frames."""

@@ -1,0 +1,1 @@
+"""Answer what people ask afterwards from archives and state; change nothing."""

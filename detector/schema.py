@@ -1,0 +1,182 @@
+"""Name every column once: the frames that pass between the stages, and their types.
+
+Columns carry their ECS name, dots included; what ECS has no name for is under `portal.`.
+"""
+
+from typing import Final
+
+import polars as pl
+
+TIME: Final = pl.Datetime("us", "UTC")
+
+RAW: Final = pl.Schema(
+    {
+        "@timestamp": TIME,
+        "source.ip": pl.String,
+        "portal.forwarded_for": pl.String,
+        "user.name": pl.String,
+        "portal.session": pl.String,
+        "http.request.method": pl.String,
+        "url.original": pl.String,
+        "url.domain": pl.String,
+        "http.version": pl.String,
+        "http.response.status_code": pl.Int32,
+        "http.response.body.bytes": pl.Int64,
+        "http.request.referrer": pl.String,
+        "user_agent.original": pl.String,
+        "event.duration": pl.Int64,
+        "event.action": pl.String,
+        "event.outcome": pl.String,
+        "error.message": pl.String,
+        "log.file.path": pl.String,
+        "log.offset": pl.Int64,
+    }
+)
+"""What `parse` makes of lines. Holds raw identifiers in its URLs: never leaves `collect`.
+
+`url.original` is the request target as logged, `event.duration` is in nanoseconds (ECS),
+`event.outcome` is `success`, `failure` or null (then enrich derives it).
+"""
+
+EVENT: Final = pl.Schema(
+    {
+        "@timestamp": TIME,
+        "source.ip": pl.String,
+        "user.name": pl.String,
+        "portal.session": pl.String,
+        "http.request.method": pl.String,
+        "url.domain": pl.String,
+        "url.original": pl.String,
+        "url.path": pl.String,
+        "url.query": pl.String,
+        "http.version": pl.String,
+        "http.response.status_code": pl.Int32,
+        "http.response.body.bytes": pl.Int64,
+        "http.request.referrer": pl.String,
+        "user_agent.original": pl.String,
+        "user_agent.name": pl.String,
+        "user_agent.version": pl.String,
+        "user_agent.os.name": pl.String,
+        "user_agent.device.name": pl.String,
+        "portal.client": pl.String,
+        "portal.client_kind": pl.String,
+        "event.duration": pl.Int64,
+        "event.action": pl.String,
+        "event.outcome": pl.String,
+        "error.message": pl.String,
+        "portal.action": pl.String,
+        "portal.subject": pl.String,
+        "source.geo.country_iso_code": pl.String,
+        "source.as.number": pl.Int64,
+        "source.as.organization.name": pl.String,
+        "portal.source": pl.String,
+        "portal.network": pl.String,
+        "portal.network_kind": pl.String,
+        "portal.profession": pl.String,
+        "portal.organization": pl.String,
+        "portal.department": pl.String,
+        "portal.kind": pl.String,
+        "portal.local_date": pl.Date,
+        "portal.hour_of_week": pl.Int16,
+        "portal.working_day": pl.Boolean,
+        "log.file.path": pl.String,
+        "log.offset": pl.Int64,
+    }
+)
+"""What leaves `collect`: every URL redacted, every subject and session a keyed token.
+
+- `portal.client`: family and system of the client, e.g. `Chrome/Windows`; null where no agent is logged
+- `portal.client_kind`: `browser`, `mobile_app`, `script`, `headless`, `bot`, or null
+- `portal.source`: the address, IPv6 cut to its /64
+- `portal.network`: `AS3215`, or the routed prefix (/16, /32 in IPv6) where no table knows better
+- `portal.network_kind`: `hosting`, `vpn`, `tor`, `relay`, `mobile`, `private`, or null
+- `portal.kind`: `person`, `software` (a vendor's account), or null where no directory says
+- `portal.hour_of_week`: 0 (Monday 00 h, local) to 167
+- `portal.working_day`: local day is neither a weekend nor a public holiday
+"""
+
+LATE: Final = "portal.late"
+"""Boolean column that the sequencer adds: the event came after the watermark had passed it."""
+
+ACTIONS: Final = ("logon", "logoff", "search", "record_view", "claim", "export", "other")
+
+REJECT: Final = pl.Schema(
+    {
+        "log.file.path": pl.String,
+        "log.offset": pl.Int64,
+        "line_bytes": pl.Int64,
+        "reason": pl.String,
+    }
+)
+"""A line that could not be read. Never the line itself: it may hold an identifier."""
+
+REASON: Final = pl.Struct(
+    {
+        "feature": pl.String,
+        "observed": pl.Float64,
+        "expected": pl.Float64,
+        "unit": pl.String,
+        "surprise": pl.Float64,
+        "history_days": pl.Int32,
+        "baseline": pl.String,
+        "text": pl.String,
+    }
+)
+"""One reason of an alert: `surprise` is -log10 of a tail probability; `baseline` is `account` or `peers`."""
+
+SIGNAL: Final = pl.Schema(
+    {
+        "@timestamp": TIME,
+        "signal.start": TIME,
+        "signal.kind": pl.String,
+        "rule.id": pl.String,
+        "rule.name": pl.String,
+        "rule.version": pl.String,
+        "rule.level": pl.String,
+        "signal.key": pl.String,
+        "signal.risk": pl.Float64,
+        "user.name": pl.String,
+        "source.ip": pl.String,
+        "related.user": pl.List(pl.String),
+        "related.ip": pl.List(pl.String),
+        "threat.technique.id": pl.List(pl.String),
+        "threat.tactic.id": pl.List(pl.String),
+        "portal.network": pl.String,
+        "portal.client": pl.String,
+        "source.geo.country_iso_code": pl.String,
+        "signal.count": pl.Int64,
+        "signal.text": pl.String,
+        "portal.reasons": pl.List(REASON),
+    }
+)
+"""What a rule's match or a model's score becomes; `emit` groups them into incidents.
+
+- `@timestamp` is the event that matched or crossed the limit; `signal.start` the first evidence
+- `signal.kind`: `rule` or `model`; `rule.level`: informational, low, medium, high, critical
+- `signal.key`: what was counted, `field=value` joined by ` `; with `rule.id` and `@timestamp` it is unique
+- `signal.risk`: 0 to 100
+- `user.name` / `source.ip`: the account / the address that raised it; null where none did
+- `signal.count`: the count that met the rule's condition (1 for a single event)
+- `signal.text`: one sentence: who did what, against what is usual
+"""
+
+LEVELS: Final = ("informational", "low", "medium", "high", "critical")
+
+RISK: Final = {"informational": 5.0, "low": 21.0, "medium": 47.0, "high": 73.0, "critical": 99.0}
+"""Risk of a rule's level. Source: the defaults of Elastic Security's rule editor (21, 47, 73, 99)."""
+
+
+def empty(schema: pl.Schema) -> pl.DataFrame:
+    """Return a frame of no rows in `schema`."""
+    return pl.DataFrame(schema=schema)
+
+
+def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Give `frame` exactly the columns of `schema`, in order: missing ones null, others dropped.
+
+    Shapes: any frame -> the same rows in `schema`.
+    """
+    return frame.select(
+        pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )
