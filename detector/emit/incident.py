@@ -1,0 +1,135 @@
+"""Group signals into incidents: one an episode, opened once, escalated a few times, closed by quiet.
+
+Chunk-independent: everything happens at event times that signals and the watermark give, so that
+admitting a chunk whole or in parts gives the same alerts. What this asks of the caller: signals of
+one `@timestamp` come in one call, and none comes below an earlier call's watermark.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
+from typing import Final
+
+import polars as pl
+
+from detector.config import Config
+from detector.emit.alert import Alert
+from detector.emit.alert.record import State
+from detector.emit.allow import AllowList
+from detector.emit.episode import Episode, draft, key_of
+from detector.emit.evidence import Signal, level_of, signal_from_json, signal_to_json
+from detector.emit.waiting import Waiting
+from detector.schema import LEVELS
+
+Subjects = Callable[[str, datetime, datetime], int]
+"""Distinct insured persons an account displayed from a moment until another, both included."""
+
+MAX_JOINS: Final = 2
+"""Escalations an episode may have because another rule joined; rises of level, at most three, come on top."""
+
+
+class Incidents:
+    """The open episodes, by account or else by source."""
+
+    def __init__(self, config: Config) -> None:
+        self._quiet = timedelta(hours=config.incidents.quiet_h)
+        self._least = LEVELS.index(config.rules.min_level)
+        self._allow = AllowList(config.allow, config.zone)
+        self._open: dict[str, Episode] = {}
+        self._waiting = Waiting()
+        self.suppressed = 0
+        """Signals that an allow-list entry kept silent."""
+
+    @property
+    def frozen_accounts(self) -> set[str]:
+        """Accounts with an open incident: models must not learn from them."""
+        return {episode.account for episode in self._open.values() if episode.account is not None}
+
+    def admit(self, signals: pl.DataFrame, subjects: Subjects, watermark: datetime | None) -> list[Alert]:
+        """Take signals in and return the alerts they and the passing of time raise, in event order.
+
+        Shapes: SIGNAL, sorted by `@timestamp`, `rule.id`, `signal.key` -> alerts, a handful an episode.
+        """
+        alerts: list[Alert] = []
+        for moment, together in groupby(signals.iter_rows(named=True), key=itemgetter("@timestamp")):
+            alerts += self._close(moment, subjects)
+            for key, group in self._by_key(together):
+                alerts += self._take(key, group, moment, subjects)
+        if watermark is not None:
+            alerts += self._close(watermark, subjects)
+            self._waiting.forget(watermark)
+        return alerts
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return what must survive a restart, a JSON text a key."""
+        state = {f"open {key}": episode.as_json().encode() for key, episode in self._open.items()}
+        for key, signals in self._waiting.by_key.items():
+            state[f"waiting {key}"] = "\n".join(map(signal_to_json, signals)).encode()
+        return state
+
+    def restore(self, state: dict[str, bytes]) -> None:
+        """Take up what `snapshot` returned."""
+        self._open, self._waiting = {}, Waiting()
+        for name, body in state.items():
+            sort, _, key = name.partition(" ")
+            if sort == "open":
+                self._open[key] = Episode.from_json(body.decode())
+            else:
+                self._waiting.by_key[key] = [signal_from_json(line) for line in body.decode().split("\n")]
+
+    def _by_key(self, signals: Iterable[Signal]) -> list[tuple[str, list[Signal]]]:
+        groups: dict[str, list[Signal]] = {}
+        for signal in signals:
+            if self._allow.allows(signal):
+                self.suppressed += 1
+            else:
+                groups.setdefault(key_of(signal), []).append(signal)
+        return sorted(groups.items())
+
+    def _alarming(self, signal: Signal) -> bool:
+        return signal["signal.kind"] == "model" or level_of(signal) >= self._least
+
+    def _take(self, key: str, group: list[Signal], moment: datetime, subjects: Subjects) -> list[Alert]:
+        alarms = [signal for signal in group if self._alarming(signal)]
+        episode = self._open.get(key)
+        if episode is None and not alarms:
+            self._waiting.add(key, group)
+            return []
+        if episode is None:
+            lead = max(alarms, key=_weight)
+            episode = self._open[key] = Episode.opened_by(key, lead, self._waiting.pop(key, moment))
+            episode.absorb(group, alarms)
+            return [self._alert(episode, "opened", lead, moment, subjects)]
+        fresh = [signal for signal in alarms if episode.is_news(signal, self._least, MAX_JOINS)]
+        level = episode.level
+        episode.absorb(group, alarms)
+        if not fresh:
+            return []
+        episode.joins += episode.level == level
+        return [self._alert(episode, "escalated", max(fresh, key=_weight), moment, subjects)]
+
+    def _close(self, moment: datetime, subjects: Subjects) -> list[Alert]:
+        ended = [one for one in self._open.values() if one.last + self._quiet <= moment]
+        alerts = []
+        for episode in sorted(ended, key=lambda one: (one.last, one.key)):
+            alerts.append(self._alert(episode, "closed", None, episode.last + self._quiet, subjects))
+            del self._open[episode.key]
+        return alerts
+
+    def _alert(
+        self, episode: Episode, state: State, signal: Signal | None, moment: datetime, subjects: Subjects
+    ) -> Alert:
+        seen = 0 if episode.account is None else subjects(episode.account, episode.since, moment)
+        episode.subjects_count = max(episode.subjects_count, seen)
+        return draft(episode, state, signal, moment, self._related(episode))
+
+    def _related(self, episode: Episode) -> tuple[str, ...]:
+        keys = [f"user.name={name}" for name in episode.evidence.users]
+        keys += [key_of({"user.name": None, "source.ip": ip}) for ip in episode.evidence.ips]
+        found = {self._open[key].id for key in keys if key in self._open and key != episode.key}
+        return tuple(sorted(found))
+
+
+def _weight(signal: Signal) -> tuple[int, float]:
+    return level_of(signal), signal["signal.risk"] or 0.0

@@ -1,0 +1,215 @@
+"""Count what a run does, warn loudly where its result may mislead, and log without personal data."""
+
+import logging
+import resource
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO, Final, Protocol
+
+import polars as pl
+
+from detector import VERSION, clock
+from detector.schema import LATE, LEVELS, REJECT
+
+log: Final = logging.getLogger("detector")
+
+MAX_ACCOUNTS_COUNTED: Final = 1_000_000
+"""Distinct accounts a run counts exactly; forged names must not fill the memory."""
+
+FEW_EVENTS: Final = 100
+"""Below this a share of rejects or a single address says nothing."""
+
+
+class Told(Protocol):
+    """What telemetry asks of an alert."""
+
+    @property
+    def level(self) -> str:
+        """Its level, one of LEVELS."""
+
+    @property
+    def state(self) -> str:
+        """`opened`, `escalated` or `closed`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """One loud warning: a name for machines, a sentence for people."""
+
+    code: str
+    text: str
+
+
+class Telemetry:
+    """The figures of one run. Everything adds up: `lines == events + rejects`."""
+
+    def __init__(self, rejects_to: BinaryIO | None = None) -> None:
+        self._began = clock.monotonic_s()
+        self._rejects_to = rejects_to
+        self._accounts: set[int] = set()
+        self._addresses: set[str] = set()
+        self.events = self.rejects = self.late = self.bytes = self.bytes_total = self.skipped = 0
+        self.first_event: datetime | None = None
+        self.last_event: datetime | None = None
+        self.rejects_by_reason: Counter[str] = Counter()
+        self.alerts: Counter[str] = Counter()
+        self.incidents: Counter[str] = Counter()
+        self.seconds_by_stage: defaultdict[str, float] = defaultdict(float)
+        self.counts: Counter[str] = Counter()
+        self.formats: dict[str, tuple[str, str]] = {}
+        self.warnings: dict[str, Warned] = {}
+        self.faults: Counter[str] = Counter()
+
+    @property
+    def lines(self) -> int:
+        """Lines read so far."""
+        return self.events + self.rejects
+
+    @property
+    def accounts(self) -> int:
+        """Distinct accounts seen, exact up to MAX_ACCOUNTS_COUNTED."""
+        return len(self._accounts)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the run began."""
+        return clock.monotonic_s() - self._began
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to the stage `name`."""
+        began = clock.monotonic_s()
+        try:
+            yield
+        finally:
+            self.seconds_by_stage[name] += clock.monotonic_s() - began
+
+    def observe_format(self, stream: str, name: str, why: str) -> None:
+        """Note the format that a log is read in, and why."""
+        self.formats[stream] = (name, why)
+        log.info("format taken", extra={"format": name, "why": why, "stream": stream})
+
+    def observe_events(self, events: pl.DataFrame) -> None:
+        """Count events. Shapes: RAW or EVENT, any rows."""
+        if events.is_empty():
+            return
+        self.events += events.height
+        first, last = events.select(first=pl.col("@timestamp").min(), last=pl.col("@timestamp").max()).row(0)
+        self.first_event = first if self.first_event is None else min(first, self.first_event)
+        self.last_event = last if self.last_event is None else max(last, self.last_event)
+        if LATE in events.columns:
+            self.late += int(events[LATE].sum())
+        if len(self._accounts) < MAX_ACCOUNTS_COUNTED:
+            self._accounts.update(events["user.name"].unique().drop_nulls().hash(seed=0))
+        if len(self._addresses) < 2:
+            self._addresses.update(events["source.ip"].unique().drop_nulls().head(2))
+
+    def observe_rejects(self, rejects: pl.DataFrame) -> None:
+        """Count rejects and write them to the file of rejects, if there is one. Shapes: REJECT, any rows."""
+        if rejects.is_empty():
+            return
+        self.rejects += rejects.height
+        for reason, count in rejects["reason"].value_counts().iter_rows():
+            self.rejects_by_reason[reason] += count
+        if self._rejects_to is not None:
+            rejects.select(list(REJECT)).write_ndjson(self._rejects_to)
+
+    def observe_alerts(self, alerts: Sequence[Told]) -> None:
+        """Count alerts by level, and the turns of incidents."""
+        for alert in alerts:
+            self.alerts[alert.level] += 1
+            self.incidents[alert.state] += 1
+
+    def warn(self, code: str, text: str) -> None:
+        """Say, once a run, what may make its result misleading. `text` holds no personal data."""
+        if code not in self.warnings:
+            self.warnings[code] = Warned(code, text)
+            log.warning(text, extra={"code": code})
+
+    def fault(self, component: str, text: str) -> None:
+        """Count and name a fault of one rule, model or sink that did not stop the rest."""
+        self.faults[component] += 1
+        self.warn(f"fault:{component}", f"{component}: {text}")
+
+    def settle(self, reject_share_warning: float) -> None:
+        """Look at the run as a whole and warn of what only the whole shows. Call it at the end, or now and then."""
+        if self.lines and self.rejects / self.lines > reject_share_warning:
+            share, (reason, _) = self.rejects / self.lines, self.rejects_by_reason.most_common(1)[0]
+            self.warn(
+                "reject_share",
+                f"{share:.1%} of the lines could not be read, mostly: {reason}. What they hold was not searched;"
+                " `detector parse --rejects FILE` shows where they are.",
+            )
+        if self.events >= FEW_EVENTS and len(self._addresses) == 1:
+            self.warn(
+                "one_address",
+                "Every request has the same address: a proxy stands in front of the portal."
+                " Name it under `input.trusted_proxies` and log X-Forwarded-For.",
+            )
+
+    def stats(self) -> dict[str, Any]:
+        """Return the figures of `--stats`."""
+        seconds = self.seconds
+        return {
+            "version": VERSION,
+            "lines": self.lines,
+            "events": self.events,
+            "rejects": self.rejects,
+            "rejects_by_reason": dict(self.rejects_by_reason.most_common()),
+            "skipped": self.skipped,
+            "late": self.late,
+            "alerts": {level: self.alerts[level] for level in LEVELS},
+            "incidents": {state: self.incidents[state] for state in ("opened", "escalated", "closed")},
+            "accounts": self.accounts,
+            "bytes": self.bytes,
+            "seconds": round(seconds, 3),
+            "seconds_by_stage": {name: round(spent, 3) for name, spent in self.seconds_by_stage.items()},
+            "lines_per_s": round(self.lines / seconds) if seconds else 0,
+            "peak_rss_bytes": peak_rss_bytes(),
+            "first_event": self.first_event and clock.rfc3339(self.first_event),
+            "last_event": self.last_event and clock.rfc3339(self.last_event),
+            "formats": {stream: name for stream, (name, _) in self.formats.items()},
+            "counts": dict(self.counts),
+            "faults": dict(self.faults),
+            "warnings": [one.text for one in self.warnings.values()],
+        }
+
+
+def peak_rss_bytes() -> int:
+    """Return the most memory this process has held resident."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class KeyValue(logging.Formatter):
+    """One line an entry, `key=value`: time, level, message, then what the entry carries."""
+
+    _own: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write `record`. Values are quoted where a space, a quote or a control character stands in them."""
+        pairs: dict[str, object] = {
+            "time": clock.rfc3339(clock.now()),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        pairs |= {name: value for name, value in vars(record).items() if name not in self._own}
+        return " ".join(f"{name}={_quoted(str(value))}" for name, value in pairs.items())
+
+
+def log_to_stderr(level: str) -> None:
+    """Send the program's log to standard error from `level` (debug, info, warning, error) on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(KeyValue())
+    log.handlers[:] = [handler]
+    log.setLevel(level.upper())
+    log.propagate = False
+
+
+def _quoted(text: str) -> str:
+    plain = text and text.isprintable() and not set(text) & {" ", '"', "="}
+    return text if plain else '"' + text.encode("unicode_escape").decode().replace('"', '\\"') + '"'
