@@ -113,6 +113,7 @@ class ActionAt(Section):
     action: Action
     path: Regex = Field(description="searched in the redacted path; an identifier there reads `{subject}`")
     method: tuple[str, ...] = ()
+    subject: bool | None = Field(None, description="true: only requests that name an insured person; false: only others")
     success: tuple[int, ...] = Field((), description="status codes of success; default: below 400")
     failure: tuple[int, ...] = Field((), description="status codes of failure; default: 400 and above")
 
@@ -167,6 +168,12 @@ class Allow(Section):
     accounts: tuple[str, ...] = ()
     networks: tuple[Network, ...] = ()
     rules: tuple[str, ...] = Field((), description="rule ids or model names; empty: all")
+
+    @model_validator(mode="after")
+    def _of_what(self) -> "Allow":
+        if not (self.accounts or self.networks or self.rules):
+            raise ValueError("at least one of accounts, networks, rules is required: an entry must not silence all")
+        return self
 
 
 class Models(Section):
@@ -283,7 +290,9 @@ def _anchored(config: Config, folder: Path) -> Config:
             ),
             "accounts": config.accounts.model_copy(update={"file": at(config.accounts.file)}),
             "networks": config.networks.model_copy(
-                update={name: at(getattr(config.networks, name)) for name in ("country_table", "asn_table", "kinds_file")}
+                update={
+                    name: at(getattr(config.networks, name)) for name in ("country_table", "asn_table", "kinds_file")
+                }
             ),
             "rules": config.rules.model_copy(update={"folders": tuple(folder / one for one in config.rules.folders)}),
         }

@@ -1,0 +1,57 @@
+"""Answer the command line: one file a command, imported when it is asked for, so that `--help` is quick."""
+
+import importlib
+import sys
+from typing import Any, Final
+
+import click
+
+from detector import VERSION
+from detector.errors import DetectorError
+
+COMMANDS: Final = ("batch", "check", "evaluate", "parse", "rules", "simulate", "tail")
+
+EPILOG: Final = """\b
+Examples:
+  detector batch sample_logs
+  detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl
+
+Exit codes: 0 done, 1 an alert of --fail-on or worse, 2 bad usage, configuration or rules, 3 input that
+cannot be read, 4 another process holds the state."""
+
+
+class Commands(click.Group):
+    """The commands by name. A fault the user can mend is a message and an exit code, never a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; each stands in the module of its name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"detector.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command asked for."""
+        try:
+            return super().invoke(ctx)
+        except DetectorError as fault:
+            click.echo(f"detector: {printable(str(fault))}", err=True)
+            ctx.exit(fault.exit_code)
+
+
+def printable(text: str) -> str:
+    """Return `text` with what could steer a terminal written out; lines stay lines."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="detector")
+def main() -> None:
+    """Catch abused accounts on professional portals from their access logs."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding must not end a run

@@ -1,0 +1,124 @@
+"""One run of the pipeline, as `batch` and `tail` make it: open what is written, run, tell how it went."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from detector.cli.options import LEVELS, anchored, configured
+from detector.cli.progress import progress_bar
+from detector.config import Config
+from detector.emit.sinks import Sink
+from detector.emit.sinks.digest import Digest
+from detector.emit.sinks.file import FileSink
+from detector.emit.sinks.stdout import StdoutSink
+from detector.emit.summary import summarize
+from detector.errors import DetectorError
+from detector.inquire.report import write_report
+from detector.pipeline import Pipeline
+from detector.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What the command line asked for."""
+
+    config_file: Path | None
+    log_level: str | None
+    rules_folders: tuple[Path, ...]
+    alerts: Path | None
+    form: str
+    rejects: Path | None
+    state: Path | None
+    since: datetime | None
+    until: datetime | None
+    learn: bool
+    report: Path | None
+    stats: Path | None
+    no_progress: bool
+    fail_on: str | None
+
+
+Work = Callable[[Pipeline, Callable[[Telemetry], None]], None]
+"""What is done with the pipeline; the second argument shows how far it is."""
+
+
+def run(order: Order, work: Work, default_level: str = "error") -> int:
+    """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend."""
+    config = configured(order.config_file, order.log_level, default_level)
+    with ExitStack() as stack:
+        rejects = stack.enter_context(_written(order.rejects, order.state is not None)) if order.rejects else None
+        telemetry, digest = Telemetry(rejects_to=rejects), Digest()
+        sinks = [*_sinks(config, order, stack), digest]
+        pipeline = Pipeline(
+            config,
+            state=order.state,
+            rules_folders=order.rules_folders,
+            learn=order.learn,
+            since=anchored(order.since, config.zone),
+            until=anchored(order.until, config.zone),
+            telemetry=telemetry,
+            sinks=sinks,
+        )
+        with progress_bar(shown=not order.no_progress) as show:
+            work(pipeline, show)
+    telemetry.settle(config.input.reject_share_warning)
+    _tell(order, telemetry, digest)
+    if order.fail_on is None:
+        return 0
+    return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
+
+
+def _tell(order: Order, telemetry: Telemetry, digest: Digest) -> None:
+    if order.stats:
+        with _written(order.stats) as file:
+            file.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
+    if order.report:
+        with _written(order.report) as file:
+            file.write(write_report(telemetry, digest.alerts()).encode())
+    summarize(telemetry, digest.alerts(), learned=order.learn)
+
+
+def _sinks(config: Config, order: Order, stack: ExitStack) -> list[Sink]:
+    append = order.state is not None
+    sinks: list[Sink] = []
+    if order.alerts is not None:
+        given = StdoutSink(order.form) if str(order.alerts) == "-" else _file_sink(order.alerts, order.form, append)
+        sinks.append(given)
+    elif not config.sinks:
+        sinks.append(StdoutSink(order.form))
+    for one in config.sinks if order.alerts is None else ():
+        sinks.append(StdoutSink(one.format) if one.kind == "stdout" else _file_sink(one.path, one.format, True))
+    for sink in sinks:
+        stack.callback(sink.close)
+    return sinks
+
+
+def _file_sink(path: Path, form: str, append: bool) -> Sink:
+    try:
+        return FileSink(path, form, append=append)
+    except OSError as fault:
+        raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
+
+
+@contextmanager
+def _written(path: Path, append: bool = False) -> Iterator[BinaryIO]:
+    # Rejects, figures and reports say who works when: for their owner's eyes, as the alerts are.
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
+    try:
+        file = os.fdopen(os.open(path, flags, 0o600), "wb")
+    except OSError as fault:
+        raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
+    with file:
+        yield file
+
+
+def finish(code: int) -> None:
+    """End the command with `code`."""
+    click.get_current_context().exit(code)

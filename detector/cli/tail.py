@@ -1,0 +1,56 @@
+"""`detector tail`: follow live files."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detector.cli.options import FOLDER, run_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detector.pipeline import Pipeline
+    from detector.telemetry import Telemetry
+
+EPILOG = """\b
+Example:
+  detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl"""
+
+
+@click.command(epilog=EPILOG)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--state", type=FOLDER, required=True, metavar="DIR", help="Where reading goes on, and all memory.")
+@click.option("--from-start", is_flag=True, help="Files not known yet: from their start, not from their end.")
+@click.option("--once", is_flag=True, help="Read what is there, settle, exit.")
+@click.option("--idle-exit", type=click.FloatRange(min=0), metavar="SECONDS", help="Exit when nothing came so long.")
+@run_options
+def tail(
+    paths: tuple[str, ...], state: Path, from_start: bool, once: bool, idle_exit: float | None, **asked: Any
+) -> None:
+    """Follow files through rotation and truncation, and go on where the last run stopped.
+
+    An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time.
+    """
+    from detector.cli.run import Order, finish, run
+
+    def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            pipeline.tail(
+                [Path(path) for path in paths],
+                from_start=from_start,
+                once=once,
+                idle_exit_s=idle_exit,
+                on_progress=show,
+            )
+        except KeyboardInterrupt:
+            click.echo("detector: stopped; what was read is saved", err=True)
+
+    finish(run(Order(state=state, **asked), work, default_level="warning"))
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,94 @@
+"""Tell a person how a run went: counts, the worst incidents, what was not read, what to be careful of."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from detector.clock import rfc3339
+from detector.emit.alert import Alert
+from detector.schema import LEVELS
+from detector.telemetry import Telemetry
+
+MAX_SHOWN: Final = 10
+
+STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
+
+
+def summarize(telemetry: Telemetry, alerts: Sequence[Alert], *, learned: bool, console: Console | None = None) -> None:
+    """Write the summary on standard error; colours only where it is a terminal and NO_COLOR is not set."""
+    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+    for stream, (name, why) in sorted(telemetry.formats.items()):
+        console.print(_text(f"{stream}: read as {name}, {why}"))
+    console.print(_text(_counts(telemetry)))
+    for reason, count in telemetry.rejects_by_reason.most_common(MAX_SHOWN):
+        console.print(_text(f"  not read: {count:,} lines: {reason}"))
+    console.print(_text(_verdict(telemetry, learned), "bold"))
+    if alerts:
+        console.print(_worst(alerts))
+    for warned in telemetry.warnings.values():
+        console.print(_text(f"WARNING: {warned.text}", "bold yellow"))
+
+
+def worst(alerts: Sequence[Alert], most: int = MAX_SHOWN) -> list[Alert]:
+    """Return the gravest alert of each incident, gravest incidents first."""
+    gravest: dict[str, Alert] = {}
+    for alert in alerts:
+        known = gravest.get(alert.incident_id)
+        if known is None or (alert.state != "closed" and _gravity(alert) > _gravity(known)):
+            gravest[alert.incident_id] = alert
+    ranked = sorted(gravest.values(), key=lambda one: (*(-n for n in _gravity(one)), one.timestamp, one.id))
+    return ranked[:most]
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters written out: a user name must not steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _gravity(alert: Alert) -> tuple[int, float, int]:
+    return LEVELS.index(alert.level), alert.risk, alert.subjects_count
+
+
+def _text(line: str, style: str = "") -> Text:
+    return Text(printable(line), style=style)  # never markup: hostile text stands in it
+
+
+def _counts(telemetry: Telemetry) -> str:
+    span = ""
+    if telemetry.first_event and telemetry.last_event:
+        span = f", {rfc3339(telemetry.first_event)} to {rfc3339(telemetry.last_event)}"
+    seconds = telemetry.seconds
+    return (
+        f"{telemetry.lines:,} lines in {timedelta(seconds=round(seconds))}"
+        f" ({telemetry.lines / max(seconds, 1e-3):,.0f} a second): {telemetry.events:,} events of"
+        f" {telemetry.accounts:,} accounts, {telemetry.rejects:,} not read, {telemetry.late:,} late{span}"
+    )
+
+
+def _verdict(telemetry: Telemetry, learned: bool) -> str:
+    if learned:
+        return "Learned; a clean history raises nothing."
+    opened = telemetry.incidents["opened"]
+    by_level = ", ".join(f"{telemetry.alerts[level]} {level}" for level in reversed(LEVELS) if telemetry.alerts[level])
+    return f"{opened:,} incidents opened; alerts: {by_level or 'none'}"
+
+
+def _worst(alerts: Sequence[Alert]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    for name in ("level", "when", "account or source", "persons", "what"):
+        table.add_column(name, overflow="fold", justify="right" if name == "persons" else "left")
+    for alert in worst(alerts):
+        who = alert.account or alert.source_ip or "-"
+        style = STYLES[alert.level]
+        table.add_row(
+            _text(alert.level, style),
+            _text(rfc3339(alert.timestamp)),
+            _text(who, style),
+            _text(f"{alert.subjects_count:,}"),
+            _text(alert.message),
+        )
+    return table

@@ -1,0 +1,58 @@
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from detector.cli import COMMANDS, main
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command):
+    result = CliRunner().invoke(main, [command, "--help"])
+    assert result.exit_code == 0, result.output
+    assert f"detector {command}" in result.output.split("Example")[1]
+    if command != "rules":
+        assert "--config" in result.output
+
+
+@pytest.mark.parametrize("sub", ["list", "test", "show"])
+def test_commands_of_rules_have_help_too(sub):
+    result = CliRunner().invoke(main, ["rules", sub, "--help"])
+    assert result.exit_code == 0, result.output
+    assert f"detector rules {sub}" in result.output.split("Example")[1]
+    assert "--config" in result.output
+
+
+def test_all_commands_are_listed():
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert [name for name in COMMANDS if f"\n  {name} " not in output] == []
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["batch"], ["batch", "--nonsense", "x"], ["tail", "x"]])
+def test_bad_usage_is_2(arguments):
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Usage" in result.output
+
+
+def seconds(*arguments: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=os.environ)
+    return time.perf_counter() - began
+
+
+def test_help_imports_little():
+    loaded = "import sys; from detector.cli import main; main(['--help'], standalone_mode=False);"
+    loaded += " print(*sorted(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", loaded], check=True, capture_output=True, text=True).stdout
+    heavy = {"polars", "river", "pydantic", "rich", "sigma", "yaml", "numpy"}
+    assert heavy & set(out.splitlines()[-1].split()) == set()
+
+
+def test_help_is_quick():
+    bare = min(seconds("-c", "import click") for _ in range(3))
+    full = min(seconds("-m", "detector", "--help") for _ in range(3))
+    assert full < 4 * bare + 0.2
