@@ -103,7 +103,7 @@ def office_residential(scene: Scene, hours: str, rng: Rng) -> Plan:
 
 def low_and_slow(scene: Scene, hours: str, rng: Rng) -> Plan:
     """Read once or twice the account's own volume a day for one to three weeks."""
-    length = int(min(rng.integers(7, 22), max(2, scene.span.days // 2)))
+    length = min(int(rng.integers(7, 22)), max(2, scene.span.days // 2))
     day = scene.start_day(rng, length=length, hours=hours)
     victim = int(scene.victims(1, day, rng)[0])
     days = _days(scene, day, length, hours)

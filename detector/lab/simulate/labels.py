@@ -26,6 +26,7 @@ def write_truth(
     Shapes: `REQUEST` with `log.offset`, all rows of the log in its order.
     """
     frame = frame.with_columns(
+        pl.col("at") // 1_000_000 * 1_000_000,  # the log tells whole seconds, and so does an alert
         pl.Series("name", names).gather(frame["account"].clip(0).cast(pl.UInt32)),
         pl.Series("day", span.day_of(frame["at"].to_numpy() / 1e6)),
     )
