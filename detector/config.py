@@ -87,6 +87,10 @@ class Input(Section):
     timezone: Zone = Field("UTC", description="zone of time stamps that carry none")
     trusted_proxies: tuple[Network, ...] = ()
     max_lateness_s: float = Field(10.0, ge=0, description="how far out of order lines may come")
+    max_future_s: float = Field(
+        86_400.0, gt=0, description="a line so far ahead of the lines before and after it has a broken clock"
+    )
+    max_idle_s: float = Field(60.0, ge=0, description="how far a log that has nothing new may hold the others back")
     max_line_bytes: int = Field(65536, ge=1024)
     chunk_bytes: int = Field(32 * 1024 * 1024, ge=1, description="bytes read at once from a file")
     reject_share_warning: float = Field(0.02, ge=0, le=1)
