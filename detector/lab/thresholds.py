@@ -17,7 +17,7 @@ FAILED: Final = 10
 PAGES: Final = 300
 """Requests of one address within ten minutes."""
 LEARNING_DAYS: Final = 7
-"""Days of the log from which a country counts as known."""
+"""Days after an account's first request from which a country can be new to it."""
 SIGMAS: Final = 3.0
 LEAST_DAYS: Final = 5
 """Days of an account's own before mean and deviation mean something."""
@@ -73,12 +73,14 @@ def pages(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def new_country(events: pl.DataFrame) -> pl.DataFrame:
-    """Raise at an account's first request from a country, once the log is old enough to know any."""
+    """Raise at an account's first successful request from a country, some days after its very first one."""
     country = "source.geo.country_iso_code"
-    known = events.filter(pl.col("user.name").is_not_null() & pl.col(country).is_not_null())
+    known = events.filter(
+        pl.col("user.name").is_not_null() & pl.col(country).is_not_null() & (pl.col("event.outcome") == "success")
+    ).with_columns(since=pl.col("@timestamp").min().over("user.name"))
     first = known.unique(["user.name", country], keep="first", maintain_order=True)
-    since = events["@timestamp"].min()
-    return _first_a_day(first.filter(pl.col("@timestamp") - since >= pl.duration(days=LEARNING_DAYS)), "user.name")
+    settled = pl.col("@timestamp") - pl.col("since") >= pl.duration(days=LEARNING_DAYS)
+    return _first_a_day(first.filter(settled), "user.name")
 
 
 def three_sigma(events: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 
 from detector.errors import DetectorError
 from detector.lab.simulate import attacks as shapes
-from detector.lab.simulate import background, intrusion, labels, population, upheavals, work, write
+from detector.lab.simulate import background, intrusion, labels, population, upheavals, volumes, work, write
 from detector.lab.simulate.readme import describe
 from detector.lab.simulate.rhythm import DAY_S, Span, stream
 
@@ -74,7 +74,7 @@ def simulate(
     span = Span(start, days)
     people = population.populate(seed, accounts, span)
     happen = upheavals.arrange(seed, span, tuple(events) if days >= EVENTS_FROM_DAYS else ())
-    means = happen.volumes(population.volumes(seed, people, span), people)
+    means = happen.volumes(volumes.volumes(seed, people, span), people)
     people = population.with_places(people, upheavals.vendor_places(people, seed))
     ordinary = pl.concat(work.ordinary(seed, people, span, means, happen))
     scene = intrusion.Scene(

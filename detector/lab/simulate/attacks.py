@@ -51,6 +51,11 @@ def _count(scene: Scene, low: int, high: int, rng: Rng) -> int:
     return max(30, int(np.exp(rng.uniform(np.log(low), np.log(high))) * scene.size))
 
 
+def _gap(low_s: float, high_s: float, rng: Rng) -> float:
+    """Draw an attacker's usual pause: some take their time."""
+    return float(np.exp(rng.uniform(np.log(low_s), np.log(high_s))))
+
+
 def _found(count: int, share: float, rng: Rng) -> Flags:
     return rng.random(count) < share
 
@@ -68,7 +73,7 @@ def viamedis(scene: Scene, hours: str, rng: Rng) -> Plan:
     victim = int(scene.victims(1, day, rng)[0])
     blocks, count = 12, _count(scene, 15_000, 40_000, rng)
     starts = _moment(scene, day, hours, rng) + np.sort(rng.uniform(0, 44 * 3600, blocks)) * (np.arange(blocks) > 0)
-    gap = float(rng.uniform(1.0, 2.5))
+    gap = _gap(1, 6, rng)
     at = np.concatenate([_paced(start, count // blocks, gap, 0.15, rng) for start in starts])
     return _plan(at, victim, rng, search=0.5, invoices=0.1, sources=(1, 2))
 
@@ -96,7 +101,7 @@ def office_residential(scene: Scene, hours: str, rng: Rng) -> Plan:
     victim = int(scene.victims(1, day, rng)[0])
     days = _days(scene, day, int(rng.integers(3, 6)), "office")
     usual = scene.daily(victim) * float(rng.uniform(3, 8))
-    daily = int(np.maximum(80.0, usual) * np.clip(scene.size, 0.2, 1.0))
+    daily = int(max(60.0, usual))
     at = _window(scene, np.repeat(days, daily), "office", rng)
     return _plan(np.sort(at), victim, rng, search=0.7, invoices=0.2, known=0.95)
 
@@ -133,7 +138,7 @@ def amelipro(scene: Scene, hours: str, rng: Rng) -> Plan:
     at, account = [], []
     for victim in victims:
         start = _moment(scene, day + int(rng.integers(0, 2)), hours, rng) + rng.uniform(0, 7200)
-        at.append(_paced(start, each, float(rng.uniform(3, 9)), 0.3, rng))
+        at.append(_paced(start, each, _gap(3, 40, rng), 0.3, rng))
         account.append(np.full(each, victim))
     when = np.concatenate(at)
     count = len(when)
@@ -153,7 +158,7 @@ def stuffing(scene: Scene, hours: str, rng: Rng) -> Plan:
     tried = np.where(real, rng.integers(0, people, tries), people + rng.integers(0, STRANGERS, tries))
     tried_at = start + np.cumsum(rng.exponential(1 / float(rng.uniform(0.5, 4)), tries))
     each = _count(scene, 150, 800, rng)
-    at = [_paced(float(rng.choice(tried_at)) + 600, each, float(rng.uniform(2, 8)), 0.4, rng) for _ in victims]
+    at = [_paced(float(rng.choice(tried_at)) + 600, each, _gap(2, 30, rng), 0.4, rng) for _ in victims]
     return _plan(np.concatenate(at), np.repeat(victims, each), rng, tried=tried, tried_at=tried_at, sources=(2, 6))
 
 
@@ -162,7 +167,7 @@ def test_then_scrape(scene: Scene, hours: str, rng: Rng) -> Plan:
     day = scene.start_day(rng, length=3, hours=hours)
     victim = int(scene.victims(1, day, rng)[0])
     start = _moment(scene, min(day + 1, scene.span.days - 1), hours, rng)
-    at = _paced(start, _count(scene, 500, 2_500, rng), float(rng.uniform(2, 5)), 0.3, rng)
+    at = _paced(start, _count(scene, 500, 2_500, rng), _gap(2, 20, rng), 0.3, rng)
     return _plan(at, victim, rng, tested_at=np.array([start - 12 * 3600 - rng.uniform(0, 3600)]))
 
 
@@ -174,7 +179,7 @@ def impossible_travel(scene: Scene, hours: str, rng: Rng) -> Plan:
     start = _moment(scene, day, "office", rng)
     near = own[np.abs(own - start) < 5 * 3600]
     start = float(near[len(near) // 2]) if len(near) else start
-    gap = float(rng.uniform(10, 30))
+    gap = _gap(10, 60, rng)
     at = _paced(start, int(rng.uniform(1, 3) * 3600 / gap), gap, 0.6, rng)
     return _plan(at, victim, rng, search=0.7, invoices=0.2)
 
@@ -183,7 +188,7 @@ def dormant(scene: Scene, hours: str, rng: Rng) -> Plan:
     """Use an account that nobody has used for weeks."""
     day = scene.start_day(rng, length=2, hours=hours)
     victim = int(scene.victims(1, day, rng, "dormant")[0])
-    gap = float(rng.uniform(4, 15))
+    gap = _gap(4, 30, rng)
     at = _paced(_moment(scene, day, hours, rng), int(rng.uniform(1.5, 4) * 3600 / gap), gap, 0.5, rng)
     return _plan(at, victim, rng, search=0.6)
 
@@ -197,7 +202,7 @@ def session_taken(scene: Scene, hours: str, rng: Rng) -> Plan:
     own = own.sort("at")
     later = own.filter(pl.col("at") >= open_at)
     row = (later if later.height else own).row(min(3, max(later.height - 1, 0)), named=True)
-    gap = float(rng.uniform(3, 8))
+    gap = _gap(3, 20, rng)
     at = _paced(row["at"] / 1e6 + rng.uniform(60, 600), int(rng.uniform(20, 60) * 60 / gap), gap, 0.4, rng)
     return _plan(at, victim, rng, session=int(row["session"]), search=0.2)
 

@@ -8,6 +8,9 @@ are *assumptions*, chosen so that the professions differ about as much as their 
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profession:
@@ -86,3 +89,8 @@ PROFESSIONS: Final = (
                returning=0.6, panel=12000, turnover=120, lines=(0, 0, 0, 0, 0, 100), spread=0.6, batch=0.5,
                batch_gap_s=2.5, search=0.15, invoices=0.1, claim=0.6, home=0.0, software=True),
 )  # fmt: skip
+
+
+def trait(name: str) -> NDArray[np.float64]:
+    """Return one field of all professions as an array."""
+    return np.array([float(getattr(one, name)) for one in PROFESSIONS])

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from detector.lab.simulate import places
-from detector.lab.simulate.population import SLOTS, WORK, Population
+from detector.lab.simulate.lines import SLOTS, WORK
+from detector.lab.simulate.population import Population
 from detector.lab.simulate.rhythm import DAY_S, Floats, Ints, Span, even, mix, stream
 
 KINDS: Final = ("outage", "strike", "reset", "vendor_move")

@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 
 from detector.lab.simulate import clients, portal
-from detector.lab.simulate.population import AWAY, HOME, MOVED, PHONE, WORK, Population, trait
+from detector.lab.simulate.lines import AWAY, HOME, MOVED, PHONE, WORK
+from detector.lab.simulate.population import Population
 from detector.lab.simulate.portal import Manner, Visits
-from detector.lab.simulate.professions import PROFESSIONS
+from detector.lab.simulate.professions import PROFESSIONS, trait
 from detector.lab.simulate.rhythm import Flags, Floats, Ints, Span, Words, clock, even, mix, stream
 from detector.lab.simulate.upheavals import Upheavals
 
