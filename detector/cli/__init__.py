@@ -7,7 +7,7 @@ from typing import Any, Final
 import click
 
 from detector import VERSION
-from detector.errors import DetectorError
+from detector.errors import DetectorError, FaultsError
 
 COMMANDS: Final = ("batch", "check", "evaluate", "parse", "rules", "simulate", "tail")
 
@@ -39,7 +39,8 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DetectorError as fault:
-            click.echo(f"detector: {printable(str(fault))}", err=True)
+            prefix = "" if isinstance(fault, FaultsError) else "detector: "  # a fault begins with its file and line
+            click.echo(prefix + printable(str(fault)), err=True)
             ctx.exit(fault.exit_code)
 
 

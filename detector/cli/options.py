@@ -20,7 +20,7 @@ FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
     """A moment in event time: a day, or RFC 3339. One without a zone is in the configured calendar's."""
 
     name = "moment"

@@ -70,13 +70,14 @@ class Incidents:
 
     def restore(self, state: dict[str, bytes]) -> None:
         """Take up what `snapshot` returned."""
-        self._open, self._waiting = {}, Waiting()
+        self._open, waiting = {}, {}
         for name, body in state.items():
             sort, _, key = name.partition(" ")
             if sort == "open":
                 self._open[key] = Episode.from_json(body.decode())
             else:
-                self._waiting.by_key[key] = [signal_from_json(line) for line in body.decode().split("\n")]
+                waiting[key] = [signal_from_json(line) for line in body.decode().split("\n")]
+        self._waiting = Waiting(waiting)
 
     def _by_key(self, signals: Iterable[Signal]) -> list[tuple[str, list[Signal]]]:
         groups: dict[str, list[Signal]] = {}

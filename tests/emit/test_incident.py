@@ -9,6 +9,7 @@ from detector.config import Allow, Config, Rules
 from detector.config import Incidents as Settings
 from detector.emit.alert import Alert
 from detector.emit.incident import MAX_JOINS, Incidents
+from detector.emit.waiting import MAX_A_KEY, MAX_KEYS, Waiting
 from detector.schema import SIGNAL, empty
 from tests.emit.signals import NOON, at, frame, signal
 
@@ -218,3 +219,16 @@ def test_any_cut_of_the_signals_gives_the_same_alerts(rows, cuts):
         state, begin = incidents.snapshot(), end
     assert sorted(parts, key=lambda one: one.id) == sorted(expected, key=lambda one: one.id)
     assert len({one.id for one in parts}) == len(parts)
+
+
+def test_weak_signals_that_wait_are_bounded_and_come_back_in_order():
+    waiting = Waiting()
+    for n in range(MAX_KEYS + 5):
+        waiting.add(f"k{n}", [signal(n / 100)])
+    for n in range(20):
+        waiting.add("k7", [signal(2000 + n)])
+    assert len(waiting.by_key) == MAX_KEYS
+    assert "k4" not in waiting.by_key
+    assert [row["@timestamp"] for row in waiting.by_key["k7"]] == [at(2000 + n) for n in range(20 - MAX_A_KEY, 20)]
+    scattered = dict(sorted(waiting.by_key.items()))
+    assert list(Waiting(scattered).by_key) == list(waiting.by_key)

@@ -1,0 +1,46 @@
+from click.testing import CliRunner
+
+from detector.cli import main
+
+RULE = """\
+title: Wrong
+id: 0f7c1c5e-9f5b-4f0a-9a53-0d2f6a1d9d01
+status: test
+logsource: {category: webserver}
+detection:
+  selection: {cs-uri-stem|contains: '/admin'}
+  condition: selection and not filter_that_is_missing
+level: high
+"""
+
+
+def test_the_shipped_configuration_and_rules_are_without_fault():
+    result = CliRunner().invoke(main, ["check"])
+    assert result.exit_code == 0, result.output
+    count, rest = result.stdout.split(" rules, ")
+    assert int(count) > 0
+    assert rest == "configuration ok\n"
+
+
+def test_every_fault_at_once_with_file_and_line(tmp_path):
+    config, rules = tmp_path / "a.yml", tmp_path / "rules"
+    config.write_text("input:\n  max_lateness_s: -1\n  bogus: 1\ncalendar:\n  timezone: Mars/Olympus\n", "utf-8")
+    rules.mkdir()
+    (rules / "wrong.yml").write_text(RULE, "utf-8")
+    result = CliRunner().invoke(main, ["check", "--config", str(config), "--rules", str(rules)])
+    assert result.exit_code == 2
+    places = [line.split(": ")[0] for line in result.stderr.splitlines()]
+    assert places[:3] == [f"{config}:2", f"{config}:3", f"{config}:5"]
+    assert places[3].startswith(f"{rules}/wrong.yml:")
+    assert "Traceback" not in result.output
+
+
+def test_a_configuration_that_is_not_there_is_a_fault(tmp_path):
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "none.yml")])
+    assert result.exit_code == 2
+    assert "none.yml:1: cannot be read" in result.stderr
+
+
+def test_hostile_text_in_a_file_name_does_not_reach_the_terminal(tmp_path):
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "\x1b[31m.yml")])
+    assert "\x1b" not in result.stderr
