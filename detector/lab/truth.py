@@ -86,6 +86,7 @@ def read_alerts(path: Path) -> list[Alert]:
 
 def _alert(record: dict[str, Any]) -> Alert:
     account = record.get("user", {}).get("name")
+    account = None if account == "-" else account  # an alert about a source and no single account
     incident = record.get("portal", {}).get("incident", {})
     named = {account, *record.get("related", {}).get("user", [])} - {None}
     return Alert(
