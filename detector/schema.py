@@ -16,6 +16,7 @@ RAW: Final = pl.Schema(
         "portal.forwarded_for": pl.String,
         "user.name": pl.String,
         "portal.session": pl.String,
+        "portal.subject": pl.String,
         "http.request.method": pl.String,
         "url.original": pl.String,
         "url.domain": pl.String,
@@ -35,7 +36,8 @@ RAW: Final = pl.Schema(
 """What `parse` makes of lines. Holds raw identifiers in its URLs: never leaves `collect`.
 
 `url.original` is the request target as logged, `event.duration` is in nanoseconds (ECS),
-`event.outcome` is `success`, `failure` or null (then enrich derives it).
+`event.outcome` is `success`, `failure` or null (then enrich derives it), `portal.subject` a raw identifier that
+the format names a field of its own for (then no URL is searched for another).
 """
 
 EVENT: Final = pl.Schema(
