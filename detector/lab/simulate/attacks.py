@@ -127,7 +127,7 @@ def swarm(scene: Scene, hours: str, rng: Rng) -> Plan:
     daily = np.array([scene.daily(int(one)) for one in victims]) * rng.uniform(0.4, 0.9, len(victims))
     number = rng.poisson(np.repeat(np.maximum(daily, 2), len(days)))
     account, when = np.repeat(np.repeat(victims, len(days)), number), np.repeat(np.tile(days, len(victims)), number)
-    return _plan(_window(scene, when, hours, rng), account, rng, search=0.5, sources=(2, 4), pause_s=3600.0)
+    return _plan(_window(scene, when, hours, rng), account, rng, search=0.5, sources=(2, 4), few=True, pause_s=3600.0)
 
 
 def amelipro(scene: Scene, hours: str, rng: Rng) -> Plan:

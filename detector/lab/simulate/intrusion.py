@@ -26,6 +26,7 @@ class Plan:
 
     - `found`: whether the identifier exists; `search`, `invoices`: share of reads with a search before, bills after
     - `pause_s`: silence after which the next read needs a new log-on
+    - `sources`: least and most addresses; `few`: no more than that even where others would rotate
     - `own_place`: the reads come from the victim's own place and device (an insider)
     - `session`: a stolen session's number; 0 means that the attacker logs on
     - `tested_at`: log-ons without any read (Unix seconds), one a victim or none
@@ -40,6 +41,7 @@ class Plan:
     invoices: float = 0.0
     pause_s: float = 1800.0
     sources: tuple[int, int] = (1, 3)
+    few: bool = False
     own_place: bool = False
     session: int = 0
     tested_at: Floats = field(default_factory=lambda: np.zeros(0))
@@ -95,6 +97,8 @@ def sources(network: str, plan: Plan, rng: np.random.Generator) -> Places:
     Tor changes its exit every ten minutes; residential proxies give another home every few minutes.
     """
     count = int(rng.integers(plan.sources[0], plan.sources[1] + 1))
+    if plan.few:
+        return places.draw("home" if network == "residential" else network, count, rng)
     if network == "tor":
         return places.draw("tor", 12, rng, pool=64, period_s=600)
     if network == "residential" or plan.own_place:

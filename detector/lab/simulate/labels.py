@@ -28,10 +28,9 @@ def write_truth(
     frame = frame.with_columns(
         pl.col("at") // 1_000_000 * 1_000_000,  # the log tells whole seconds, and so does an alert
         pl.Series("name", names).gather(frame["account"].clip(0).cast(pl.UInt32)),
-        pl.Series("day", span.day_of(frame["at"].to_numpy() / 1e6)),
     )
     working = frame.filter(pl.col("named") & (pl.col("session") > 0))
-    days = _activity(working, span)
+    days = _activity(working)
     days.write_parquet(out_dir / "activity.parquet")
     _reads(frame, labels).write_parquet(out_dir / "truth.parquet")
     head = {
@@ -48,19 +47,13 @@ def write_truth(
     return lines
 
 
-def _activity(working: pl.DataFrame, span: Span) -> pl.DataFrame:
+def _activity(working: pl.DataFrame) -> pl.DataFrame:
     """Count requests of each account and local day on which it was logged on."""
-    dates = pl.Series("date", span.dates)
+    local = pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Paris")
     return (
-        working.group_by("day", pl.col("name").alias("user.name"))
+        working.group_by(local.dt.date().alias("local_date"), pl.col("name").alias("user.name"))
         .agg(requests=pl.len(), attacked=(pl.col("attack") >= 0).any())
-        .sort("day", "user.name")
-        .select(
-            pl.col("day").replace_strict(list(range(span.days)), dates, return_dtype=pl.Date).alias("local_date"),
-            "user.name",
-            "requests",
-            "attacked",
-        )
+        .sort("local_date", "user.name")
     )
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
@@ -152,11 +153,15 @@ def log(frame: pl.DataFrame, names: list[str], seed: int, path: Path, log_format
     return pl.concat(offsets) if offsets else pl.Series([], dtype=pl.Int64), size
 
 
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix == ".gz":
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("wb") as plain:
+        if path.suffix != ".gz":
+            yield plain
+            return
         # no name and no time inside: the same seed gives the same bytes
-        return gzip.GzipFile(filename="", mode="wb", fileobj=path.open("wb"), mtime=0, compresslevel=6)  # type: ignore[return-value]
-    return path.open("wb")
+        with gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0, compresslevel=6) as packed:
+            yield packed  # type: ignore[misc]
 
 
 def _slices(frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
