@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Final
 
@@ -56,7 +57,7 @@ def picture(points: Sequence[Point], path: Path, *, others: dict[str, Point] | N
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, points))
     marks = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#b00"/><text x="{x - 6:.1f}" y="{y - 8:.1f}" '
-        f'text-anchor="end">{name}</text>'
+        f'text-anchor="end">{escape(name)}</text>'
         for name, point in named.items()
         for x, y in [at(point)]
     )
