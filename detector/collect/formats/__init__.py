@@ -1,0 +1,10 @@
+"""Know how lines look: every format is an ordered tuple of shapes, and a shape makes typed columns of the lines it knows.
+
+One file a family. `registry` names them, `choose` finds them from a log's first lines, `reading` applies them.
+"""
+
+from detector.collect.formats.actions import LOGOFF_ACTIONS, LOGON_ACTIONS
+from detector.collect.formats.choose import choose_format
+from detector.collect.formats.registry import Format, build, names
+
+__all__ = ["LOGOFF_ACTIONS", "LOGON_ACTIONS", "Format", "build", "choose_format", "names"]

@@ -1,0 +1,82 @@
+"""Find the format of a log from its first lines, and say why."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+import polars as pl
+
+from detector.collect.formats import w3c
+from detector.collect.formats.combined import Combined
+from detector.collect.formats.reading import cleaned, read_rows
+from detector.collect.formats.registry import BUILDERS, Format, build
+from detector.collect.formats.shape import REASON
+from detector.collect.formats.times import TimeSetting
+from detector.config import Input
+
+SAMPLE: Final = 500
+"""Lines looked at."""
+_SOME_YEAR: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""Whichever: a stamp without a year is one all the same."""
+_NAMED_LATER: Final = frozenset({"common", "combined_session", "combined_vhost"})
+"""Kinds of `combined`, which reads them all; the name says more."""
+_QUOTES_OF_COMMON: Final = 2
+
+
+def choose_format(lines: pl.DataFrame, settings: Input) -> tuple[Format, str]:
+    """Return the format to read a log with, and one sentence that says which it is and why.
+
+    Give the log's first lines, the same ones however it is cut into blocks: they decide alone.
+
+    Shapes: {line: String, ...}, some hundreds of rows; none is no fault.
+    Raises: `DetectorError` when the configuration describes no format.
+    """
+    sample = cleaned(lines.head(SAMPLE).select("line"))
+    sample = sample.filter(pl.col("line").str.contains(r"\S"))
+    if settings.format != "auto":
+        chosen = build(settings.format, sample, settings)
+        return chosen, f"{chosen.name}: the configuration says so"
+    if sample.is_empty():
+        return build("combined", sample, settings), "combined: there is no line yet to tell by"
+    candidates = [build(name, sample, settings) for name in BUILDERS if name not in _NAMED_LATER]
+    read = {one.name: _lines_read(one, sample) for one in candidates}
+    best = max(candidates, key=lambda one: read[one.name][0])  # of equals the first: the most specific
+    if read[best.name][0] == 0:
+        best = next(one for one in candidates if one.name == "combined")
+        return best, f"combined, for want of a better: no known format reads any of the first {sample.height} lines"
+    return _named(best, sample), _sentence(best, _named(best, sample).name, read)
+
+
+def _lines_read(format: Format, sample: pl.DataFrame) -> tuple[float, int, int]:
+    """Return the share of lines that a format reads, how many, and of how many; directives do not count."""
+    if format.header is not None:
+        fields = sample["line"].filter(sample["line"].str.starts_with(w3c.DIRECTIVE))
+        format = replace(format, header=fields[0] if len(fields) else format.header)
+        sample = sample.filter(~pl.col("line").str.starts_with("#"))
+    setting = TimeSetting(zone=format.zone, reference=_SOME_YEAR)
+    count = int(read_rows(sample, format.under(format.header or ""), setting)[REASON].is_null().sum())
+    return count / max(sample.height, 1), count, sample.height
+
+
+def _named(format: Format, sample: pl.DataFrame) -> Format:
+    """Name the kind of combined that the first lines are of."""
+    clean = format.shapes[0] if format.name == "combined" else None
+    if not isinstance(clean, Combined):
+        return format
+    if clean.host:
+        return replace(format, name="combined_vhost")
+    if sample["line"].str.count_matches('"', literal=True).max() == _QUOTES_OF_COMMON:
+        return replace(format, name="common")
+    return replace(format, name="combined_session") if clean.trailing.roles == ("session",) else format
+
+
+def _sentence(best: Format, name: str, read: dict[str, tuple[float, int, int]]) -> str:
+    _, count, total = read[best.name]
+    others = {other: found for other, (_, found, _) in read.items() if other != best.name and found}
+    sentence = f"{name}: it reads {count} of the first {total} lines"
+    if not others:
+        return f"{sentence}, and no other format reads any"
+    second = max(others, key=lambda other: others[other])
+    if others[second] >= count:
+        return f"{sentence}; {second} reads as many, and is less specific"
+    return f"{sentence}; the next best, {second}, reads {others[second]}"

@@ -1,0 +1,175 @@
+r"""Read JSON lines by columns, and outlive the lines that are none.
+
+Polars decodes all rows as one array: a single bad row refuses them all, a torn row may swallow its neighbour, and a row
+that holds two objects shifts those behind it. So every row is wrapped with its number, the numbers are checked, and
+where that fails the bad rows are mended, set aside, or read path by path.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+
+import polars as pl
+
+from detector.collect.formats import shape
+from detector.collect.formats.times import TimeSetting
+
+_FEW: Final = 256
+"""Rows that are read path by path rather than halved again."""
+_SURROGATE: Final = r"\\u[dD][89a-fA-F]"
+"""Half a pair of UTF-16 may stand alone in nobody's log; Polars' decoder makes a NUL of it."""
+NOT_JSON: Final = "not a JSON object"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonLines:
+    """A shape of JSON objects, one a line.
+
+    `fields` makes FIELDS columns (as text) from the object's; `seen` says which objects are of this shape;
+    `skipped` is the reason given to objects that are not, where no other shape could know them.
+    """
+
+    name: str
+    dtype: pl.Struct
+    seen: pl.Expr
+    time: pl.Expr
+    fields: Mapping[str, pl.Expr]
+    kinds: tuple[str, ...]
+    request: pl.Expr | None = None
+    skipped: str = shape.UNKNOWN
+    refuse: Mapping[str, pl.Expr] = field(default_factory=dict)
+
+    def read(self, lines: pl.DataFrame, setting: TimeSetting) -> pl.DataFrame:
+        """See `Shape`."""
+        objects, is_object = decode(lines["line"], self.dtype)
+        texts = objects.select(
+            self.seen.fill_null(value=False).alias("wanted"),
+            self.time.alias("time"),
+            *([self.request.alias("request")] if self.request is not None else []),
+            *(expression.alias(name) for name, expression in self.fields.items()),
+            *(condition.alias(f"refuse {reason}") for reason, condition in self.refuse.items()),
+        ).with_columns(is_object.alias("object"))
+        if self.request is not None:
+            texts = _with_request(texts)
+        if self.skipped == shape.UNKNOWN:
+            texts = texts.with_columns((pl.col("object") & pl.col("wanted")).alias("seen"))
+        else:
+            texts = texts.with_columns(
+                pl.col("object").alias("seen"), (~pl.col("wanted")).alias(f"refuse {self.skipped}")
+            )
+        return shape.finish(texts, self.kinds, setting)
+
+
+def _with_request(texts: pl.DataFrame) -> pl.DataFrame:
+    names = ("http.request.method", "url.original", "http.version")
+    cut = shape.with_request(texts.select("request"))
+    return texts.with_columns(
+        pl.coalesce(texts[name], cut[name]).alias(name) if name in texts.columns else cut[name] for name in names
+    )
+
+
+def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]:
+    """Decode one object a line.
+
+    Shapes: String -> a frame with a column for every field of `dtype`, and Boolean: this line is an object; same rows.
+    """
+    texts = lines.str.strip_chars()
+    wanted = texts.str.starts_with("{") & texts.str.ends_with("}")
+    texts = texts if wanted.all() else texts.filter(wanted)
+    halves = texts.str.contains(_SURROGATE)
+    if halves.any():
+        texts = mend(texts).zip_with(halves, texts) if not halves.all() else mend(texts)
+    objects = _whole(texts, dtype)
+    if objects is None:
+        objects, good = _piecewise(texts, dtype)
+        wanted = _scatter(good, wanted)
+    if len(objects) != len(lines):
+        objects = objects.gather(_places(wanted))
+    return objects.struct.unnest(), wanted
+
+
+def _scatter(good: pl.Series, wanted: pl.Series) -> pl.Series:
+    """Put the verdicts on the wanted rows back among all rows."""
+    return good.gather(_places(wanted)).fill_null(value=False)
+
+
+def _places(wanted: pl.Series) -> pl.Series:
+    """Say for every row which of the wanted rows it is; null for the others."""
+    return pl.DataFrame({"wanted": wanted}).select(
+        pl.when("wanted").then(pl.col("wanted").cast(pl.Int64).cum_sum() - 1)
+    ).to_series()
+
+
+def _whole(texts: pl.Series, dtype: pl.Struct) -> pl.Series | None:
+    """Decode all rows at once; None if any of them is bad."""
+    frame = texts.to_frame("text").with_row_index("i")
+    wrapped = frame.select(pl.concat_str(pl.lit('{"i":'), "i", pl.lit(',"e":'), "text", pl.lit("}"))).to_series()
+    try:
+        decoded = wrapped.str.json_decode(pl.Struct({"i": pl.UInt32, "e": dtype}))
+    except pl.exceptions.PolarsError:
+        return None
+    if len(decoded) != len(texts) or not (decoded.struct.field("i") == frame["i"]).all():
+        return None
+    return decoded.struct.field("e")
+
+
+def _piecewise(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series]:
+    """Decode rows of which some are bad: mend those that can be, set aside those that cannot."""
+    good = texts.str.json_path_match("$").is_not_null()
+    texts = texts.zip_with(good, mend(texts))
+    good = good | texts.str.json_path_match("$").is_not_null()
+    usable = texts.zip_with(good, pl.Series(["{}"]).new_from_index(0, len(texts)))
+    pieces: list[pl.Series] = []
+    todo = [(0, len(usable))]
+    while todo:
+        start, length = todo.pop()
+        piece = usable.slice(start, length)
+        decoded = _whole(piece, dtype)
+        if decoded is None and length > _FEW:
+            half = length // 2
+            todo += [(start + half, length - half), (start, half)]
+            continue
+        pieces.append(_by_path(piece, dtype) if decoded is None else decoded)
+    return pl.concat(pieces) if pieces else pl.Series([], dtype=dtype), good
+
+
+def _by_path(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
+    """Decode rows in which a field is of another type than expected: what can be read as text is."""
+
+    def column(path: str, kind: pl.DataType | type[pl.DataType]) -> pl.Expr:
+        if isinstance(kind, pl.Struct):
+            return pl.struct(column(f"{path}['{one.name}']", one.dtype).alias(one.name) for one in kind.fields)
+        if isinstance(kind, pl.List):
+            return pl.concat_list(pl.lit(texts).str.json_path_match(f"{path}[0]"))
+        return pl.lit(texts).str.json_path_match(path)
+
+    return pl.select(column("$", dtype)).to_series()
+
+
+@cache
+def _mendings() -> tuple[list[str], list[str]]:
+    pairs = {"\\\\": "\\\\", "\\x22": '\\"', "\\x5C": "\\\\", "\\x5c": "\\\\"}
+    for spell in ("{:02X}", "{:02x}"):
+        for code in range(0x20):
+            pairs.setdefault("\\x" + spell.format(code), f"\\u{code:04x}")
+        for code in range(0x20, 0x80):
+            pairs.setdefault("\\x" + spell.format(code), chr(code))
+        for code in range(0x80, 0x800):
+            pairs["".join("\\x" + spell.format(byte) for byte in chr(code).encode())] = chr(code)
+    return list(pairs), list(pairs.values())
+
+
+def mend(texts: pl.Series) -> pl.Series:
+    r"""Make JSON of what servers write that is nearly JSON.
+
+    nginx's `escape=default` in a JSON template writes `\x22`; others write control characters as they are, or half of a
+    pair of UTF-16. What has no meaning becomes U+FFFD.
+    """
+    written, meant = _mendings()
+    text = pl.col("text").str.replace_many(written, meant)
+    text = text.str.replace_all(r"[\x00-\x1f]", "\ufffd")
+    text = text.str.replace_all(r"(\\[^ux])|\\x[0-9A-Fa-f]{2}", "$1")
+    pair = r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+    text = text.str.replace_all(rf"(\\[^u]|{pair})|\\u[dD][89a-fA-F][0-9A-Fa-f]{{2}}", "$1")
+    return texts.to_frame("text").select(text).to_series()

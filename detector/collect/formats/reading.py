@@ -1,0 +1,85 @@
+"""Read rows with a format: its shapes in order, each on the lines that those before it did not know."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import polars as pl
+
+from detector.collect.formats import envelope
+from detector.collect.formats.shape import FIELDS, REASON, UNKNOWN, Shape
+from detector.collect.formats.times import TimeSetting
+
+_PARALLEL_ROWS: Final = 16384
+"""Below it, threads cost more than they bring."""
+_SLICES: Final = 2
+"""For each thread, so that one that is slow does not leave the other idle."""
+_AT: Final = "at"
+
+
+def cleaned(lines: pl.DataFrame) -> pl.DataFrame:
+    r"""Take off a byte order mark, the `\r` of CRLF, and the NULs that a truncated file starts with."""
+    line = pl.col("line")
+    odd = lines.select(
+        line.str.ends_with("\r").any().alias("cr"),
+        (line.str.starts_with("\ufeff") | line.str.starts_with("\0")).any().alias("lead"),
+    ).row(0)
+    if odd[0]:
+        lines = lines.with_columns(line.str.strip_chars_end("\r"))
+    if odd[1]:
+        lines = lines.with_columns(line.str.strip_chars_start("\ufeff\0"))
+    return lines
+
+
+def read_rows(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting) -> pl.DataFrame:
+    """Read lines with a format's shapes, several threads at once where there are many.
+
+    Shapes: {line: String} -> the same rows, same order, in FIELDS plus `reason`.
+    """
+    threads = pl.thread_pool_size()
+    if threads == 1 or lines.height < _PARALLEL_ROWS:
+        return _read(lines, shapes, setting)
+    step = -(-lines.height // (threads * _SLICES))
+    with ThreadPoolExecutor(threads, thread_name_prefix="parse") as pool:
+        starts = range(0, lines.height, step)
+        return pl.concat(pool.map(lambda start: _read(lines.slice(start, step), shapes, setting), starts))
+
+
+def _read(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting) -> pl.DataFrame:
+    """Read lines as they stand, then those that no shape knew without their envelope."""
+    done, left = _in_turn(lines.select("line").with_row_index(_AT), shapes, setting)
+    if left.height:
+        bare = left.with_columns(envelope.opened(left["line"])).drop_nulls("line")
+        if bare.height:
+            opened, still = _in_turn(bare, shapes, setting)
+            done += opened
+            left = pl.concat([left.join(bare, on=_AT, how="anti"), still])
+    if left.height:
+        nothing = [pl.lit(None, dtype).alias(name) for name, dtype in FIELDS.items()]
+        done.append(left.select(_AT, *nothing, pl.lit(UNKNOWN).alias(REASON)))
+    if len(done) == 1:
+        return done[0].drop(_AT)
+    return pl.concat(done).sort(_AT).drop(_AT) if done else _none()
+
+
+def _in_turn(
+    left: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting
+) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+    """Return what the shapes made of the lines they knew, and the lines that none did."""
+    done: list[pl.DataFrame] = []
+    for shape in shapes:
+        if left.is_empty():
+            break
+        read = shape.read(left.select("line"), setting)
+        known = (read[REASON] != UNKNOWN).fill_null(value=True)
+        read = read.select(left[_AT], pl.all())
+        if known.all():
+            done.append(read)
+            return done, left.clear()
+        done.append(read.filter(known))
+        left = left.filter(~known)
+    return done, left
+
+
+def _none() -> pl.DataFrame:
+    return pl.DataFrame(schema={**FIELDS, REASON: pl.String})

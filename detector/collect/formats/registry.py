@@ -1,0 +1,159 @@
+"""Build a format from its name or its description in the configuration."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from detector.collect.formats import (
+    alb,
+    authelia,
+    caddy,
+    cas,
+    combined,
+    envoy,
+    errorlog,
+    haproxy,
+    keycloak,
+    lemonldap,
+    npm,
+    template,
+    traefik,
+    w3c,
+    wellknown,
+)
+from detector.collect.formats.groups import from_regex
+from detector.collect.formats.shape import Shape
+from detector.collect.formats.times import ANY, TimeSetting
+from detector.collect.formats.trailing import Trailing
+from detector.config import Format as Described
+from detector.config import Input
+from detector.errors import DetectorError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """A log format that lines can be read with.
+
+    `shapes` are tried in order. `header` is None, or for W3C the `#Fields` line that holds until another comes
+    (empty: none is known yet).
+    """
+
+    name: str
+    shapes: tuple[Shape, ...]
+    zone: str = "UTC"
+    max_line_bytes: int = 65536
+    header: str | None = None
+
+    def under(self, header: str) -> tuple[Shape, ...]:
+        """Return the shapes of lines that stand under a `#Fields` line; formats without one have always the same."""
+        if self.header is None:
+            return self.shapes
+        return (w3c.W3C(name=self.name, header=header, tab=self.name == "cloudfront"),) if header else ()
+
+
+Builder = Callable[[pl.DataFrame, Input], tuple[Shape, ...]]
+
+
+def _access(lines: pl.DataFrame, _: Input) -> tuple[Shape, ...]:
+    host = _share(combined.Combined(host=True), lines) > 0.5
+    trailing = combined.learn_trailing(lines)
+    return (*combined.shapes("combined", host=host, trailing=trailing), *errorlog.shapes())
+
+
+def _session(_: pl.DataFrame, __: Input) -> tuple[Shape, ...]:
+    return (*combined.shapes("combined_session", trailing=Trailing(roles=("session",))), *errorlog.shapes())
+
+
+def _share(shape: Shape, lines: pl.DataFrame) -> float:
+    if lines.is_empty():
+        return 0.0
+    return shape.read(lines, TimeSetting())["reason"].is_null().sum() / lines.height
+
+
+BUILDERS: Final[dict[str, Builder]] = {
+    "traefik": lambda _, __: traefik.shapes(),
+    "caddy": lambda _, __: caddy.shapes(),
+    "envoy": lambda _, settings: envoy.shapes(proxies_known=bool(settings.trusted_proxies)),
+    "authelia": lambda _, __: authelia.shapes(),
+    "keycloak": lambda _, __: keycloak.shapes(),
+    "cas": lambda _, __: cas.shapes(),
+    "lemonldap": lambda _, __: lemonldap.shapes(),
+    "haproxy": lambda _, __: haproxy.shapes(),
+    "aws_alb": lambda _, __: alb.shapes(),
+    "w3c": lambda _, __: (),
+    "cloudfront": lambda _, __: (),
+    "common": lambda _, __: (*combined.shapes("common"), *errorlog.shapes()),
+    "combined_session": _session,
+    "combined_vhost": lambda lines, _: (
+        *combined.shapes("combined_vhost", host=True, trailing=combined.learn_trailing(lines)),
+        *errorlog.shapes(),
+    ),
+    "combined": _access,
+    "nginx_proxy_manager": lambda _, __: (*npm.shapes(), *combined.shapes("combined"), *errorlog.shapes()),
+    "json": lambda lines, _: (wellknown.shape("json", lines["line"].head(_SAMPLED).to_list()),),
+}
+"""The named formats, the most specific first: of two that read as many lines, `auto` takes the first."""
+
+ALIASES: Final = {
+    "alb": "aws_alb",
+    "aws_cloudfront": "cloudfront",
+    "clf": "common",
+    "ecs": "json",
+    "iis": "w3c",
+    "lemonldap_ng": "lemonldap",
+    "nginx_json": "json",
+    "npm": "nginx_proxy_manager",
+    "traefik_clf": "traefik",
+    "traefik_json": "traefik",
+    "vhost_combined": "combined_vhost",
+}
+_HEADERS: Final = {"w3c": "", "cloudfront": w3c.CLOUDFRONT}
+_SAMPLED: Final = 200
+"""Lines decoded one by one to learn how the fields of JSON lines are nested."""
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that a configuration may give, without the aliases."""
+    return ("auto", *sorted(BUILDERS))
+
+
+def build(described: str | Described, lines: pl.DataFrame, settings: Input) -> Format:
+    """Build a format; the first lines tell what stands behind the combined format, and how JSON fields nest.
+
+    Raises: `DetectorError` when the name or the template is none.
+    """
+    if isinstance(described, Described):
+        return Format(
+            name=_kind(described),
+            shapes=_described(described, lines),
+            zone=settings.timezone,
+            max_line_bytes=settings.max_line_bytes,
+        )
+    name = ALIASES.get(described.replace("-", "_"), described.replace("-", "_"))
+    if name not in BUILDERS:
+        raise DetectorError(f"input.format: no such format: {described!r}, required one of {', '.join(names())}")
+    return Format(
+        name=name,
+        shapes=BUILDERS[name](lines, settings),
+        zone=settings.timezone,
+        max_line_bytes=settings.max_line_bytes,
+        header=_HEADERS.get(name),
+    )
+
+
+def _kind(described: Described) -> str:
+    return next(kind for kind in ("nginx", "apache", "json_fields", "regex") if getattr(described, kind) is not None)
+
+
+def _described(described: Described, lines: pl.DataFrame) -> tuple[Shape, ...]:
+    kinds = (described.time_format,) if described.time_format else ()
+    sample = lines["line"].head(_SAMPLED).to_list()
+    if described.nginx is not None:
+        return (*template.nginx(described.nginx, sample, kinds), *errorlog.shapes())
+    if described.apache is not None:
+        return (*template.apache(described.apache, kinds), *errorlog.shapes())
+    if described.json_fields is not None:
+        return (wellknown.named(described.json_fields, sample, kinds or ANY),)
+    return (from_regex(described.regex or "", kinds or ANY),)

@@ -1,0 +1,294 @@
+"""Read any nginx `log_format` or Apache `LogFormat`, as pasted from the server's configuration."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import polars as pl
+
+from detector.collect.formats import combined, wellknown
+from detector.collect.formats.jsonlines import JsonLines
+from detector.collect.formats.shape import Pattern, Shape, nanoseconds, value
+from detector.collect.formats.trailing import Role, Trailing
+from detector.errors import DetectorError
+
+Holds = Literal[
+    "address", "peer", "forwarded_for", "user", "session", "time", "request", "method", "target", "path", "query",
+    "version", "status", "bytes", "referrer", "agent", "domain", "seconds", "milliseconds", "microseconds", "other",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A piece of a template: literal text, or a variable and what it holds."""
+
+    literal: str = ""
+    holds: Holds | None = None
+    kind: str = ""
+    """Of a time stamp: the kind it is written in."""
+
+
+_NGINX: Final[dict[str, tuple[Holds, str]]] = {
+    "remote_addr": ("address", ""),
+    "http_x_real_ip": ("peer", ""),
+    "realip_remote_addr": ("peer", ""),
+    "http_x_forwarded_for": ("forwarded_for", ""),
+    "proxy_add_x_forwarded_for": ("forwarded_for", ""),
+    "remote_user": ("user", ""),
+    "time_local": ("time", "clf"),
+    "time_iso8601": ("time", "iso"),
+    "msec": ("time", "epoch"),
+    "request": ("request", ""),
+    "request_method": ("method", ""),
+    "request_uri": ("target", ""),
+    "uri": ("path", ""),
+    "document_uri": ("path", ""),
+    "args": ("query", ""),
+    "query_string": ("query", ""),
+    "server_protocol": ("version", ""),
+    "status": ("status", ""),
+    "body_bytes_sent": ("bytes", ""),
+    "bytes_sent": ("bytes", ""),
+    "http_referer": ("referrer", ""),
+    "http_user_agent": ("agent", ""),
+    "host": ("domain", ""),
+    "http_host": ("domain", ""),
+    "server_name": ("domain", ""),
+    "request_time": ("seconds", ""),
+}
+_APACHE: Final[dict[str, Holds]] = {
+    "h": "address", "a": "address", "u": "user", "r": "request", "m": "method", "U": "path", "q": "query",
+    "H": "version", "s": "status", "b": "bytes", "B": "bytes", "O": "bytes", "v": "domain", "V": "domain",
+    "D": "microseconds", "T": "seconds",
+}  # fmt: skip
+_HEADERS: Final[dict[str, Holds]] = {
+    "x-forwarded-for": "forwarded_for",
+    "user-agent": "agent",
+    "referer": "referrer",
+    "host": "domain",
+    "x-real-ip": "peer",
+}
+_APACHE_TIMES: Final = {"sec": "epoch_s", "msec": "epoch_ms", "usec": "epoch"}
+_APACHE_UNITS: Final[dict[str, Holds]] = {"ms": "milliseconds", "us": "microseconds", "s": "seconds"}
+_DIRECTIVE: Final = re.compile(r"%[!<>,0-9]*(?:\{(?P<argument>[^}]*)\})?(?P<letter>\^t[io]|[A-Za-z%])")
+_JSON_FIELD: Final = re.compile(r'"([^"]+)"\s*:\s*"?\$\{?(\w+)\}?"?')
+
+_REGEX: Final[dict[str, str]] = {
+    "clf": r"\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
+    "iso": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)",
+    "epoch": r"\d+(?:\.\d+)?",
+    "epoch_s": r"\d+",
+    "epoch_ms": r"\d+",
+    "status": r"\d{3}|-",
+    "bytes": r"\d+|-",
+    "seconds": r"[\d.]+|-",
+    "milliseconds": r"[\d.]+|-",
+    "microseconds": r"\d+|-",
+}
+_CHARACTER: Final = r'(?:[^"\\]|\\.)'
+"""One character, or an escape: a quote alone ends the text it stands in."""
+_FREE: Final = {"user", "request", "agent", "referrer", "forwarded_for", "target", "path", "query", "time"}
+"""What may hold spaces even where the template puts no quotes around it."""
+
+
+def nginx(template: str, sample: Sequence[str], kinds: tuple[str, ...] = ()) -> tuple[Shape, ...]:
+    """Return the shapes of a `log_format` string, with or without the directive's name, quotes and semicolon."""
+    text = _nginx_text(template)
+    if text.lstrip().startswith("{"):
+        return (_nginx_json(text, sample, kinds),)
+    parts: list[Part] = []
+    at = 0
+    for match in re.finditer(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", text):
+        parts += [Part(literal=text[at : match.start()]), _nginx_part(match[1])]
+        at = match.end()
+    return _shapes("nginx", [*parts, Part(literal=text[at:])], kinds)
+
+
+def _nginx_text(template: str) -> str:
+    text = re.sub(r"^\s*log_format\s+\S+\s*", "", template.strip()).rstrip().removesuffix(";").rstrip()
+    text = re.sub(r"^escape=\w+\s+", "", text)
+    if text[:1] in {"'", '"'} and text[-1:] == text[0]:
+        quoted = re.findall(rf"{text[0]}((?:[^{text[0]}\\]|\\.)*){text[0]}", text)
+        text = re.sub(r"\\(['\"\\])", r"\1", "".join(quoted))
+    return text
+
+
+def _nginx_part(variable: str) -> Part:
+    if variable in _NGINX:
+        holds, kind = _NGINX[variable]
+        return Part(holds=holds, kind=kind)
+    return Part(holds="session" if variable.startswith("cookie_") or "session" in variable else "other")
+
+
+_JSON_COLUMNS: Final[dict[str, str]] = {
+    "address": "source.ip", "forwarded_for": "portal.forwarded_for", "user": "user.name", "session": "portal.session",
+    "time": "time", "request": "request", "method": "http.request.method", "target": "url.original",
+    "path": "url.path", "query": "url.query", "version": "http.version", "status": "http.response.status_code",
+    "bytes": "http.response.body.bytes", "referrer": "http.request.referrer", "agent": "user_agent.original",
+    "domain": "url.domain", "seconds": "seconds",
+}  # fmt: skip
+
+
+def _nginx_json(text: str, sample: Sequence[str], kinds: tuple[str, ...]) -> JsonLines:
+    names: dict[str, tuple[str, ...]] = {}
+    found: list[str] = []
+    for key, variable in _JSON_FIELD.findall(text):
+        part = _nginx_part(variable)
+        if column := _JSON_COLUMNS.get(part.holds or ""):
+            names.setdefault(column, (key,))
+            found += [part.kind] if part.holds == "time" else []
+    _demand(names, "time", "$time_iso8601, $time_local or $msec")
+    if "url.path" in names:
+        names = {"url.query": (), "url.original": ()} | names
+    return wellknown.shape("nginx", sample, names, kinds or (found[0],))
+
+
+def apache(template: str, kinds: tuple[str, ...] = ()) -> tuple[Shape, ...]:
+    r"""Return the shapes of a `LogFormat` string, with or without the directive's name, its quotes and nickname."""
+    text = template.strip()
+    if match := re.match(r'^(?:LogFormat\s+)?"((?:[^"\\]|\\.)*)"(?:\s+\S+)?$', text):
+        text = match[1]
+    text = text.replace('\\"', '"').replace("\\t", "\t").replace("\\\\", "\\")
+    parts: list[Part] = []
+    at = 0
+    for match in _DIRECTIVE.finditer(text):
+        parts += [Part(literal=text[at : match.start()]), *_apache_parts(match["letter"], match["argument"])]
+        at = match.end()
+    return _shapes("apache", [*parts, Part(literal=text[at:])], kinds)
+
+
+def _apache_parts(letter: str, argument: str | None) -> list[Part]:
+    if letter == "%":
+        return [Part(literal="%")]
+    if letter == "t" and argument is None:
+        return [Part(literal="["), Part(holds="time", kind="clf"), Part(literal="]")]
+    if letter == "t":
+        kind = (argument or "").removeprefix("begin:").removeprefix("end:")
+        kind = {"msec_frac": "%3f", "usec_frac": "%6f"}.get(kind, kind)
+        return [Part(holds="time", kind=_APACHE_TIMES.get(kind, kind))]
+    if letter == "i":
+        return [Part(holds=_HEADERS.get((argument or "").lower(), "other"))]
+    if letter == "T" and argument:
+        return [Part(holds=_APACHE_UNITS.get(argument, "other"))]
+    if letter == "a" and argument == "c":
+        return [Part(holds="peer")]
+    if letter == "C" or (argument and "session" in argument.lower()):
+        return [Part(holds="session")]
+    return [Part(holds=_APACHE.get(letter, "other"))]
+
+
+def _demand(names: object, what: str, example: str) -> None:
+    if what not in names:  # type: ignore[operator]  # any container of names
+        raise DetectorError(f"input.format: the template holds no time stamp; required: one such as {example}")
+
+
+def _shapes(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> tuple[Shape, ...]:
+    parts = _merged([part for part in parts if part.literal or part.holds])
+    _demand({part.holds for part in parts}, "time", "$time_local (nginx) or %t (Apache)")
+    return _as_combined(name, parts) or (_pattern(name, parts, kinds),)
+
+
+def _merged(parts: Sequence[Part]) -> list[Part]:
+    """Join literals, and the pieces of a time stamp that is written in several (`%{%s}t.%{msec_frac}t`)."""
+    merged: list[Part] = []
+    for part in parts:
+        before = merged[-1] if merged else None
+        if before and before.holds is None and part.holds is None:
+            merged[-1] = Part(literal=before.literal + part.literal)
+        elif part.holds == "time" and (at := _piece_before(merged)) is not None:
+            between = merged[at + 1].literal if at + 1 < len(merged) else ""
+            merged[at:] = [Part(holds="time", kind=merged[at].kind + between + part.kind)]
+        else:
+            merged.append(part)
+    return merged
+
+
+def _piece_before(merged: Sequence[Part]) -> int | None:
+    for back in (1, 2):
+        if len(merged) >= back and merged[-back].holds == "time" and "%" in merged[-back].kind:
+            return len(merged) - back
+    return None
+
+
+_COMBINED: Final = re.compile(
+    r'(?P<host>\0domain\0(?::\0other\0)? )?\0address\0 (?:-|\0other\0) \0user\0 \[\0time\0\] '
+    r'"\0request\0" \0status\0 \0bytes\0 "\0referrer\0" "\0agent\0"'
+    r'(?P<tail>(?: (?:[\w.-]+=)?(?:\0\w+\0|"\0\w+\0"))*)'
+)
+_ROLES: Final[dict[str, Role]] = {"session": "session", "seconds": "duration", "forwarded_for": "forwarded_for"}
+
+
+def _as_combined(name: str, parts: Sequence[Part]) -> tuple[Shape, ...] | None:
+    """Recognise the combined format with fields behind it: it has a fast shape of its own."""
+    match = _COMBINED.fullmatch("".join(f"\0{part.holds}\0" if part.holds else part.literal for part in parts))
+    if match is None or next(part.kind for part in parts if part.holds == "time") != "clf":
+        return None
+    roles = tuple(_ROLES.get(holds, "other") for holds in re.findall(r"\0(\w+)\0", match["tail"]))
+    return combined.shapes(name, client=True, host=match["host"] is not None, trailing=Trailing(roles=roles))
+
+
+def _pattern(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> Pattern:
+    regex, groups = "^", {}
+    for at, part in enumerate(parts):
+        if part.holds is None:
+            regex += re.escape(part.literal)
+            continue
+        before = parts[at - 1] if at else Part()
+        after = parts[at + 1].literal if at + 1 < len(parts) else ""
+        regex += f"(?P<v{at}>{_of(part, before, after)})"
+        groups.setdefault(part.holds, f"v{at}")
+    time = next(part for part in parts if part.holds == "time")
+    return Pattern(
+        name=name,
+        regex=regex + " *$",
+        fields=_fields(groups),
+        kinds=kinds or (time.kind,),
+        time=groups["time"],
+        request=groups.get("request"),
+        escaped=True,
+    )
+
+
+def _of(part: Part, before: Part, after: str) -> str:
+    """Return the expression of what a variable may hold, by what it is and by what stands around it."""
+    if part.holds == "time" and part.kind in _REGEX:
+        return _REGEX[part.kind]
+    if part.holds in _REGEX:
+        return _REGEX[part.holds or ""]
+    if before.literal.endswith('"') and after.startswith('"'):
+        return rf"{_CHARACTER}*"
+    if before.literal.endswith("[") and after.startswith("]"):
+        return r"[^\]]*"
+    if part.holds == "query" and before.holds == "path":
+        return rf"(?:\?{_CHARACTER}*?)?"
+    if after[:1] not in {"", " ", '"'}:
+        return f"[^{re.escape(after[0])}]*?"
+    return rf"{_CHARACTER}*?" if part.holds in _FREE else r"\S*"
+
+
+def _fields(groups: dict[str, str]) -> dict[str, pl.Expr]:
+    plain = {
+        "address": "source.ip", "forwarded_for": "portal.forwarded_for", "user": "user.name",
+        "session": "portal.session", "method": "http.request.method", "target": "url.original",
+        "status": "http.response.status_code", "bytes": "http.response.body.bytes", "domain": "url.domain",
+        "referrer": "http.request.referrer", "agent": "user_agent.original",
+    }  # fmt: skip
+    fields = {column: pl.col(groups[holds]) for holds, column in plain.items() if holds in groups}
+    if "address" not in groups and "peer" in groups:
+        fields["source.ip"] = pl.col(groups["peer"])
+    if "version" in groups:
+        fields["http.version"] = value(pl.col(groups["version"])).str.strip_prefix("HTTP/")
+    if "path" in groups and "target" not in groups:
+        fields["url.original"] = pl.col(groups["path"]) + _query(groups)
+    for unit, per_second in (("seconds", 1.0), ("milliseconds", 1e3), ("microseconds", 1e6)):
+        if unit in groups:
+            fields["event.duration"] = nanoseconds(pl.col(groups[unit]), per_second)
+    return fields
+
+
+def _query(groups: dict[str, str]) -> pl.Expr:
+    if "query" not in groups:
+        return pl.lit("")
+    query = value(pl.col(groups["query"])).str.strip_prefix("?")
+    return pl.when(query.is_not_null()).then("?" + query).otherwise(pl.lit(""))
