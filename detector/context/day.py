@@ -1,0 +1,185 @@
+"""Remember the running local day of every account: counts by slot, places and clients, subjects."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import polars_hash as plh
+
+from detector.context import frames
+
+SLOT_S: Final = 600
+SLOTS_PER_HOUR: Final = 6
+ACCOUNT: Final = "user.name"
+TRAITS: Final = ("source.geo.country_iso_code", "portal.network", "portal.client")
+TIME: Final = pl.Datetime("us", "UTC")
+
+SLOTS: Final = pl.Schema(
+    {
+        ACCOUNT: pl.String,
+        "slot": pl.Int32,
+        "hour_of_week": pl.Int16,
+        "requests": pl.Int64,
+        "records": pl.Int64,
+        "missed": pl.Int64,
+        "unclaimed": pl.Int64,
+    }
+)
+"""A row for each account and ten minutes (UTC) with activity."""
+
+PLACES: Final = pl.Schema(
+    {
+        ACCOUNT: pl.String,
+        **dict.fromkeys(TRAITS, pl.String),
+        "first": TIME,
+        "last": TIME,
+        "records": pl.Int64,
+    }
+)
+"""A row for each account and combination of country, network and client seen."""
+
+DISPLAYS: Final = pl.Schema({ACCOUNT: pl.String, "portal.subject": pl.UInt64, "@timestamp": TIME})
+"""A row for each insured person displayed to an account; the token as a 64-bit number."""
+
+
+def marked(events: pl.DataFrame) -> pl.DataFrame:
+    """Keep of the events that name an account what models count, and mark what they are.
+
+    Shapes: EVENT in event time -> one row an event with an account: account, time, `slot` (ten minutes
+    since 1970), hour of the week, traits, `displayed` (a record was shown), `missed` (a record or search
+    was refused or not found), `claimed`, `portal.subject` as a 64-bit number, null where nothing was
+    displayed, and `run_key`, a number for the account's session (without one: for it at its address).
+    """
+    looked = pl.col("portal.action").is_in(["record_view", "export"]).fill_null(False)
+    asked = looked | (pl.col("portal.action") == "search").fill_null(False)
+    success = (pl.col("event.outcome") == "success").fill_null(False)
+    number = plh.col("portal.subject").nchash.xxhash64()  # type: ignore[attr-defined]
+    session = pl.concat_str(ACCOUNT, pl.coalesce("portal.session", "portal.source"), separator=" ", ignore_nulls=True)
+    return (
+        events.lazy()
+        .filter(pl.col(ACCOUNT).is_not_null())
+        .select(
+            ACCOUNT,
+            "@timestamp",
+            (pl.col("@timestamp").dt.epoch("s") // SLOT_S).cast(pl.Int32).alias("slot"),
+            pl.col("portal.hour_of_week").alias("hour_of_week"),
+            *TRAITS,
+            "source.ip",
+            "portal.profession",
+            "portal.kind",
+            (looked & success).alias("displayed"),
+            (asked & ~success).alias("missed"),
+            (pl.col("portal.action") == "claim").fill_null(False).alias("claimed"),
+            pl.when(looked & success & pl.col("portal.subject").is_not_null()).then(number).alias("portal.subject"),
+            session.alias("run_key"),
+        )
+        .with_columns(plh.col("run_key").nchash.xxhash64())  # type: ignore[attr-defined]
+        .collect()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carry:
+    """The day as it stood before the rows at hand: what running counts go on from."""
+
+    slots: pl.DataFrame
+    places: pl.DataFrame
+    displays: tuple[pl.DataFrame, ...]
+
+
+class Day:
+    """The running day as small frames: `add` folds rows in, `carry` freezes what was before, `clear` ends it.
+
+    Bounded: beyond `most_rows` displays the earliest are dropped and counted; distinct persons of a day
+    may then be counted twice.
+    """
+
+    def __init__(self, most_rows: int) -> None:
+        self.most_rows = most_rows
+        self.evicted_count = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new day."""
+        self.slots = pl.DataFrame(schema=SLOTS)
+        self.places = pl.DataFrame(schema=PLACES)
+        self.displays: list[pl.DataFrame] = []
+
+    def carry(self) -> Carry:
+        """Return the day as it stands; later `add`s leave it as it is."""
+        return Carry(slots=self.slots, places=self.places, displays=tuple(self.displays))
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Fold rows from `marked`, with `unclaimed_run`, into the day."""
+        records = pl.col("displayed").sum().cast(pl.Int64).alias("records")
+        slots = rows.group_by(ACCOUNT, "slot").agg(
+            pl.col("hour_of_week").first(),
+            pl.len().cast(pl.Int64).alias("requests"),
+            records,
+            pl.col("missed").sum().cast(pl.Int64),
+            pl.col("unclaimed_run").max().alias("unclaimed"),
+        )
+        places = rows.group_by(ACCOUNT, *TRAITS).agg(
+            pl.col("@timestamp").min().alias("first"), pl.col("@timestamp").max().alias("last"), records
+        )
+        self.slots = (
+            pl.concat([self.slots, slots.select(SLOTS.names())])
+            .group_by(ACCOUNT, "slot", maintain_order=True)
+            .agg(
+                pl.col("hour_of_week").first(),
+                pl.col("requests", "records", "missed").sum(),
+                pl.col("unclaimed").max(),
+            )
+        )
+        self.places = (
+            pl.concat([self.places, places.select(PLACES.names())])
+            .group_by(ACCOUNT, *TRAITS, maintain_order=True)
+            .agg(pl.col("first").min(), pl.col("last").max(), pl.col("records").sum())
+        )
+        self._display(rows.filter(pl.col("portal.subject").is_not_null()).select(DISPLAYS.names()))
+
+    def _display(self, shown: pl.DataFrame) -> None:
+        self.displays.append(shown)
+        if len(self.displays) > 64:  # tail adds a few rows at a time: keep the list short
+            self.displays = [pl.concat(self.displays)]
+        while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
+            self.evicted_count += self.displays.pop(0).height
+
+    def totals(self) -> pl.DataFrame:
+        """Return one row an account: the day's counts so far.
+
+        Shapes: -> account, `requests`, `records_day`, `missed_day`, `records_10min`, `records_1h`
+        and `unclaimed` (the largest of each).
+        """
+        hours = self.slots.group_by(ACCOUNT, pl.col("slot") // SLOTS_PER_HOUR).agg(pl.col("records").sum())
+        return (
+            self.slots.group_by(ACCOUNT)
+            .agg(
+                pl.col("requests").sum(),
+                pl.col("records").sum().alias("records_day"),
+                pl.col("missed").sum().alias("missed_day"),
+                pl.col("records").max().alias("records_10min"),
+                pl.col("unclaimed").max(),
+            )
+            .join(hours.group_by(ACCOUNT).agg(pl.col("records").max().alias("records_1h")), on=ACCOUNT)
+        )
+
+    def pairs(self) -> pl.DataFrame:
+        """Return the distinct pairs of account and person displayed so far."""
+        shown = pl.concat([pl.DataFrame(schema=DISPLAYS), *self.displays])
+        return shown.select(ACCOUNT, "portal.subject").unique()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state, for `restore`."""
+        displays = pl.concat(self.displays) if self.displays else pl.DataFrame(schema=DISPLAYS)
+        return {
+            "day.slots": frames.pack(self.slots),
+            "day.places": frames.pack(self.places),
+            "day.displays": frames.pack(displays),
+        }
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up the state that `snapshot` gave."""
+        self.slots = frames.unpack(saved["day.slots"])
+        self.places = frames.unpack(saved["day.places"])
+        self.displays = [frames.unpack(saved["day.displays"])]

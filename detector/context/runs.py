@@ -1,0 +1,47 @@
+"""Count records viewed in a row without a claim: people who care for patients bill for it, thieves do not."""
+
+from typing import Final
+
+import polars as pl
+
+from detector.context import frames
+
+RUNS: Final = pl.Schema({"run_key": pl.UInt64, "run": pl.Int64})
+"""How many records each session (without one: each account at an address) has shown since its last claim."""
+
+
+class Runs:
+    """The running length of every session's views without a claim, within the local day."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new day."""
+        self.open = pl.DataFrame(schema=RUNS)
+
+    def count(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `unclaimed_run`: the records that the row's session displayed since its last claim, itself included.
+
+        Shapes: rows of `marked` in event time -> the same rows and order.
+        """
+        block = pl.col("claimed").cast(pl.Int64).cum_sum().over("run_key")
+        length = pl.col("displayed").cast(pl.Int64).cum_sum().over("run_key", "block")
+        before = pl.when(pl.col("block") == 0).then(pl.col("run").fill_null(0)).otherwise(0)
+        counted = (
+            rows.with_columns(block.alias("block"))
+            .join(self.open, on="run_key", how="left", maintain_order="left")
+            .with_columns((length + before).alias("unclaimed_run"))
+            .drop("run", "block")
+        )
+        last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"))
+        self.open = pl.concat([last, self.open.join(last, on="run_key", how="anti")]).filter(pl.col("run") > 0)
+        return counted
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state, for `restore`."""
+        return {"runs": frames.pack(self.open)}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up the state that `snapshot` gave."""
+        self.open = frames.unpack(saved["runs"])

@@ -1,0 +1,74 @@
+"""Bound and save what is remembered of each key: a cache in memory over a table on disk."""
+
+import json
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+
+class Remembered(Protocol):
+    """What a store keeps: it tells its state as plain numbers, for JSON."""
+
+    def numbers(self) -> Any:
+        """Return the state as plain numbers."""
+        ...
+
+    @classmethod
+    def from_numbers(cls, numbers: Any) -> Self:
+        """Rebuild from what `numbers` told."""
+        ...
+
+
+T = TypeVar("T", bound=Remembered)
+
+
+class Store(Generic[T]):
+    """One kind of memory by key; the least recently used leave memory for the table, never the world.
+
+    What is read through `get` may change only between `put` calls: a key that was changed and not put
+    loses the change when it leaves memory. `put` writes inside the caller's transaction.
+    """
+
+    def __init__(self, database: sqlite3.Connection, kind: str, revive: Callable[[Any], T], most: int) -> None:
+        self.database = database
+        self.kind = kind
+        self.evicted_count = 0
+        self._revive = revive
+        self._most = most
+        self._held: OrderedDict[str, T] = OrderedDict()
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS memory (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+        )
+
+    def get(self, key: str) -> T | None:
+        """Return what is remembered of `key`, from memory or else from the table; None if nothing is."""
+        held = self._held.get(key)
+        if held is not None:
+            self._held.move_to_end(key)
+            return held
+        row = self.database.execute(
+            "SELECT numbers FROM memory WHERE kind = ? AND key = ?", (self.kind, key)
+        ).fetchone()
+        return None if row is None else self._hold(key, self._revive(json.loads(row[0])))
+
+    def put(self, items: Iterable[tuple[str, T]]) -> None:
+        """Write what changed to the table, and keep the most recent in memory."""
+        rows = []
+        for key, value in items:
+            rows.append((self.kind, key, json.dumps(value.numbers(), separators=(",", ":"))))
+            self._hold(key, value)
+        self.database.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
+
+    def forget(self, key: str) -> None:
+        """Erase what is remembered of `key`."""
+        self._held.pop(key, None)
+        self.database.execute("DELETE FROM memory WHERE kind = ? AND key = ?", (self.kind, key))
+
+    def _hold(self, key: str, value: T) -> T:
+        self._held[key] = value
+        self._held.move_to_end(key)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+            self.evicted_count += 1
+        return value

@@ -1,0 +1,111 @@
+"""Tell, for every account of the day, what each count may reach before it is surprising, and what places are new."""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from detector.context.day import ACCOUNT, TRAITS
+from detector.context.store import Store
+from detector.detect.models import tail
+from detector.detect.models.account import AccountModels, Cohort
+from detector.detect.models.features import COUNTS, TRAIT_FEATURES
+from detector.detect.models.peak import Expectation
+from detector.detect.models.peers import PRIOR_DAYS
+
+EVERYBODY: Final = "*"
+FIRST_LIMIT: Final = 1.0
+"""Surprise from which a count is looked at on every event: one day in ten."""
+
+UNFAMILIAR: Final = 1.5
+"""Surprise from which a place counts as unfamiliar: an account shows such a one on 3 days in 100."""
+
+LIMITS: Final = pl.Schema(
+    {ACCOUNT: pl.String, "records_before": pl.Float64, "trust": pl.Float64}
+    | {f"{feature.name}.{part}": pl.Float64 for feature in COUNTS for part in ("mean", "shape", "limit")}
+)
+
+NOVELTY: Final = pl.Schema(
+    {ACCOUNT: pl.String}
+    | dict.fromkeys(TRAITS, pl.String)
+    | {TRAIT_FEATURES[trait].name: pl.Float64 for trait in TRAITS}
+    | {"unfamiliar": pl.Boolean}
+)
+
+
+class Baselines:
+    """What is expected of each account today. Models change only between days, so each is asked once a day."""
+
+    def __init__(self, accounts: Store[AccountModels], cohorts: Store[Cohort]) -> None:
+        self.accounts = accounts
+        self.cohorts = cohorts
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin a new day."""
+        self.limits = pl.DataFrame(schema=LIMITS)
+        self.novelty = pl.DataFrame(schema=NOVELTY)
+        self.professions: dict[str, str] = {}
+
+    def cohort(self, account: str) -> Cohort:
+        """Return the cohort of an account: its profession, or everybody where no directory names one."""
+        return self.cohorts.get(self.professions.get(account, EVERYBODY)) or Cohort()
+
+    def expectation(self, account: str, feature: str) -> Expectation | None:
+        """Return what one count of one account is expected to reach; None while cold."""
+        return self.cohort(account).expectation(feature, self.accounts.get(account))
+
+    def look_up(self, places: pl.DataFrame, ordinal: int) -> None:
+        """Learn about the accounts and places of the day that are new in `places` (from `places_of`).
+
+        Loops over the day's accounts and their places: a few each, once a day.
+        """
+        fresh = places.join(self.limits.select(ACCOUNT), on=ACCOUNT, how="anti").unique(ACCOUNT, maintain_order=True)
+        if not fresh.is_empty():
+            names = fresh.get_column(ACCOUNT).to_list()
+            told = zip(names, fresh.get_column("portal.profession").to_list(), strict=True)
+            self.professions |= {name: profession for name, profession in told if profession}
+            self.limits = pl.concat([self.limits, self._limits(names, ordinal)])
+        unknown = places.join(self.novelty, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
+        if not unknown.is_empty():
+            self.novelty = pl.concat([self.novelty, self._novelty(unknown)])
+
+    def _limits(self, names: list[str], ordinal: int) -> pl.DataFrame:
+        columns: dict[str, object] = {ACCOUNT: names}
+        owns = [self.accounts.get(name) for name in names]
+        before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
+        columns["records_before"] = before
+        columns["trust"] = np.array([trust(own.days if own else 0) for own in owns])
+        for feature in COUNTS:
+            expected = [self.cohort(name).expectation(feature.name, own) for name, own in zip(names, owns, strict=True)]
+            mean = _column(expected, lambda one: one.mean)
+            shape = _column(expected, lambda one: one.shape)
+            columns[f"{feature.name}.mean"] = mean
+            columns[f"{feature.name}.shape"] = shape
+            columns[f"{feature.name}.limit"] = tail.limit(FIRST_LIMIT, mean, shape)
+        return pl.DataFrame(columns, schema=LIMITS)
+
+    def _novelty(self, places: pl.DataFrame) -> pl.DataFrame:
+        everybody = self.cohorts.get(EVERYBODY) or Cohort()
+        owns = [self.accounts.get(name) for name in places.get_column(ACCOUNT)]
+        scores = {}
+        for trait in TRAITS:
+            population = everybody.traits[trait]
+            scores[TRAIT_FEATURES[trait].name] = [
+                (own.traits[trait].score_one({value: population.share(value)}) or 0.0) if own and value else 0.0
+                for own, value in zip(owns, places.get_column(trait), strict=True)
+            ]
+        scored = places.select(ACCOUNT, *TRAITS).with_columns(
+            pl.Series(name, values, dtype=pl.Float64) for name, values in scores.items()
+        )
+        return scored.with_columns((pl.max_horizontal(list(scores)) >= UNFAMILIAR).alias("unfamiliar"))
+
+
+def trust(days: int) -> float:
+    """Return how far an account's expectation is believed, from a half on its first day to nearly 1."""
+    return (days + PRIOR_DAYS / 2) / (days + PRIOR_DAYS)
+
+
+def _column(expected: list[Expectation | None], part: Callable[[Expectation], float]) -> tail.Array:
+    return np.array([np.nan if one is None else part(one) for one in expected], dtype=np.float64)

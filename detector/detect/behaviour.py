@@ -1,0 +1,199 @@
+"""Watch each account's behaviour: count its running day, compare with its models, learn when the day closes."""
+
+import sqlite3
+from collections.abc import Collection
+from datetime import date, datetime
+
+import polars as pl
+
+from detector import schema
+from detector.config import Config
+from detector.context import frames, running
+from detector.context.acquaintance import Acquaintance
+from detector.context.day import ACCOUNT, DISPLAYS, TRAITS, Day, marked
+from detector.context.runs import Runs
+from detector.context.store import Store
+from detector.detect import explain, learn, score
+from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.models.account import AccountModels, Cohort
+from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
+
+REACHED = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64, "score": pl.Float64})
+
+
+class Behaviour:
+    """The models of all accounts. `observe` parts of one local day in event time, then `close_day`.
+
+    Deterministic: any cut of a day into parts gives the same signals, since a point depends on nothing
+    but the account's events up to it and on models that change between days only.
+    """
+
+    def __init__(self, config: Config, database: sqlite3.Connection) -> None:
+        self.config = config
+        self.accounts = Store(database, "account", AccountModels.from_numbers, config.state.max_accounts_in_memory)
+        self.cohorts = Store(database, "cohort", Cohort.from_numbers, 1000)
+        self.baselines = Baselines(self.accounts, self.cohorts)
+        self.day = Day(config.state.max_rows_per_window)
+        self.runs = Runs()
+        self.known = Acquaintance(database, config.state.max_rows_per_window)
+        self.held = pl.DataFrame(schema=DISPLAYS)
+        self.today: date | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self.day.clear()
+        self.runs.clear()
+        self.baselines.clear()
+        self.tallies = pl.DataFrame(schema=running.TALLIES)
+        self.reached = pl.DataFrame(schema=REACHED)
+
+    def observe(self, events: pl.DataFrame, today: date) -> pl.DataFrame:
+        """Count the events of one local day, or a part of it, and return what is surprising.
+
+        Shapes: EVENT in event time -> SIGNAL, a row for each time an account's sum of surprise passes the
+        threshold or grows by half.
+        """
+        self.today = today
+        rows = marked(events)
+        if rows.is_empty() or not self.config.models.enabled:
+            return schema.empty(schema.SIGNAL)
+        places = running.places_of(rows)
+        self.baselines.look_up(places, today.toordinal())
+        carry = self.day.carry()
+        rows = self.runs.count(rows)
+        self.day.add(rows)
+        watched = self._watched(rows)
+        if watched.is_empty():
+            return schema.empty(schema.SIGNAL)
+        before = carry.places.join(self.baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
+        familiar = before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
+        counted = running.running(self._with_novelty(watched, before), carry, self.tallies, familiar, self.known)
+        self.tallies = running.last_tallies(counted, self.tallies)
+        return self._signals(self._with_worst(counted, before))
+
+    def _watched(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""
+        limits = self.baselines.limits
+        over = [pl.col(f.name) >= pl.col(f"{f.name}.limit") for f in COUNTS if f.name in _OF_TOTALS]
+        totals = self.day.totals().join(limits, on=ACCOUNT).with_columns(
+            (pl.col("records_day") + pl.col("records_before")).alias("records_7d"),
+            pl.col("records_day").alias("strangers_day"),  # at most that many: exact only for those who are watched
+        )
+        busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
+        odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
+        return rows.join(pl.concat([busy, odd]).unique(), on=ACCOUNT, how="semi", maintain_order="left")
+
+    def _with_novelty(self, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+        key = [ACCOUNT, *TRAITS]
+        seen = before.select(*key, pl.lit(False).alias("fresh"))
+        return (
+            rows.join(self.baselines.novelty, on=key, how="left", nulls_equal=True, maintain_order="left")
+            .join(seen, on=key, how="left", nulls_equal=True, maintain_order="left")
+            .with_columns((pl.struct(key).is_first_distinct() & pl.col("fresh").is_null()).alias("new_place"))
+            .drop("fresh")
+        )
+
+    def _with_worst(self, counted: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
+        """Let each row carry the oddest place of its account's day so far: evidence lasts for the day."""
+        names = [TRAIT_FEATURES[trait].name for trait in TRAITS]
+        worst = before.group_by(ACCOUNT).agg(pl.col(names).max().name.prefix("before."))
+        return (
+            counted.join(worst, on=ACCOUNT, how="left", maintain_order="left")
+            .with_columns(
+                pl.max_horizontal(pl.col(name).cum_max().over(ACCOUNT), f"before.{name}").alias(name) for name in names
+            )
+            .drop(pl.selectors.starts_with("before."))
+        )
+
+    def _signals(self, counted: pl.DataFrame) -> pl.DataFrame:
+        taken = score.points(counted, self.baselines.limits)
+        if taken.is_empty():
+            return schema.empty(schema.SIGNAL)
+        scored = score.steps(score.families(self._with_hours(taken)), self.config.models.threshold)
+        before = self.reached.select(ACCOUNT, pl.col("step").alias("step_before"))
+        scored = scored.join(before, on=ACCOUNT, how="left", maintain_order="left").with_columns(
+            pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")
+        )
+        highest = scored.group_by(ACCOUNT).agg(pl.col("step").max(), pl.col("score").max())
+        self.reached = (
+            pl.concat([self.reached, highest.select(REACHED.names())])
+            .group_by(ACCOUNT)
+            .agg(pl.col("step").max(), pl.col("score").max())
+        )
+        raised = scored.filter(pl.col("step") > pl.col("past"))
+        return explain.signals(raised, self.baselines, self.day)
+
+    def _with_hours(self, taken: pl.DataFrame) -> pl.DataFrame:
+        pairs = taken.select(ACCOUNT, "hour_of_week").unique(maintain_order=True)
+        odd = []
+        for account, hour in zip(*(pairs.get_column(name) for name in (ACCOUNT, "hour_of_week")), strict=True):
+            own = self.accounts.get(account)
+            peers = self.baselines.cohort(account).hour_share(hour)
+            odd.append((own.rhythm.score_one({hour: 1}, peers) if own else None) or 0.0)
+        return taken.join(
+            pairs.with_columns(pl.Series(HOUR.name, odd, dtype=pl.Float64)),
+            on=[ACCOUNT, "hour_of_week"],
+            how="left",
+            nulls_equal=True,
+            maintain_order="left",
+        )
+
+    def close_day(self, frozen: Collection[str]) -> None:
+        """Learn the running day of every account but those `frozen` or over the threshold; begin another."""
+        if self.today is not None and not self.day.slots.is_empty():
+            alerted = set(self.reached.filter(pl.col("step") > 0).get_column(ACCOUNT))
+            days = learn.closed_days(self.day, self.tallies, self.baselines.limits, self.known, self.today)
+            taught = [(account, day) for account, day in days if account not in alerted and account not in frozen]
+            learn.learn(taught, self.baselines.professions, self.accounts, self.cohorts, EVERYBODY)
+            names = [account for account, _ in taught]
+            self.known.learn(self.today, self.day.pairs().filter(pl.col(ACCOUNT).is_in(names)))
+        shown = pl.concat([self.held, *self.day.displays])
+        self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
+            [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
+        )
+        self._clear()
+
+    def subjects_count(self, account: str, since: datetime, until: datetime) -> int:
+        """Return how many distinct persons were displayed to `account` from `since` to `until`, both included.
+
+        Exact over the running day, and over earlier days for accounts that were `frozen` when they closed.
+        """
+        mine = (pl.col(ACCOUNT) == account) & pl.col("@timestamp").is_between(since, until)
+        shown = [part.filter(mine).get_column("portal.subject") for part in (self.held, *self.day.displays)]
+        return pl.concat(shown).n_unique()
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the running day, for `restore`; closed days are in the store already."""
+        return {
+            **self.day.snapshot(),
+            **self.runs.snapshot(),
+            "behaviour.held": frames.pack(self.held),
+            "behaviour.tallies": frames.pack(self.tallies),
+            "behaviour.reached": frames.pack(self.reached),
+            "behaviour.professions": frames.pack(
+                pl.DataFrame(
+                    {ACCOUNT: list(self.baselines.professions), "profession": list(self.baselines.professions.values())},
+                    schema={ACCOUNT: pl.String, "profession": pl.String},
+                )
+            ),
+            "behaviour.today": (self.today.isoformat() if self.today else "").encode(),
+        }
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up the running day that `snapshot` gave."""
+        self.day.restore(saved)
+        self.runs.restore(saved)
+        self.held = frames.unpack(saved["behaviour.held"])
+        self.tallies = frames.unpack(saved["behaviour.tallies"])
+        self.reached = frames.unpack(saved["behaviour.reached"])
+        told = frames.unpack(saved["behaviour.professions"])
+        today = saved["behaviour.today"].decode()
+        self.today = date.fromisoformat(today) if today else None
+        self.baselines.professions = dict(zip(told[ACCOUNT], told["profession"], strict=True))
+        if self.today is not None:
+            professions = told.rename({"profession": "portal.profession"})
+            places = self.day.places.join(professions, on=ACCOUNT, how="left", maintain_order="left")
+            self.baselines.look_up(places.select(ACCOUNT, *TRAITS, "portal.profession"), self.today.toordinal())
+
+
+_OF_TOTALS = {"records_10min", "records_1h", "records_day", "records_7d", "strangers_day", "missed_day", "unclaimed"}

@@ -1,0 +1,68 @@
+"""Learn closed days: the columns of a day become one small record an account, and its models learn it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import polars as pl
+
+from detector.context.acquaintance import Acquaintance
+from detector.context.day import ACCOUNT, TRAITS, Day
+from detector.context.store import Store
+from detector.detect.models.account import AccountModels, ClosedDay, Cohort
+from detector.detect.models.features import COUNTS
+
+
+def closed_days(
+    day: Day, tallies: pl.DataFrame, limits: pl.DataFrame, known: Acquaintance, today: date
+) -> list[tuple[str, ClosedDay]]:
+    """Return the day of each account, by name, so that learning has one order.
+
+    Loops once an account.
+    """
+    strangers = known.strangers(day.pairs()).group_by(ACCOUNT).agg(pl.len().alias("strangers_day"))
+    counts = (
+        day.totals()
+        .join(strangers, on=ACCOUNT, how="left")
+        .join(tallies, on=ACCOUNT, how="left")
+        .join(limits.select(ACCOUNT, "records_before"), on=ACCOUNT, how="left")
+        .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
+        .select(ACCOUNT, *(pl.col(feature.name).fill_null(0).cast(pl.Float64) for feature in COUNTS))
+    )
+    traits = day.places.group_by(ACCOUNT).agg(pl.col(TRAITS).drop_nulls().unique())
+    hours = day.slots.group_by(ACCOUNT).agg(pl.col("hour_of_week").drop_nulls().unique())
+    joined = counts.join(traits, on=ACCOUNT).join(hours, on=ACCOUNT).sort(ACCOUNT)
+    columns = {name: joined.get_column(name).to_list() for name in joined.columns}
+    return [
+        (
+            account,
+            ClosedDay(
+                ordinal=today.toordinal(),
+                counts={feature.name: columns[feature.name][row] for feature in COUNTS},
+                traits={trait: frozenset(columns[trait][row]) for trait in TRAITS},
+                hours=frozenset(columns["hour_of_week"][row]),
+            ),
+        )
+        for row, account in enumerate(columns[ACCOUNT])
+    ]
+
+
+def learn(
+    days: Sequence[tuple[str, ClosedDay]],
+    professions: Mapping[str, str],
+    accounts: Store[AccountModels],
+    cohorts: Store[Cohort],
+    everybody: str,
+) -> None:
+    """Teach cohorts first, with the accounts as they stood, then each account its own day; write both."""
+    taught: dict[str, Cohort] = {}
+    learned: list[tuple[str, AccountModels]] = []
+    for account, day in days:
+        own = accounts.get(account) or AccountModels()
+        for name in {everybody, professions.get(account, everybody)}:
+            if name not in taught:
+                taught[name] = cohorts.get(name) or Cohort()
+            taught[name].learn(day, own)
+        own.learn(day)
+        learned.append((account, own))
+    cohorts.put(taught.items())
+    accounts.put(learned)

@@ -1,0 +1,121 @@
+"""Hold the models of one account, and of one cohort of accounts; learn a closed day of theirs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from detector.detect.models.familiarity import Familiarity, Population
+from detector.detect.models.features import COUNTS, TRAIT_FEATURES
+from detector.detect.models.peak import DailyPeak, Expectation
+from detector.detect.models.peers import PeerPeak
+from detector.detect.models.rhythm import HOURS, Rhythm
+
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedDay:
+    """What one account did on one closed local day."""
+
+    ordinal: int
+    counts: Mapping[str, float]
+    traits: Mapping[str, frozenset[str]]
+    hours: frozenset[int]
+
+
+class AccountModels:
+    """The models of one account: a few hundred bytes of numbers when saved."""
+
+    def __init__(self) -> None:
+        self.days = 0
+        self.peaks = {feature.name: DailyPeak() for feature in COUNTS}
+        self.traits = {trait: Familiarity() for trait in TRAIT_FEATURES}
+        self.rhythm = Rhythm()
+        self.recent: dict[int, float] = {}
+
+    def before_today(self, ordinal: int) -> float:
+        """Return the records of the six days before the day `ordinal`."""
+        return sum(records for day, records in self.recent.items() if ordinal - WEEK < day < ordinal)
+
+    def learn(self, day: ClosedDay) -> None:
+        """Learn one closed day."""
+        self.days += 1
+        self.recent = {past: records for past, records in self.recent.items() if past > day.ordinal - WEEK}
+        self.recent[day.ordinal] = day.counts["records_day"]
+        for name, peak in self.peaks.items():
+            peak.learn_one({name: day.counts[name]})
+        for trait, familiarity in self.traits.items():
+            if day.traits[trait]:
+                familiarity.learn_one(dict.fromkeys(sorted(day.traits[trait]), 1))
+        if day.hours:
+            self.rhythm.learn_one(dict.fromkeys(day.hours, 1))
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the state as plain numbers."""
+        return {
+            "days": self.days,
+            "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
+            "traits": {trait: familiarity.numbers() for trait, familiarity in self.traits.items()},
+            "rhythm": self.rhythm.numbers(),
+            "recent": {str(day): records for day, records in self.recent.items()},
+        }
+
+    @classmethod
+    def from_numbers(cls, numbers: dict[str, Any]) -> Self:
+        """Rebuild the models that `numbers` told of."""
+        models = cls()
+        models.days = numbers["days"]
+        for name, told in numbers["peaks"].items():
+            models.peaks[name] = DailyPeak.from_numbers(told)
+        for trait, told in numbers["traits"].items():
+            models.traits[trait] = Familiarity.from_numbers(told)
+        models.rhythm = Rhythm.from_numbers(numbers["rhythm"])
+        models.recent = {int(day): records for day, records in numbers["recent"].items()}
+        return models
+
+
+class Cohort:
+    """What the accounts of one profession have in common."""
+
+    def __init__(self) -> None:
+        self.peaks = {feature.name: PeerPeak() for feature in COUNTS}
+        self.traits = {trait: Population() for trait in TRAIT_FEATURES}
+        self.hours = Population()
+
+    def learn(self, day: ClosedDay, own: AccountModels) -> None:
+        """Learn one account-day, before the account itself does."""
+        for name, peak in self.peaks.items():
+            mine = own.peaks[name]
+            usual = mine.log_count.mean.get() if mine.days >= 5 else None
+            peak.learn_one({"count": day.counts[name], "usual": usual})
+        for trait, population in self.traits.items():
+            if day.traits[trait]:
+                population.learn_one(dict.fromkeys(day.traits[trait], 1))
+        if day.hours:
+            self.hours.learn_one({str(hour): 1 for hour in day.hours})
+
+    def hour_share(self, hour: int) -> float:
+        """Return the share of account-days with activity in that hour of the week, 0 to 1."""
+        days = self.hours.account_days
+        return min(self.hours.values.get(str(hour % HOURS), 0) * WEEK / days, 1.0) if days else 0.0
+
+    def expectation(self, name: str, own: AccountModels | None) -> Expectation | None:
+        """Return what a day's count is expected to reach; None while all is cold."""
+        return self.peaks[name].expectation(own.peaks[name] if own else None)
+
+    def numbers(self) -> dict[str, Any]:
+        """Return the state as plain numbers."""
+        return {
+            "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
+            "traits": {trait: population.numbers() for trait, population in self.traits.items()},
+            "hours": self.hours.numbers(),
+        }
+
+    @classmethod
+    def from_numbers(cls, numbers: dict[str, Any]) -> Self:
+        """Rebuild the cohort that `numbers` told of."""
+        cohort = cls()
+        cohort.peaks = {name: PeerPeak.from_numbers(told) for name, told in numbers["peaks"].items()}
+        cohort.traits = {trait: Population.from_numbers(told) for trait, told in numbers["traits"].items()}
+        cohort.hours = Population.from_numbers(numbers["hours"])
+        return cohort

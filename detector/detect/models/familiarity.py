@@ -1,0 +1,107 @@
+"""Learn which countries, networks and clients an account comes from, and how new a value would be."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from river.base import AnomalyDetector
+
+FADE = 0.98
+"""What a day's weight keeps each active day: half in five weeks of work."""
+
+LEAST_WEIGHT = 0.05
+"""A value whose weight fell below this is forgotten."""
+
+COLD_DAYS = 1.0
+
+
+class Familiarity(AnomalyDetector):
+    """Smoothed frequency of one trait's values, counted in days: P(v) = (n_v + a g_v) / (n + a).
+
+    g_v is everybody's share of the value, and `a` grows with the new values that the account has shown
+    before, so that somebody who often changes networks may change once more. Counting days, not
+    requests, means that a value earns trust over days only.
+
+    Source: Freeman et al., "Who Are You? A Statistical Approach to Measuring User Authenticity" (NDSS
+    2016), equation 6, with the smoothing of Hoppe's urn for the unseen.
+
+    Cold: `score_one` is None before the first day.
+    """
+
+    def __init__(self, fade: float = FADE) -> None:
+        self.fade = fade
+        self.days = 0.0
+        self.novelty = 0.0
+        self.values: dict[str, float] = {}
+
+    def learn_one(self, x: Mapping[str, Any]) -> None:
+        """Learn one closed day: the keys of `x` are the values that were seen."""
+        fresh = sum(1 for value in x if value not in self.values)
+        if self.days >= COLD_DAYS:
+            self.novelty = self.novelty * self.fade + fresh
+        self.days = self.days * self.fade + 1
+        kept = {value: weight * self.fade for value, weight in self.values.items()}
+        self.values = {value: weight for value, weight in kept.items() if weight >= LEAST_WEIGHT}
+        for value in x:
+            self.values[value] = self.values.get(value, 0.0) + 1
+
+    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+        """Return the surprise of the least likely value: `{value: everybody's share of it}`."""
+        if self.days < COLD_DAYS or not x:
+            return None
+        alpha = 0.3 + self.novelty
+        return max(
+            -math.log10((self.values.get(value, 0.0) + alpha * share) / (self.days + alpha))
+            for value, share in x.items()
+        )
+
+    def numbers(self) -> list[Any]:
+        """Return the state as plain numbers."""
+        return [self.days, self.novelty, self.values]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[Any]) -> Self:
+        """Rebuild the model that `numbers` told of."""
+        model = cls()
+        model.days, model.novelty, values = numbers
+        model.values = dict(values)
+        return model
+
+
+class Population(AnomalyDetector):
+    """Everybody's shares of one trait's values, in account-days.
+
+    Cold: `share` of anything is its floor, which falls as account-days come in.
+    """
+
+    def __init__(self) -> None:
+        self.account_days = 0
+        self.values: dict[str, int] = {}
+
+    def learn_one(self, x: Mapping[str, Any]) -> None:
+        """Learn one account-day: the keys of `x` are the values that were seen."""
+        self.account_days += 1
+        for value in x:
+            self.values[value] = self.values.get(value, 0) + 1
+
+    def share(self, value: str) -> float:
+        """Return the share of account-days that show `value`, half a day for one never seen."""
+        return (self.values.get(value, 0) + 0.5) / (self.account_days + 1.0)
+
+    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+        """Return the surprise of the rarest key of `x` among everybody."""
+        if not self.account_days or not x:
+            return None
+        return max(-math.log10(self.share(value)) for value in x)
+
+    def numbers(self) -> list[Any]:
+        """Return the state as plain numbers."""
+        return [self.account_days, self.values]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[Any]) -> Self:
+        """Rebuild the model that `numbers` told of."""
+        model = cls()
+        model.account_days, values = numbers
+        model.values = dict(values)
+        return model

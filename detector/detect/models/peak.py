@@ -1,0 +1,102 @@
+"""Learn how high one count of an account usually gets in a day, and what would be surprising."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from river.base import AnomalyDetector
+from river.stats import Var
+
+from detector.detect.models import tail
+
+MEMORY_DAYS = 30.0
+"""Weight at which old days begin to fade: after it the moments are exponentially weighted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A predictive Gamma-Poisson distribution: its mean, its shape, and what it was learned from."""
+
+    mean: float
+    shape: float
+    days: int
+    baseline: str
+
+
+def moments(mean_log: float, var_log: float, days: int, baseline: str) -> Expectation:
+    """Turn the moments of log(1 + count) into a Gamma-Poisson expectation.
+
+    A log-normal rate with variance v on the log scale has relative variance exp(v) - 1, and a Gamma of
+    shape r has 1 / r. Part of the variance is the Poisson noise of the counts themselves, and is taken out.
+    """
+    mean = max(math.expm1(mean_log + var_log / 2), 0.05)
+    of_rate = min(max(var_log - 1 / (mean + 1), 0.02), 4.0)
+    return Expectation(mean=mean, shape=1 / math.expm1(of_rate), days=days, baseline=baseline)
+
+
+class DailyPeak(AnomalyDetector):
+    """Gamma-Poisson over one daily count; moments are kept of log(1 + count), where they are stable.
+
+    The sample of a day is its largest value (of an hour, of ten minutes, of the day), so that a limit
+    speaks of "no day in a thousand", whatever number of hours a day has.
+
+    Cold: `score_one` is None before the first `learn_one`.
+
+    Parameters
+    ----------
+    memory_days
+        Weight at which old days begin to fade.
+    """
+
+    def __init__(self, memory_days: float = MEMORY_DAYS) -> None:
+        self.memory_days = memory_days
+        self.log_count = Var()
+
+    @property
+    def days(self) -> float:
+        """Weight of the days learned."""
+        return float(self.log_count.n)
+
+    def learn_one(self, x: Mapping[str, Any]) -> None:
+        """Learn the counts of one closed day: `{"count": 61}`; several keys are several counts."""
+        for value in x.values():
+            self._learn(float(value))
+
+    def _learn(self, count: float) -> None:
+        if not math.isfinite(count):
+            return
+        if self.log_count.n >= self.memory_days:
+            kept = self.log_count
+            self.log_count = Var._from_state(self.memory_days - 1, kept.mean.get(), kept.get())
+        self.log_count.update(math.log1p(max(count, 0.0)))
+
+    def expectation(self) -> Expectation | None:
+        """Return what a day is expected to reach; None while cold."""
+        if self.days < 1:
+            return None
+        return moments(self.log_count.mean.get(), self.log_count.get(), int(self.days), "account")
+
+    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+        """Return the surprise (-log10 of the tail) of the most surprising count in `x`."""
+        expected = self.expectation()
+        if expected is None or not x:
+            return None
+        counts = np.array([float(value) for value in x.values()])
+        scores = tail.surprise(counts, np.full(len(counts), expected.mean), np.full(len(counts), expected.shape))
+        return float(np.nanmax(scores))
+
+    def numbers(self) -> list[float]:
+        """Return the state as plain numbers."""
+        return [self.log_count.n, self.log_count.mean.get(), self.log_count.get()]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[float]) -> Self:
+        """Rebuild the model that `numbers` told of."""
+        model = cls()
+        if numbers[0] > 0:
+            model.log_count = Var._from_state(numbers[0], numbers[1], numbers[2])
+            if numbers[0] <= 1:
+                model.log_count._S = 0.0
+        return model

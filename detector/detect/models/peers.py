@@ -1,0 +1,83 @@
+"""Learn what accounts of one profession do, for those of them too new to have a past."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Self
+
+from river.base import AnomalyDetector
+from river.stats import Mean, Var
+
+from detector.detect.models.peak import DailyPeak, Expectation, moments
+
+LEAST_ACCOUNT_DAYS = 20
+"""Fewer closed account-days say too little about a profession to judge anybody by."""
+
+PRIOR_DAYS = 3.0
+"""Days of its own after which an account's mean counts as much as its peers'."""
+
+PRIOR_DAYS_SPREAD = 7.0
+"""The same for the spread, which takes longer to learn: half the weight after a week."""
+
+
+class PeerPeak(AnomalyDetector):
+    """Moments of log(1 + count) over all account-days of a cohort, and within its accounts.
+
+    The total spread (between accounts and within them) is what an unknown account may do; the spread
+    within accounts is what one known account may do from day to day.
+
+    Cold: `score_one` and `expectation` are None below `LEAST_ACCOUNT_DAYS`.
+    """
+
+    def __init__(self) -> None:
+        self.total = Var()
+        self.within = Mean()
+
+    def learn_one(self, x: Mapping[str, Any]) -> None:
+        """Learn one account-day: its `count` and, where the account is known, its own `usual` mean of logs."""
+        if not math.isfinite(x["count"]):
+            return
+        value = math.log1p(max(float(x["count"]), 0.0))
+        self.total.update(value)
+        usual = x.get("usual")
+        if usual is not None:
+            self.within.update((value - float(usual)) ** 2)
+
+    def expectation(self, own: DailyPeak | None = None) -> Expectation | None:
+        """Return what a day of an account is expected to reach: the peers' shrunk towards its own.
+
+        Source: the normal-normal empirical Bayes estimate (Gelman et al., section 2.5), on the log scale.
+        """
+        days = own.days if own else 0.0
+        if self.total.n < LEAST_ACCOUNT_DAYS:
+            return own.expectation() if own and days >= PRIOR_DAYS else None
+        within = self.within.get() if self.within.n >= LEAST_ACCOUNT_DAYS else self.total.get()
+        between = max(self.total.get() - within, 0.0)
+        if own is None or days < 1:
+            return moments(self.total.mean.get(), self.total.get(), 0, "peers")
+        trust = days / (days + PRIOR_DAYS)
+        mean_log = trust * own.log_count.mean.get() + (1 - trust) * self.total.mean.get()
+        known = days / (days + PRIOR_DAYS_SPREAD)
+        spread = known * own.log_count.get() + (1 - known) * within
+        unsure = between * (1 - trust) + within / (days + PRIOR_DAYS)
+        return moments(mean_log, spread + unsure, int(days), "account" if days >= PRIOR_DAYS else "peers")
+
+    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+        """Return the surprise of `count` for an account of which nothing else is known."""
+        expected = self.expectation()
+        if expected is None:
+            return None
+        own = DailyPeak()
+        own.log_count = self.total
+        return own.score_one({"count": x["count"]})
+
+    def numbers(self) -> list[float]:
+        """Return the state as plain numbers."""
+        return [self.total.n, self.total.mean.get(), self.total.get(), self.within.n, self.within.get()]
+
+    @classmethod
+    def from_numbers(cls, numbers: list[float]) -> Self:
+        """Rebuild the model that `numbers` told of."""
+        model = cls()
+        model.total = DailyPeak.from_numbers(numbers[:3]).log_count
+        model.within = Mean._from_state(numbers[3], numbers[4])
+        return model

@@ -1,0 +1,78 @@
+"""Join the evidence of one account into one sum, and say where it first passes the threshold.
+
+Each model's surprise is -log10 of a tail probability; families of evidence are weighted, capped and added.
+"""
+
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from detector.context.day import ACCOUNT
+from detector.detect.models import tail
+from detector.detect.models.features import COUNTS, FAMILIES, HOUR, TRAIT_FEATURES, WHERE_CAP
+
+STEP: Final = 1.5
+"""An incident is scored again each time its sum grows by half: high, then critical."""
+
+LADDER: Final = pl.Series(
+    sorted({*range(1, 20), *(round(20 * 1.06**step) for step in range(240))}), dtype=pl.Int64
+).implode()
+"""Counts at which the sum is taken: every one up to 20, then each 6 % more, up to some 20 million.
+The same counts whatever the chunking, and few: an alert is at most 6 % of the records late."""
+
+
+def points(counted: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
+    """Keep the events at which a sum is taken: a count over its first limit on the ladder, or a new place.
+
+    Shapes: rows of `running` with novelty columns and `new_place`, LIMITS -> the kept rows with LIMITS joined.
+    """
+    joined = counted.join(limits, on=ACCOUNT, how="left", maintain_order="left").with_columns(
+        (pl.col("records_day") + pl.col("records_before")).alias("records_7d")
+    )
+    grown = [
+        (pl.col(feature.name) >= pl.col(f"{feature.name}.limit")) & pl.col(feature.name).cast(pl.Int64).is_in(LADDER)
+        for feature in COUNTS
+    ]
+    active = pl.col("displayed") | pl.col("missed")
+    return joined.filter((active & pl.any_horizontal(grown)) | (pl.col("new_place") & pl.col("unfamiliar")))
+
+
+def families(taken: pl.DataFrame) -> pl.DataFrame:
+    """Add the surprise of every feature, each family's weighted and capped part, and `score`, their sum.
+
+    Shapes: rows of `points` with the novelty columns and `hour` -> the same rows with a column
+    `surprise.<feature>` and `family.<family>` each, and `score`.
+    """
+    members: dict[str, list[str]] = {family: [] for family in FAMILIES}
+    columns = []
+    for feature in COUNTS:
+        scores = tail.surprise(
+            taken.get_column(feature.name).cast(pl.Float64).to_numpy(),
+            taken.get_column(f"{feature.name}.mean").to_numpy(),
+            taken.get_column(f"{feature.name}.shape").to_numpy(),
+        )
+        believed = np.nan_to_num(scores, nan=0.0) * taken.get_column("trust").to_numpy()
+        columns.append(pl.Series(f"surprise.{feature.name}", believed))
+        members[feature.family].append(f"surprise.{feature.name}")
+    for feature in (*TRAIT_FEATURES.values(), HOUR):
+        columns.append(taken.get_column(feature.name).alias(f"surprise.{feature.name}"))
+        members[feature.family].append(f"surprise.{feature.name}")
+    parts = [
+        (pl.max_horizontal(names) * FAMILIES[name].weight).clip(0.0, FAMILIES[name].cap).alias(f"family.{name}")
+        for name, names in members.items()
+    ]
+    where = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if family.where])
+    what = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if not family.where])
+    return (
+        taken.with_columns(columns).with_columns(parts).with_columns((where.clip(0.0, WHERE_CAP) + what).alias("score"))
+    )
+
+
+def steps(scored: pl.DataFrame, threshold: float) -> pl.DataFrame:
+    """Add `step`: 0 below the threshold, 1 from it, one more for each time the sum grows by half.
+
+    Shapes: rows with `score` -> the same rows.
+    """
+    over = ((pl.col("score") / threshold).log(STEP) + 1e-9).floor().cast(pl.Int64) + 1
+    return scored.with_columns(pl.when(pl.col("score") >= threshold).then(over).otherwise(0).alias("step"))

@@ -1,0 +1,84 @@
+import sqlite3
+from itertools import pairwise
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.detect.portal_days import events
+
+from detector import schema
+from detector.config import Config
+from detector.detect.behaviour import Behaviour
+
+THEFT = events(days=10, accounts=30, seed=5, thief_records=60)
+QUIET = events(days=10, accounts=30, seed=6)
+
+
+def watch(frame, cuts=(), frozen=(), restart=False):
+    """Observe `frame` cut at `cuts`; with `restart`, from a snapshot before every part."""
+    database = sqlite3.connect("")
+    behaviour, today, found = Behaviour(Config(), database), None, [schema.empty(schema.SIGNAL)]
+    for start, end in pairwise([0, *sorted(cuts), frame.height]):
+        for (day,), part in frame[start:end].group_by("portal.local_date", maintain_order=True):
+            if restart:
+                saved, behaviour = behaviour.snapshot(), Behaviour(Config(), database)
+                behaviour.restore(saved)
+            if today is not None and day != today:
+                behaviour.close_day(set(frozen))
+            today = day
+            found.append(behaviour.observe(part, day))
+    return pl.concat(found), behaviour
+
+
+def test_a_stolen_account_is_found_within_its_first_records():
+    signals, _ = watch(THEFT)
+    first = signals.sort("@timestamp").row(0, named=True)
+    assert first["user.name"] == "u001"
+    stolen = (first["@timestamp"] - first["signal.start"]).total_seconds() / 2
+    assert stolen < 20
+    assert set(signals["user.name"]) == {"u001"}
+    assert "AS9009" in first["signal.text"]
+
+
+def test_a_quiet_portal_raises_nothing():
+    assert watch(QUIET)[0].is_empty()
+
+
+@settings(max_examples=12, deadline=None)
+@given(cuts=st.lists(st.integers(0, THEFT.height), max_size=30, unique=True))
+def test_any_cut_gives_the_same_signals(cuts):
+    assert watch(THEFT, cuts)[0].equals(watch(THEFT)[0])
+
+
+def test_a_restart_before_every_part_gives_the_same_signals():
+    assert watch(THEFT, range(100, THEFT.height, 211), restart=True)[0].equals(watch(THEFT)[0])
+
+
+def test_every_reason_says_what_was_seen_against_what_in_which_unit():
+    signals, _ = watch(THEFT)
+    for reason in signals["portal.reasons"].explode().struct.unnest().to_dicts():
+        assert reason["unit"]
+        assert reason["text"]
+        assert reason["observed"] > reason["expected"]
+        assert reason["surprise"] > 0
+        assert reason["history_days"] >= 3
+        assert reason["baseline"] == "account"
+
+
+@pytest.mark.parametrize("frozen", [(), ("u001",)])
+def test_a_frozen_or_alerted_account_learns_nothing_that_day(frozen):
+    _, behaviour = watch(THEFT, frozen=frozen)
+    behaviour.close_day(set(frozen))
+    networks = behaviour.accounts.get("u001").traits["portal.network"].values if not frozen else {}
+    assert "AS9009" not in networks
+    assert behaviour.accounts.get("u002").days == 10
+    assert (behaviour.accounts.get("u001") is None) == bool(frozen)
+
+
+def test_subjects_are_counted_between_two_moments():
+    _, behaviour = watch(THEFT)
+    theft = THEFT.filter(pl.col("portal.network") == "AS9009")
+    first, last = theft["@timestamp"].min(), theft["@timestamp"].max()
+    assert behaviour.subjects_count("u001", first, last) == theft["portal.subject"].n_unique()
+    assert behaviour.subjects_count("u001", first, first) == 1
