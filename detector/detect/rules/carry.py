@@ -1,0 +1,142 @@
+"""Keep the rows that a correlation's windows still need after a batch, and no more of them than allowed."""
+
+import io
+
+import numpy as np
+import polars as pl
+
+from detector.detect.rules import keys
+from detector.detect.rules.keys import Bits, Hashes, Index
+from detector.detect.rules.spec import Correlation
+from detector.schema import conform
+
+COMPACT_AT = 4096
+"""Rows below which it is not worth looking for those that no window needs."""
+
+MAX_PIECES = 16
+
+
+def table_schema(correlation: Correlation) -> pl.Schema:
+    """Name the columns of the rows that are kept, besides their time and inputs: keys, evidence, values."""
+    columns: dict[str, pl.DataType] = {f"g{i}": pl.String() for i in range(len(correlation.group_names))}
+    columns |= {"user": pl.String(), "ip": pl.String()}
+    columns |= {f"v:{name}": pl.String() for name in correlation.text_fields}
+    columns |= {f"n:{name}": pl.Int64() for name in correlation.number_fields}
+    return pl.Schema(columns)
+
+
+class Carry:
+    """Rows of one correlation that later windows may reach, in event order.
+
+    `time`, `bits` (which inputs matched) and `hashed` (the group) stand beside `table`, row by row. `evicted`
+    counts the rows that were dropped because there were too many.
+    """
+
+    def __init__(self, correlation: Correlation, max_rows: int) -> None:
+        self.correlation = correlation
+        self.max_rows = max_rows
+        self.schema = table_schema(correlation)
+        self.table = pl.DataFrame(schema=self.schema)
+        self.time: Index = np.zeros(0, dtype=np.int64)
+        self.bits: Bits = np.zeros(0, dtype=np.uint32)
+        self.hashed: Hashes = np.zeros(0, dtype=np.uint64)
+        self.evicted = 0
+        self._compacted = 0
+        self._inputs = {ref: 1 << bit for bit, ref in enumerate(correlation.inputs)}
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    def forget(self, since_us: int) -> None:
+        """Drop the rows before `since_us`, the earliest that a window can still reach."""
+        old = int(np.searchsorted(self.time, since_us, "left"))
+        if old:
+            self.time, self.bits, self.hashed = self.time[old:], self.bits[old:], self.hashed[old:]
+            self.table = self.table[old:]
+
+    def keep(self, time: Index, bits: Bits, hashed: Hashes, table: pl.DataFrame) -> None:
+        """Add rows, all of them later than those kept."""
+        self.time = np.concatenate([self.time, time])
+        self.bits = np.concatenate([self.bits, bits])
+        self.hashed = np.concatenate([self.hashed, hashed])
+        self.table = pl.concat([self.table, table], rechunk=False) if self.table.height else table
+        if self.table.n_chunks() > MAX_PIECES:
+            self.table = self.table.rechunk()
+        if len(self) > COMPACT_AT + 2 * self._compacted:
+            self._compact()
+
+    def needs(self) -> int:
+        """Give the bits of the inputs whose rows must be kept: the last of an order is not waited for."""
+        correlation = self.correlation
+        bits = (1 << len(correlation.inputs)) - 1
+        if correlation.kind == "temporal_ordered":
+            last = {wanted[-1] for wanted, _ in correlation.ways}
+            earlier = {ref for wanted, unwanted in correlation.ways for ref in (*wanted[:-1], *unwanted)}
+            for ref in last - earlier - set(correlation.cancel):
+                bits &= ~self._inputs[ref]
+        return bits
+
+    def _compact(self) -> None:
+        kept = self._useful()
+        if kept is not None and len(kept) < len(self):
+            self._take(kept)
+        over = len(self) - self.max_rows
+        if over > 0:
+            self.evicted += over
+            self._take(np.arange(over, len(self)))
+        self._compacted = len(self)
+
+    def _take(self, rows: Index) -> None:
+        self.time, self.bits, self.hashed = self.time[rows], self.bits[rows], self.hashed[rows]
+        self.table = self.table[rows]
+
+    def _useful(self) -> Index | None:
+        """Give the rows that can still matter: per group, the latest of a value, of a rule, or the last ones."""
+        correlation = self.correlation
+        if not correlation.measures:
+            if correlation.kind == "temporal_ordered" and not correlation.is_pair:
+                return None
+            return np.sort(self._latest(np.arange(len(self)), []))
+        whole = sum(bit for ref, bit in self._inputs.items() if ref not in correlation.distinct_only)
+        repeated = np.flatnonzero(self.bits & whole == 0)
+        kept = self._latest(repeated, [f"v:{name}" for name in correlation.text_fields])
+        rest = np.flatnonzero(self.bits & whole)
+        if correlation.kind != "value_count" and not correlation.others:
+            last = self._last(rest, correlation.cap)
+            self.evicted += len(rest) - len(last)
+            rest = last
+        return np.sort(np.concatenate([kept, rest]))
+
+    def _latest(self, rows: Index, columns: list[str]) -> Index:
+        """Give of `rows` the latest of each group, inputs and values of `columns`."""
+        if not len(rows):
+            return rows
+        parts = [self.hashed[rows], self.bits[rows].astype(np.uint64)]
+        mixed = keys.combine([*parts, *(keys.hashes(self.table[name][rows]) for name in columns)], len(rows))
+        found = keys.order(mixed)
+        ends = np.append(mixed[found][1:] != mixed[found][:-1], True)
+        return rows[found[ends]]
+
+    def _last(self, rows: Index, count: int) -> Index:
+        """Give of `rows` the last `count` of each group."""
+        found = keys.order(self.hashed[rows])
+        ordered = self.hashed[rows][found]
+        far = np.zeros(len(found), dtype=np.bool_)
+        far[:-count] = ordered[:-count] == ordered[count:]
+        return rows[found[~far]]
+
+    def dump(self) -> bytes:
+        """Write the rows as Arrow IPC."""
+        sink = io.BytesIO()
+        self.table.with_columns(time=self.time, bits=self.bits).rechunk().write_ipc(sink)
+        return sink.getvalue()
+
+    def load(self, data: bytes) -> None:
+        """Read back what `dump` wrote; the hashes are worked out anew."""
+        saved = pl.read_ipc(io.BytesIO(data))
+        self.table = conform(saved, self.schema)
+        self.time = saved["time"].to_numpy().astype(np.int64)
+        self.bits = saved["bits"].to_numpy().astype(np.uint32)
+        count = len(self.correlation.group_names)
+        self.hashed = keys.combine([keys.hashes(self.table[f"g{i}"]) for i in range(count)], len(self))
+        self._compacted = len(self)

@@ -1,0 +1,237 @@
+"""Compile a pySigma condition tree to a tree of questions; say plainly what cannot be asked."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import polars as pl
+from sigma.conditions import (
+    ConditionAND,
+    ConditionFieldEqualsValueExpression,
+    ConditionNOT,
+    ConditionOR,
+    ConditionValueExpression,
+)
+from sigma.types import (
+    CompareOperators,
+    Placeholder,
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaExpansion,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaRegularExpressionFlag,
+    SigmaString,
+    SigmaTimestampPart,
+    SigmaType,
+    SpecialChars,
+)
+
+from detector.detect.rules.fields import SEARCHED, Column, resolve
+from detector.detect.rules.predicate import Kind, Leaf, Not, Tree, every, some
+
+MULTI, SINGLE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
+
+_OPERATORS: dict[CompareOperators, Kind] = {
+    CompareOperators.LT: "below",
+    CompareOperators.LTE: "at_most",
+    CompareOperators.GT: "above",
+    CompareOperators.GTE: "at_least",
+}
+_FLAGS = {
+    SigmaRegularExpressionFlag.IGNORECASE: "i",
+    SigmaRegularExpressionFlag.MULTILINE: "m",
+    SigmaRegularExpressionFlag.DOTALL: "s",
+}
+
+
+class UnsupportedError(ValueError):
+    """A construct that would silently never match; the rule is refused."""
+
+
+class Compiler:
+    """Compile the conditions of one rule.
+
+    `placeholders` are the values of `%name%` for the `expand` modifier; `zone` is the local time that
+    the time modifiers read.
+    """
+
+    def __init__(self, *, zone: str, placeholders: Mapping[str, list[str]]) -> None:
+        self.zone = zone
+        self.placeholders = placeholders
+
+    def compile(self, node: Any) -> Tree:
+        """Compile a condition. Raises: `UnsupportedError` naming the construct."""
+        match node:
+            case ConditionAND():
+                return every([self.compile(part) for part in node.args])
+            case ConditionOR():
+                return some([self.compile(part) for part in node.args])
+            case ConditionNOT():
+                return Not(self.compile(node.args[0]))
+            case ConditionFieldEqualsValueExpression():
+                return self.value(node.field, node.value)
+            case ConditionValueExpression():
+                return self.keyword(node.value)
+        raise UnsupportedError(f"condition part {type(node).__name__} is not supported")
+
+    def value(self, field: str, value: SigmaType) -> Tree:
+        """Compile the question whether `field` holds `value`."""
+        column = resolve(field)
+        if column is None:
+            raise UnsupportedError(f"no field {field!r}")
+        if isinstance(value, SigmaExpansion):
+            return some([self.value(field, one) for one in value.values])
+        if isinstance(value, SigmaCompareExpression) and value.op is CompareOperators.NEQ:
+            return Not(self.value(field, value.number))
+        if isinstance(value, SigmaString):
+            return some([_text(column, one) for one in self._expanded(value)])
+        if isinstance(value, SigmaRegularExpression):
+            return some([_regex(column.name, one) for one in self._expanded(value)])
+        return self._typed(column, value)
+
+    def keyword(self, value: SigmaType) -> Tree:
+        """Compile the question whether any text of the line holds `value`."""
+        if isinstance(value, SigmaExpansion):
+            return some([self.keyword(one) for one in value.values])
+        if isinstance(value, SigmaNumber):
+            value = SigmaString(str(value))
+        found: list[Tree] = []
+        for name in SEARCHED:
+            column = resolve(name)
+            if column is None:
+                raise UnsupportedError(f"no field {name!r}")
+            if isinstance(value, SigmaRegularExpression):
+                found += [_regex(name, one) for one in self._expanded(value)]
+            elif isinstance(value, SigmaString):
+                found += [_text(column, _within(one)) for one in self._expanded(value)]
+            else:
+                raise UnsupportedError(f"a keyword cannot be a {type(value).__name__}")
+        return some(found)
+
+    def _typed(self, column: Column, value: SigmaType) -> Tree:
+        name = column.name
+        match value:
+            case SigmaNull():
+                return Leaf(column=name, kind="null")
+            case SigmaExists():
+                there = Leaf(column=name, kind="exists")
+                return there if value.exists else Not(there)
+            case SigmaBool():
+                return _boolean(column, value.boolean)
+            case SigmaTimestampPart():
+                return self._part(column, value)
+            case SigmaNumber():
+                return _number(column, value.number)
+            case SigmaCompareExpression():
+                _require_number(column)
+                return Leaf(column=name, kind=_OPERATORS[value.op], values=(value.number.number,))
+            case SigmaCIDRExpression():
+                return Leaf(column=name, kind="cidr", values=(str(value.network),))
+            case SigmaFieldReference():
+                return _reference(column, value)
+        raise UnsupportedError(f"a value of type {type(value).__name__} is not supported")
+
+    def _part(self, column: Column, value: SigmaTimestampPart) -> Tree:
+        unit = value.timestamp_part.name.lower()
+        if not isinstance(column.dtype, pl.Datetime):
+            raise UnsupportedError(f"modifier {unit} needs a time, {column.name} is {column.dtype}")
+        return Leaf(column=column.name, kind="part", values=(value.number,), option=f"{unit}@{self.zone}")
+
+    def _expanded(self, value: Any) -> list[Any]:
+        if not value.contains_placeholder():
+            return [value]
+        return list(value.replace_placeholders(_lookup(self.placeholders)))
+
+
+def _lookup(placeholders: Mapping[str, list[str]]) -> Callable[[Placeholder], Iterator[str]]:
+    def values(placeholder: Placeholder) -> Iterator[str]:
+        if placeholder.name not in placeholders:
+            raise UnsupportedError(f"placeholder %{placeholder.name}% has no values under custom.placeholders")
+        yield from placeholders[placeholder.name]
+
+    return values
+
+
+def _within(value: SigmaString) -> SigmaString:
+    """Put wildcards around a keyword: it is searched anywhere in the text."""
+    if not value.startswith(MULTI):
+        value = MULTI + value
+    return value if value.endswith(MULTI) else value + MULTI
+
+
+def _text(column: Column, value: SigmaString) -> Tree:
+    cased = isinstance(value, SigmaCasedString)
+    match value.s:
+        case []:
+            return Leaf(column=column.name, kind="blank")
+        case [str(text)]:
+            return _number_or(column, text, cased)
+        case [part] if part is MULTI:
+            return Leaf(column=column.name, kind="exists")
+        case [first, str(text), last] if first is MULTI and last is MULTI:
+            return Leaf(column=column.name, kind="contains", values=(text,), cased=cased)
+        case [str(text), last] if last is MULTI:
+            return Leaf(column=column.name, kind="starts", values=(text,), cased=cased)
+        case [first, str(text)] if first is MULTI:
+            return Leaf(column=column.name, kind="ends", values=(text,), cased=cased)
+    flags = "(?s)" if cased else "(?is)"
+    return Leaf(column=column.name, kind="regex", values=(flags + _glob(value),))
+
+
+def _glob(value: SigmaString) -> str:
+    shown = {MULTI: ".*", SINGLE: "."}
+    return r"\A" + "".join(re.escape(p) if isinstance(p, str) else shown[p] for p in value.s) + r"\z"  # type: ignore[index]
+
+
+def _number_or(column: Column, text: str, cased: bool) -> Leaf:
+    if column.dtype.is_numeric() and re.fullmatch(r"-?\d+", text):
+        return Leaf(column=column.name, kind="number", values=(int(text),))
+    return Leaf(column=column.name, kind="equals", values=(text,), cased=cased)
+
+
+def _regex(name: str, value: SigmaRegularExpression) -> Leaf:
+    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
+    pattern = (f"(?{flags})" if flags else "") + str(value.regexp.to_plain_regex())
+    try:
+        pl.Series([""]).str.contains(pattern, strict=True)
+    except pl.exceptions.ComputeError as fault:
+        raise UnsupportedError(f"regular expression {pattern!r} is none of Rust's engine: {_first(fault)}") from None
+    return Leaf(column=name, kind="regex", values=(pattern,))
+
+
+def _first(fault: Exception) -> str:
+    """Give the telling line of a Rust regex error, which draws a picture around it."""
+    lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("error:")), lines[0] if lines else "invalid")
+
+
+def _boolean(column: Column, value: bool) -> Leaf:
+    if column.dtype == pl.Boolean:
+        return Leaf(column=column.name, kind="boolean", values=(value,))
+    return Leaf(column=column.name, kind="equals", values=(str(value).lower(),))
+
+
+def _number(column: Column, value: int | float) -> Leaf:
+    if column.dtype.is_numeric():
+        return Leaf(column=column.name, kind="number", values=(value,))
+    return Leaf(column=column.name, kind="equals", values=(str(value),))
+
+
+def _require_number(column: Column) -> None:
+    if column.logged and not column.dtype.is_numeric():
+        raise UnsupportedError(f"lt, lte, gt and gte need a number, {column.name} is {column.dtype}")
+
+
+def _reference(column: Column, value: SigmaFieldReference) -> Leaf:
+    if resolve(value.field) is None:
+        raise UnsupportedError(f"no field {value.field!r}, which fieldref names")
+    mode = {(True, True): "contains", (True, False): "starts", (False, True): "ends"}.get(
+        (value.starts_with, value.ends_with), "equals"
+    )
+    return Leaf(column=column.name, kind="field", values=(value.field,), option=mode)

@@ -1,0 +1,261 @@
+"""Evaluate one correlation batch by batch: carried rows and new ones, sorted by group, one window each."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from detector.detect.rules import keys
+from detector.detect.rules.batch import Batch, Rows, gather
+from detector.detect.rules.carry import Carry
+from detector.detect.rules.firing import Firing, fire
+from detector.detect.rules.keys import Bits, Index, Mask
+from detector.detect.rules.measure import Numbers, View, measured
+from detector.detect.rules.sliding import Sliding, plausible
+from detector.detect.rules.spec import Bounds, Correlation, Rule
+from detector.detect.rules.temporal import in_order, near
+from detector.schema import conform
+
+EVIDENCE_ROWS = 1000
+"""Rows of a window that are looked at for the accounts and addresses of its evidence, the latest ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A correlation's condition met, and not muted: at which row of the batch, for whom, and by what."""
+
+    row: int
+    key: tuple[str, ...]
+    count: float
+    start_us: int
+    users: tuple[str, ...]
+    addresses: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Found:
+    """Candidate rows before muting: places in the windows, and what to make evidence of."""
+
+    windows: Sliding
+    holds: Mask
+    value: Numbers
+    counted: Mask | None = None
+    ends: Index | None = None
+    evidence: list[Index] | None = None
+
+    def places(self, place: int) -> Index:
+        """Give the places of the evidence of a match, in order."""
+        if self.evidence is not None:
+            found = np.array([one[place] for one in self.evidence])
+            return np.unique(found[found >= 0])
+        low = int(self.windows.lo[place])
+        inside = np.arange(low, place + 1)
+        if self.ends is not None:
+            inside = inside[self.ends[low : place + 1] >= place]
+        elif self.counted is not None:
+            inside = inside[self.counted[low : place + 1]]
+        return inside[-EVIDENCE_ROWS:]
+
+
+def _slots_of(hashed: keys.Hashes, rows: Index) -> Mask:
+    """Mark the rows that share a slot, and so perhaps a group, with any of `rows`."""
+    bits = keys.slot_bits(len(hashed))
+    slot = keys.slots(hashed, bits)
+    taken = np.zeros(1 << bits, dtype=np.bool_)
+    taken[slot[rows]] = True
+    return taken[slot]
+
+
+def _at(rows: Index, size: int) -> Mask:
+    mask = np.zeros(size, dtype=np.bool_)
+    mask[rows] = True
+    return mask
+
+
+class Correlator:
+    """Runs one correlation: `observe` in event order, any cut of the events gives the same matches."""
+
+    def __init__(self, rule: Rule, correlation: Correlation, *, max_rows: int) -> None:
+        self.rule = rule
+        self.correlation = correlation
+        self.carry = Carry(correlation, max_rows)
+        self.firing = Firing(rule.mute_us)
+        self._needed = self.carry.needs()
+        long = {ref for measure in correlation.measures if measure.span_us for ref in measure.refs}
+        self._long = sum(1 << bit for bit, ref in enumerate(correlation.inputs) if ref in long)
+
+    def observe(self, batch: Batch, hidden: Mask | None) -> list[Match]:
+        """Find the matches in a batch, and note in `batch.matched` every row on which the condition holds."""
+        rows = gather(batch, self.correlation.inputs, self.correlation.groups, hidden)
+        matches: list[Match] = []
+        batch.matched[self.rule.key] = np.zeros(0, dtype=np.int64)
+        if len(rows.rows):
+            matches = self._search(batch, rows)
+        self._carry_on(batch, rows)
+        return matches
+
+    def _carry_on(self, batch: Batch, rows: Rows) -> None:
+        """Keep the rows that later windows may reach."""
+        correlation = self.correlation
+        self.carry.forget(batch.end_us - correlation.longest_us)
+        time = batch.time[rows.rows]
+        kept = (time >= batch.end_us - correlation.longest_us) & (rows.bits & self._needed > 0)
+        if self._long:  # only what is measured over longer must be kept longer
+            kept &= (time >= batch.end_us - correlation.span_us) | (rows.bits & self._long > 0)
+        chosen = np.flatnonzero(kept)
+        if len(chosen):
+            table = self._table(batch, rows, chosen)
+            self.carry.keep(time[chosen], rows.bits[chosen], rows.hashed[chosen], table)
+
+    def _search(self, batch: Batch, rows: Rows) -> list[Match]:
+        old = len(self.carry)
+        hashed = np.concatenate([self.carry.hashed, rows.hashed])
+        time = np.concatenate([self.carry.time, batch.time[rows.rows]])
+        bits = np.concatenate([self.carry.bits, rows.bits])
+        chosen = self._counted(hashed, time, bits, old) if self.correlation.measures else self._near(hashed, bits, old)
+        if not len(chosen) or chosen[-1] < old:
+            return []
+        windows = Sliding(hashed[chosen], time[chosen], self.correlation.span_us)
+        placed = chosen[windows.order]
+        found = self._measured(batch, rows, windows, placed, bits[placed])
+        found.holds &= placed >= old
+        where = np.flatnonzero(found.holds)
+        if not len(where):
+            return []
+        fresh = placed[where] - old
+        batch.matched[self.rule.key] = np.unique(rows.rows[fresh])
+        return self._fired(batch, rows, found, placed, where)
+
+    def _counted(self, hashed: keys.Hashes, time: Index, bits: Bits, old: int) -> Index:
+        """Choose the rows whose group may count enough near them, with all that is compared with the count."""
+        inputs, refs = self.correlation.inputs, self.correlation.refs
+        first = self.correlation.measures[0]
+        need = first.bounds.least if first.kind in {"event_count", "value_count"} else 1
+        mask = sum(1 << inputs.index(ref) for ref in refs)
+        if mask == (1 << len(inputs)) - 1:
+            return plausible(hashed, time, old, self.correlation.span_us, need)
+        own = np.flatnonzero(bits & mask)
+        fresh = int(np.searchsorted(own, old))
+        if fresh == len(own) or len(own) < need:
+            return own[:0]
+        own = own[plausible(hashed[own], time[own], fresh, self.correlation.span_us, need)]
+        if not len(own):
+            return own
+        return np.flatnonzero(_slots_of(hashed, own) & ((bits & mask == 0) | _at(own, len(bits))))
+
+    def _near(self, hashed: keys.Hashes, bits: Bits, old: int) -> Index:
+        """Choose the rows of groups in which the rules of a temporal condition may have matched."""
+        inputs = self.correlation.inputs
+        ways = self.correlation.ways
+        if isinstance(self.correlation.expression, Bounds):
+            ways = tuple(((ref,), ()) for ref in self.correlation.refs)
+        chosen = np.zeros(len(bits), dtype=np.bool_)
+        for wanted, _ in ways:
+            way = np.ones(len(bits), dtype=np.bool_)
+            for marks in sorted((np.flatnonzero(bits & (1 << inputs.index(ref))) for ref in wanted), key=len):
+                if not len(marks):  # the rarest rule comes first: where it is absent nothing more has to be asked
+                    way[:] = False
+                    break
+                way &= _slots_of(hashed, marks)
+            chosen |= way
+        return np.flatnonzero(chosen) if chosen[old:].any() else np.zeros(0, dtype=np.int64)
+
+    def _measured(self, batch: Batch, rows: Rows, windows: Sliding, placed: Index, bits: Bits) -> _Found:
+        correlation = self.correlation
+        marks = {ref: bits & np.uint32(1 << i) > 0 for i, ref in enumerate(correlation.inputs)}
+        if correlation.cancel:
+            cancelled = np.any([marks[ref] for ref in correlation.cancel], axis=0)
+            marks |= {ref: marks[ref] & ~cancelled for ref in correlation.refs}
+            windows.cut_at(cancelled)
+        own = np.any([marks[ref] for ref in correlation.refs], axis=0)
+        if not correlation.measures:
+            if correlation.kind == "temporal":
+                met = near(windows, marks, correlation.refs, correlation.expression or correlation.ways)
+            else:
+                met = in_order(windows, marks, correlation.ways)
+            return _Found(windows=windows, holds=met.holds & own, value=met.value, evidence=met.evidence)
+        if correlation.gap_us is not None:
+            windows.pause_at(own, correlation.gap_us)
+        if correlation.kind != "value_count":
+            windows.keep_last(own, correlation.cap)
+        view = self._view(batch, rows, windows, placed, marks)
+        first = measured(correlation.measures[0], view, correlation.cap, None)
+        holds = first.holds & own
+        for measure in correlation.measures[1:]:
+            if not holds.any():
+                break
+            holds &= measured(measure, view, correlation.cap, first.value).holds
+        return _Found(windows=windows, holds=holds, value=first.value, counted=first.counted, ends=first.ends)
+
+    def _view(self, batch: Batch, rows: Rows, windows: Sliding, placed: Index, marks: dict[str, Mask]) -> View:
+        old = len(self.carry)
+        carried, fresh = placed < old, rows.rows[placed[placed >= old] - old]
+        table = self.carry.table
+        view = View(windows=windows, marks=marks, texts={}, numbers={}, present={})
+
+        def joined(before: pl.Series, after: pl.Series) -> Any:
+            both = np.empty(len(placed), dtype=after.to_numpy().dtype)
+            both[carried], both[~carried] = before.to_numpy(), after.to_numpy()
+            return both
+
+        hashes: dict[str, keys.Hashes] = {}
+        there: dict[str, Mask] = {}
+        for name in (*self.correlation.text_fields, *self.correlation.number_fields):
+            kind = "v" if name in self.correlation.text_fields else "n"
+            before = table[f"{kind}:{name}"].gather(placed[carried])
+            after = batch.column(name).gather(fresh)
+            there[name] = joined(before.is_not_null(), after.is_not_null())
+            if kind == "v":
+                text_hash = pl.Series(keys.hashes(before)), pl.Series(batch.hashed(name)[fresh])
+                hashes[name] = joined(*text_hash).astype(np.uint64)
+        for name in self.correlation.number_fields:
+            before = table[f"n:{name}"].gather(placed[carried]).fill_null(0)
+            view.numbers[name] = joined(before, batch.column(name).gather(fresh).cast(pl.Int64).fill_null(0))
+        for measure in self.correlation.measures:
+            if measure.fields:
+                view.present[measure.fields] = np.all([there[name] for name in measure.fields], axis=0)
+            if measure.kind == "value_count":
+                parts = [hashes[name] for name in measure.fields]
+                view.texts[measure.fields] = keys.combine(parts, len(placed))
+        return view
+
+    def _fired(self, batch: Batch, rows: Rows, found: _Found, placed: Index, where: Index) -> list[Match]:
+        old = len(self.carry)
+        group = np.searchsorted(found.windows.starts, where, "right")
+        heads = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
+        names = rows.keys_of(batch, placed[where[heads]] - old).rows() if self.correlation.group_names else [()]
+        matches = []
+        for key, begin, end in zip(names, heads, np.append(heads[1:], len(where)), strict=True):
+            for at in fire(self.firing, key, found.windows.time[where[begin:end]]):
+                place = int(where[begin + at])
+                matches.append(self._match(batch, rows, found, placed, place, key))
+        return matches
+
+    def _match(self, batch: Batch, rows: Rows, found: _Found, placed: Index, place: int, key: tuple[str, ...]) -> Match:
+        old = len(self.carry)
+        places = found.places(place)
+        chosen = placed[places]
+        carried, fresh = chosen[chosen < old], rows.rows[chosen[chosen >= old] - old]
+        users = {*self.carry.table["user"][carried], *batch.column("user.name")[fresh]} - {None}
+        addresses = {*self.carry.table["ip"][carried], *batch.column("source.ip")[fresh]} - {None}
+        return Match(
+            row=int(rows.rows[placed[place] - old]),
+            key=key,
+            count=float(found.value[place]),
+            start_us=int(found.windows.time[places[0]]) if len(places) else int(found.windows.time[place]),
+            users=tuple(sorted(users)),
+            addresses=tuple(sorted(addresses)),
+        )
+
+    def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
+        """Make the rows to carry. Shapes: n places of `rows` -> n rows in `carry.table_schema`."""
+        found = rows.rows[chosen]
+        columns = rows.keys_of(batch, chosen).get_columns() if self.correlation.group_names else []
+        columns += [batch.column("user.name").gather(found).alias("user")]
+        columns += [batch.column("source.ip").gather(found).alias("ip")]
+        for name in self.correlation.text_fields:
+            columns.append(keys.text(batch.column(name).gather(found)).alias(f"v:{name}"))
+        for name in self.correlation.number_fields:
+            columns.append(batch.column(name).gather(found).cast(pl.Int64).alias(f"n:{name}"))
+        return conform(pl.DataFrame(columns), self.carry.schema)

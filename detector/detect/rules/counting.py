@@ -1,0 +1,176 @@
+"""Read the `correlation` section of a rule: what it counts, over what, and when that is too much."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType, SigmaExtendedCorrelationCondition
+
+from detector.detect.rules.custom import duration_us
+from detector.detect.rules.documents import Document
+from detector.detect.rules.fields import resolve
+from detector.detect.rules.ordered import conjunctions
+from detector.detect.rules.sigma_parts import Loc
+from detector.detect.rules.spec import DEFAULT_CAP, OPERATORS, Bounds, Correlation, Custom, Measure
+from detector.errors import Fault
+
+MEASURES = ("event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "gap_median")
+NUMERIC = ("value_sum", "value_avg", "value_percentile", "value_median")
+TEMPORAL = (SigmaCorrelationType.TEMPORAL, SigmaCorrelationType.TEMPORAL_ORDERED)
+
+
+class Reader:
+    """Reads one correlation; `known` resolves what other rules are called to their keys."""
+
+    def __init__(self, document: Document, custom: Custom, known: Mapping[str, str]) -> None:
+        self.document = document
+        self.custom = custom
+        self.known = known
+        self.faults: list[Fault] = []
+
+    def read(self, parsed: SigmaCorrelationRule) -> Correlation:
+        """Read the section; look at `faults` before using what comes back."""
+        expression = parsed.condition if isinstance(parsed.condition, SigmaExtendedCorrelationCondition) else None
+        named = [rule.reference for rule in parsed.rules] if parsed.rules else []
+        if not named and expression is not None:
+            named = expression.get_referenced_rules()
+        refs = self._refs(named, ("correlation", "rules"))
+        if not refs:
+            self._fault(("correlation", "rules"), "a correlation needs rules to count")
+        measures = self._measures(parsed, refs)
+        temporal = parsed.type in TEMPORAL
+        return Correlation(
+            kind=parsed.type.name.lower(),
+            refs=refs,
+            group_names=tuple(parsed.group_by or ()),
+            groups=self._groups(parsed, refs, measures),
+            span_us=parsed.timespan.seconds * 1_000_000,
+            measures=measures,
+            expression=self._expression(parsed, refs) if temporal else None,
+            cancel=self._refs(list(self.custom.cancel_on), ("custom", "cancel_on")),
+            gap_us=self.custom.gap_us,
+            cap=self.custom.cap or max(DEFAULT_CAP, *(2 * m.bounds.least for m in measures), 1),
+        )
+
+    def _fault(self, loc: Loc, message: str) -> None:
+        self.faults.append(self.document.fault(loc, message))
+
+    def _refs(self, names: list[Any], loc: Loc) -> tuple[str, ...]:
+        found = []
+        for name in names:
+            if str(name) in self.known:
+                found.append(self.known[str(name)])
+            else:
+                self._fault(loc, f"refers to rule {name!r}, which no loaded file defines")
+        return tuple(dict.fromkeys(found))
+
+    def _measures(self, parsed: SigmaCorrelationRule, refs: tuple[str, ...]) -> tuple[Measure, ...]:
+        condition = self.document.data["correlation"].get("condition")
+        also = [
+            self._measure(one, ("custom", "also", place), refs, str(one.get("type")))
+            for place, one in enumerate(self.custom.also)
+        ]
+        if parsed.type in TEMPORAL:
+            if also or self.custom.gap_us is not None:
+                self._fault(("custom",), "also and gap are for correlations that count")
+            return ()
+        main = condition if isinstance(condition, Mapping) else {}
+        first = self._measure(main, ("correlation", "condition"), refs, parsed.type.name.lower())
+        if not first.bounds.pairs:
+            self._fault(("correlation", "condition"), "a bound is required: one of " + ", ".join(OPERATORS))
+        return (first, *also)
+
+    def _measure(self, data: Mapping[str, Any], loc: Loc, refs: tuple[str, ...], kind: str) -> Measure:
+        if kind not in MEASURES:
+            self._fault(loc, f"type is one of {', '.join(MEASURES)}, {kind!r} came")
+        relative = {f"{name}_times": name for name in OPERATORS} if loc[0] == "custom" else {}
+        allowed = {*OPERATORS, *relative, "field", "percentile", *(("type", "rules", "timespan") if relative else ())}
+        for key in set(data) - allowed:
+            self._fault((*loc, str(key)), f"unknown key {key!r} in a condition")
+        rules = data.get("rules")
+        percentile = data.get("percentile", 50)
+        if not isinstance(percentile, int) or not 0 < percentile <= 100:
+            self._fault((*loc, "percentile"), f"percentile is a whole number from 1 to 100, {percentile!r} came")
+            percentile = 50
+        return Measure(
+            kind=kind if kind in MEASURES else "event_count",  # type: ignore[arg-type]
+            refs=self._refs([rules] if isinstance(rules, str) else rules, (*loc, "rules")) if rules else refs,
+            fields=self._fields(data.get("field"), kind, loc),
+            percentile=percentile,
+            bounds=self._bounds(data, {name: name for name in OPERATORS}, loc),
+            times=self._bounds(data, relative, loc),
+            span_us=self._span(data, loc) if relative else None,
+        )
+
+    def _span(self, data: Mapping[str, Any], loc: Loc) -> int | None:
+        if "timespan" not in data:
+            return None
+        try:
+            return duration_us(data["timespan"])
+        except ValueError as fault:
+            self._fault((*loc, "timespan"), str(fault))
+            return None
+
+    def _bounds(self, data: Mapping[str, Any], names: Mapping[str, str], loc: Loc) -> Bounds:
+        pairs = []
+        for key in data:
+            if key in names:
+                number = data[key]
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    pairs.append((names[key], float(number)))
+                else:
+                    self._fault((*loc, key), f"{key} needs a number, {number!r} came")
+        return Bounds(tuple(pairs))  # type: ignore[arg-type]
+
+    def _fields(self, field: Any, kind: str, loc: Loc) -> tuple[str, ...]:
+        names = [field] if isinstance(field, str) else list(field or ())
+        if bool(names) != kind.startswith("value_"):
+            self._fault(loc, f"{kind} {'needs a' if kind.startswith('value_') else 'takes no'} field")
+        found = []
+        for name in names:
+            column = resolve(str(name))
+            if column is None or not column.logged:
+                self._fault((*loc, "field"), f"no field {name!r}")
+            elif kind in NUMERIC and not column.dtype.is_integer():
+                self._fault((*loc, "field"), f"{kind} needs a whole number, {name} is {column.dtype}")
+            else:
+                found.append(column.name)
+        if kind in NUMERIC and len(names) > 1:
+            self._fault((*loc, "field"), f"{kind} takes one field")
+        return tuple(found)
+
+    def _groups(
+        self, parsed: SigmaCorrelationRule, refs: tuple[str, ...], measures: tuple[Measure, ...]
+    ) -> dict[str, tuple[str, ...]]:
+        others = (ref for measure in measures for ref in measure.refs)
+        cancel = (self.known[name] for name in self.custom.cancel_on if name in self.known)
+        groups: dict[str, list[str]] = {ref: [] for ref in dict.fromkeys((*refs, *cancel, *others))}
+        aliases = {alias.alias: alias.mapping for alias in parsed.aliases}
+        for place, name in enumerate(parsed.group_by or ()):
+            mapping = {
+                self.known.get(ref.reference, ref.reference): field for ref, field in aliases.get(name, {}).items()
+            }
+            for unknown in set(mapping) - set(groups):
+                self._fault(("correlation", "aliases", name), f"refers to rule {unknown!r}, which is not among rules")
+            for ref, columns in groups.items():
+                column = resolve(str(mapping.get(ref, name)))
+                if column is None or not column.logged:
+                    loc: Loc = ("correlation", "aliases", name) if mapping else ("correlation", "group-by", place)
+                    self._fault(loc, f"no field {mapping.get(ref, name)!r}")
+                else:
+                    columns.append(column.name)
+        return {ref: tuple(columns) for ref, columns in groups.items()}
+
+    def _expression(self, parsed: SigmaCorrelationRule, refs: tuple[str, ...]) -> Any:
+        where: Loc = ("correlation", "condition")
+        if isinstance(parsed.condition, SigmaExtendedCorrelationCondition):
+            found = conjunctions(parsed.condition.parsed, self.known)
+            if any(not wanted for wanted, _ in found):
+                self._fault(where, "every way to meet the condition needs at least one rule that matches")
+            return found
+        condition = self.document.data["correlation"].get("condition")
+        if condition is None:
+            return ((refs, ()),)
+        bounds = self._bounds(condition, {name: name for name in OPERATORS}, where)
+        if parsed.type is SigmaCorrelationType.TEMPORAL_ORDERED and bounds.least < len(refs):
+            self._fault(where, "temporal_ordered needs all its rules; leave the condition out or name the order in it")
+        return bounds

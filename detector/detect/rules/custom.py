@@ -1,0 +1,142 @@
+"""Read a rule's `custom` key; the list of what may stand there is `spec.Custom`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sigma.correlations import SigmaCorrelationTimespan
+from sigma.exceptions import SigmaTimespanError
+
+from detector.detect.rules.documents import Document
+from detector.detect.rules.fields import resolve
+from detector.detect.rules.spec import Custom, Proof
+from detector.errors import Fault
+
+SECOND_US = 1_000_000
+
+
+def duration_us(text: object) -> int:
+    """Read a time span such as `10m`; `0s` is none. Raises: ValueError."""
+    if text in {"0s", 0}:
+        return 0
+    try:
+        return SigmaCorrelationTimespan(text).seconds * SECOND_US  # type: ignore[arg-type]
+    except SigmaTimespanError as fault:
+        raise ValueError(f"{fault} Required: a number and one of s, m, h, d, w, M, y") from None
+
+
+def custom(document: Document) -> tuple[Custom, list[Fault]]:
+    """Read the `custom` key of a document."""
+    data = document.data.get("custom", {})
+    if not isinstance(data, Mapping):
+        return Custom(), [document.fault(["custom"], "custom is a mapping")]
+    values: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for key, value in data.items():
+        if key == "tests":
+            values[key], found = _proofs(document, value)
+            faults += found
+            continue
+        if key not in _READERS:
+            known = ", ".join(sorted({*_READERS, "tests"}))
+            faults.append(document.fault(["custom", str(key)], f"custom has no key {key!r}, it may have {known}"))
+            continue
+        name, reader = _READERS[key]
+        try:
+            values[name] = reader(value)
+        except ValueError as fault:
+            faults.append(document.fault(["custom", key], f"custom.{key}: {fault}"))
+    return Custom(**values), faults
+
+
+def _words(value: object) -> tuple[str, ...]:
+    listed = [value] if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise ValueError(f"a list of texts is required, {value!r} came")
+    return tuple(listed)
+
+
+def _word(value: object) -> str:
+    if not isinstance(value, str | int | float):
+        raise ValueError(f"a text is required, {value!r} came")
+    return str(value)
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"true or false is required, {value!r} came")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"a whole number from 1 is required, {value!r} came")
+    return value
+
+
+def _columns(value: object) -> tuple[str, ...]:
+    names = []
+    for name in _words(value):
+        column = resolve(name)
+        if column is None:
+            raise ValueError(f"no field {name!r}")
+        names.append(column.name)
+    return tuple(names)
+
+
+def _placeholders(value: object) -> dict[str, list[str]]:
+    if not isinstance(value, Mapping):
+        raise ValueError("a mapping of names to lists of values is required")
+    return {str(name): list(_words(values)) for name, values in value.items()}
+
+
+def _mappings(value: object) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise ValueError("a list of mappings is required")
+    return tuple(value)
+
+
+_READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "runbook": ("runbook", _words),
+    "message": ("message", _word),
+    "unit": ("unit", _word),
+    "mute": ("mute_us", duration_us),
+    "per": ("per", _columns),
+    "output": ("output", _truth),
+    "version": ("version", _word),
+    "placeholders": ("placeholders", _placeholders),
+    "also": ("also", _mappings),
+    "cancel_on": ("cancel_on", _words),
+    "gap": ("gap_us", duration_us),
+    "cap": ("cap", _count),
+}
+
+
+def _proofs(document: Document, value: object) -> tuple[tuple[Proof, ...], list[Fault]]:
+    if not isinstance(value, list):
+        return (), [document.fault(["custom", "tests"], "custom.tests is a list")]
+    proofs: list[Proof] = []
+    faults: list[Fault] = []
+    for place, test in enumerate(value):
+        loc: list[str | int] = ["custom", "tests", place]
+        if not isinstance(test, Mapping) or set(test) != {"name", "events", "alerts"}:
+            faults.append(document.fault(loc, "a test has exactly name, events and alerts"))
+            continue
+        found = [*_event_faults(document, [*loc, "events"], test["events"])]
+        if not isinstance(test["alerts"], int):
+            found.append(document.fault([*loc, "alerts"], "alerts is a whole number"))
+        faults += found
+        if not found:
+            line = document.fault(loc, "").line
+            proofs.append(Proof(name=str(test["name"]), events=tuple(test["events"]), alerts=test["alerts"], line=line))
+    return tuple(proofs), faults
+
+
+def _event_faults(document: Document, loc: list[str | int], events: object) -> list[Fault]:
+    if not isinstance(events, list) or not all(isinstance(event, Mapping) for event in events):
+        return [document.fault(loc, "events is a list of mappings of fields to values")]
+    return [
+        document.fault([*loc, place, name], f"no field {name!r}")
+        for place, event in enumerate(events)
+        for name in event
+        if name not in {"repeat", "every"} and resolve(str(name)) is None
+    ]

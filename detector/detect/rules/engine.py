@@ -1,0 +1,220 @@
+"""Run the rules over the stream of events: Sigma on columns, in event time, with memory that can be saved."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from detector.clock import monotonic_s
+from detector.config import Config, shipped
+from detector.detect.rules.allow import Allowances
+from detector.detect.rules.batch import Batch
+from detector.detect.rules.correlate import Correlator, Match
+from detector.detect.rules.fields import resolve
+from detector.detect.rules.firing import Firing, fire
+from detector.detect.rules.keys import Index, Mask, codes, combine, text
+from detector.detect.rules.load import Loader, adjusted
+from detector.detect.rules.matcher import Matcher, holds
+from detector.detect.rules.predicate import leaves
+from detector.detect.rules.speak import signals
+from detector.detect.rules.spec import Rule
+from detector.errors import FaultsError
+from detector.schema import SIGNAL
+
+BEGINNING_US = -(2**62)
+
+
+class Rules:
+    """A pack of rules with their memory.
+
+    - `catalogue`: every rule, in the order in which they are evaluated
+    - `muted`: rows kept from rules, by the reason of the allow-list or the title of the filter
+    - `notes`: what is allowed but worth knowing, such as a field that no log carries
+    - `seconds`, `matches`: time spent and rows matched, by rule key
+    """
+
+    def __init__(self, catalogue: Sequence[Rule], config: Config) -> None:
+        self.catalogue = tuple(catalogue)
+        self.notes = tuple(_notes(self.catalogue))
+        self.seconds: dict[str, float] = {}
+        self.matches: Counter[str] = Counter()
+        self._end_us = BEGINNING_US
+        self._wanted = self._needed()
+        self._allow = Allowances(config.allow, self.catalogue, config.zone)
+        self._filtered: Counter[str] = Counter()
+        trees = (part for rule in self._wanted if rule.tree for part in (rule.tree, *(f.tree for f in rule.filters)))
+        self._matcher = Matcher(trees)
+        most = config.state.max_rows_per_window
+        self._correlators = {
+            rule.key: Correlator(rule, rule.correlation, max_rows=most) for rule in self._wanted if rule.correlation
+        }
+        single = [rule for rule in self._wanted if rule.correlation is None and rule.output]
+        self._firing = {rule.key: Firing(rule.mute_us) for rule in single}
+        self._late = {rule.key: Firing(rule.mute_us) for rule in single}
+
+    @classmethod
+    def load(cls, config: Config, extra_folders: Sequence[Path] = ()) -> "Rules":
+        """Load the shipped pack and the folders named. Raises: FaultsError with every fault of every file."""
+        own = [shipped("rules")] if config.rules.shipped else []
+        catalogue = Loader(zone=config.calendar.timezone).load([*own, *config.rules.folders, *extra_folders])
+        changed, faults = adjusted(catalogue, disabled=config.rules.disabled, thresholds=config.rules.thresholds)
+        if faults:
+            raise FaultsError(faults)
+        return cls(changed, config)
+
+    @property
+    def muted(self) -> dict[str, int]:
+        """Rows kept from rules so far, by reason."""
+        return dict(self._allow.muted + self._filtered)
+
+    @property
+    def evicted(self) -> dict[str, int]:
+        """Rows dropped from windows because there were too many, by rule key."""
+        return {key: one.carry.evicted for key, one in self._correlators.items() if one.carry.evicted}
+
+    @property
+    def rows(self) -> int:
+        """Rows that the windows hold now."""
+        return sum(len(one.carry) for one in self._correlators.values())
+
+    def _needed(self) -> list[Rule]:
+        """Give the rules that are output, and those they refer to, in the order of the catalogue."""
+        needed: set[str] = set()
+        for rule in reversed(self.catalogue):
+            if rule.output or rule.key in needed:
+                needed |= {rule.key, *(rule.correlation.inputs if rule.correlation else ())}
+        return [rule for rule in self.catalogue if rule.key in needed]
+
+    def observe(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Look at the next events, in event time order; rows marked `portal.late` meet single-event rules only.
+
+        Shapes: `schema.EVENT` and `portal.late` -> `schema.SIGNAL`, one row a rule that speaks.
+        """
+        if not events.height or not self._wanted:
+            return pl.DataFrame(schema=SIGNAL)
+        batch = Batch(events, self._end_us)
+        self._allow.look(batch)
+        answers = self._matcher.answer(events)
+        found: list[pl.DataFrame] = []
+        for rule in self._wanted:
+            begun = monotonic_s()
+            matches = self._single(rule, batch, answers) if rule.tree is not None else self._counted(rule, batch)
+            if rule.output and matches:
+                found.append(signals(rule, matches, events))
+            self.matches[rule.key] += len(batch.matched[rule.key])
+            self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
+        self._end_us = batch.end_us
+        return pl.concat(found).sort("@timestamp", "rule.id", "signal.key") if found else pl.DataFrame(schema=SIGNAL)
+
+    def _single(self, rule: Rule, batch: Batch, answers: pl.DataFrame) -> list[Match]:
+        truth = self._truth(rule, batch, answers)
+        batch.matched[rule.key] = np.flatnonzero(truth if batch.all_live else truth & batch.live)
+        if rule.key not in self._firing:
+            return []
+        rows = self._speaking(rule, batch, batch.matched[rule.key])
+        late = np.zeros(0, np.int64) if batch.all_live else np.flatnonzero(truth & ~batch.live)
+        firing = self._late[rule.key]
+        for row, key in zip(late.tolist(), self._keys(rule, batch, late), strict=True):
+            if firing.late(key, int(batch.time[row])):
+                rows.append((row, key))
+        firing.forget(batch.end_us)
+        return [_single_match(batch, row, key) for row, key in rows]
+
+    def _truth(self, rule: Rule, batch: Batch, answers: pl.DataFrame) -> Mask:
+        if rule.tree is None:
+            raise ValueError(f"{rule.title} is a correlation")
+        truth = holds(rule.tree, answers, self._matcher.names)
+        for one in rule.filters:
+            passed = holds(one.tree, answers, self._matcher.names)
+            self._filtered[one.title] += int(np.count_nonzero(truth & ~passed))
+            truth = truth & passed
+        return self._allow.kept(rule.key, truth)
+
+    def _keys(self, rule: Rule, batch: Batch, rows: Index) -> list[tuple[str | None, ...]]:
+        columns = [text(batch.column(name).gather(rows)).alias(name) for name in rule.custom.per]
+        return pl.DataFrame(columns).rows() if columns else [()] * len(rows)
+
+    def _speaking(self, rule: Rule, batch: Batch, rows: Index) -> list[tuple[int, tuple[str | None, ...]]]:
+        """Choose the rows at which a single-event rule fires, with the key of each."""
+        if not len(rows):
+            return []
+        firing = self._firing[rule.key]
+        numbers, heads = codes(combine([batch.hashed(name)[rows] for name in rule.custom.per], len(rows)))
+        order = np.argsort(numbers, kind="stable")
+        ends = np.cumsum(np.bincount(numbers))
+        spoken = []
+        for key, end, begin in zip(self._keys(rule, batch, rows[heads]), ends, np.append(0, ends), strict=False):
+            mine = rows[order[begin:end]]
+            spoken += [(int(mine[at]), key) for at in fire(firing, key, batch.time[mine])]
+        firing.forget(batch.end_us)
+        return spoken
+
+    def _counted(self, rule: Rule, batch: Batch) -> list[Match]:
+        correlator = self._correlators[rule.key]
+        matches = correlator.observe(batch, self._allow.hidden(rule, batch))
+        correlator.firing.forget(batch.end_us)
+        return matches
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Give everything remembered, as Arrow IPC and JSON."""
+        saved = {f"window/{key}": one.carry.dump() for key, one in self._correlators.items()}
+        memory = {
+            "end_us": self._end_us,
+            "fingerprints": {rule.key: fingerprint(rule) for rule in self._wanted},
+            "correlations": {key: one.firing.dump() for key, one in self._correlators.items()},
+            "single": {key: one.dump() for key, one in self._firing.items()},
+            "late": {key: one.dump() for key, one in self._late.items()},
+            "muted": dict(self._allow.muted),
+            "filtered": dict(self._filtered),
+            "evicted": {key: one.carry.evicted for key, one in self._correlators.items()},
+        }
+        return saved | {"memory": json.dumps(memory).encode()}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take back what `snapshot` gave; a rule that has changed since starts afresh."""
+        if "memory" not in saved:
+            return
+        memory = json.loads(saved["memory"])
+        self._end_us = memory["end_us"]
+        self._allow.muted = Counter(memory["muted"])
+        self._filtered = Counter(memory["filtered"])
+        same = {rule.key for rule in self._wanted if memory["fingerprints"].get(rule.key) == fingerprint(rule)}
+        for key, one in self._correlators.items():
+            if key in same:
+                one.carry.load(saved[f"window/{key}"])
+                one.carry.evicted = memory["evicted"].get(key, 0)
+                one.firing.load(memory["correlations"][key])
+        for name, group in (("single", self._firing), ("late", self._late)):
+            for key in same & set(memory[name]) & set(group):
+                group[key].load(memory[name][key])
+
+
+def fingerprint(rule: Rule) -> str:
+    """Tell two versions of a rule apart by what they match."""
+    shape = repr((rule.tree, rule.filters, rule.correlation, rule.mute_us, rule.custom.per))
+    return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+
+def _single_match(batch: Batch, row: int, key: tuple[str | None, ...]) -> Match:
+    user, address = batch.column("user.name")[row], batch.column("source.ip")[row]
+    return Match(
+        row=row,
+        key=key,  # type: ignore[arg-type]
+        count=1.0,
+        start_us=int(batch.time[row]),
+        users=() if user is None else (user,),
+        addresses=() if address is None else (address,),
+    )
+
+
+def _notes(rules: Iterable[Rule]) -> Iterable[str]:
+    for rule in rules:
+        columns = {leaf.column for tree in (rule.tree,) if tree for leaf in leaves(tree)}
+        for name in sorted(columns):
+            column = resolve(name)
+            if column and not column.logged:
+                yield f"{rule.path}:{rule.line}: rule {rule.title!r} asks for {name}, which no access log carries"

@@ -1,0 +1,140 @@
+"""Hand documents to pySigma and say in which line its complaints belong."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any, Final
+
+from pyparsing import ParseException
+from sigma import exceptions as wrong
+from sigma.correlations import SigmaCorrelationRule
+from sigma.filters import SigmaFilter
+from sigma.rule import SigmaRule, SigmaRuleBase
+from sigma.rule.detection import SigmaDetectionItem
+
+from detector.detect.rules.documents import Document
+from detector.detect.rules.fields import resolve
+from detector.errors import Fault
+
+Loc = tuple[int | str, ...]
+
+PLACES: Final[dict[type[Exception], Loc]] = {
+    wrong.SigmaTitleError: ("title",),
+    wrong.SigmaIdentifierError: ("id",),
+    wrong.SigmaNameError: ("name",),
+    wrong.SigmaLevelError: ("level",),
+    wrong.SigmaStatusError: ("status",),
+    wrong.SigmaDateError: ("date",),
+    wrong.SigmaModifiedError: ("modified",),
+    wrong.SigmaTagError: ("tags",),
+    wrong.SigmaRelatedError: ("related",),
+    wrong.SigmaReferencesError: ("references",),
+    wrong.SigmaFalsePositivesError: ("falsepositives",),
+    wrong.SigmaDescriptionError: ("description",),
+    wrong.SigmaAuthorError: ("author",),
+    wrong.SigmaFieldsError: ("fields",),
+    wrong.SigmaScopeError: ("scope",),
+    wrong.SigmaLogsourceError: ("logsource",),
+    wrong.SigmaTimespanError: ("correlation", "timespan"),
+    wrong.SigmaCorrelationTypeError: ("correlation", "type"),
+    wrong.SigmaCorrelationConditionError: ("correlation", "condition"),
+    wrong.SigmaCorrelationRuleError: ("correlation",),
+    wrong.SigmaFilterError: ("filter",),
+    wrong.SigmaConditionError: ("detection", "condition"),
+    wrong.SigmaDetectionError: ("detection",),
+}
+"""Where pySigma's complaint belongs; the most special class comes first."""
+
+MALFORMED: Final = (wrong.SigmaError, ParseException, TypeError, AttributeError, KeyError, ValueError)
+"""What pySigma raises on documents of a form it did not think of, besides its own errors."""
+
+SPELLINGS: Final = {"utf16le": "wide"}
+"""Modifiers of the specification that pySigma knows by another name only; `any` is what a list means anyway."""
+
+
+def respelled(definition: Any) -> Any:
+    """Give a detection with the modifiers that pySigma lacks written its way."""
+    if isinstance(definition, Mapping):
+        return {_key(key): respelled(value) for key, value in definition.items()}
+    return [respelled(one) for one in definition] if isinstance(definition, list) else definition
+
+
+def _key(key: Any) -> Any:
+    if not isinstance(key, str) or "|" not in key:
+        return key
+    field, *modifiers = key.split("|")
+    return "|".join([field, *(SPELLINGS.get(one, one) for one in modifiers if one != "any")])
+
+
+def parse(document: Document) -> tuple[SigmaRuleBase | None, list[Fault]]:
+    """Parse a document; faults with their lines, and None where there is nothing to work with."""
+    data = deepcopy(document.data)
+    section = "filter" if "filter" in data else "detection"
+    faults: list[Fault] = []
+    kind: Any = SigmaRule
+    if "correlation" in data:
+        kind = SigmaCorrelationRule
+        data = _one_bound(data)
+    else:
+        faults = [*_item_faults(document, section)]
+        data[section] = respelled(data.get(section, {}))
+        kind = SigmaFilter if section == "filter" else SigmaRule
+    try:
+        parsed: SigmaRuleBase = kind.from_dict(data, collect_errors=True)
+    except MALFORMED as fault:
+        return None, faults or [_located(document, fault)]
+    blamed = [_located(document, fault) for fault in parsed.errors]
+    if faults:  # the walk over the items already said where
+        detection = document.fault([section], "").line
+        blamed = [fault for fault in blamed if fault.line != detection]
+    return parsed, faults + blamed
+
+
+def _one_bound(data: dict[str, Any]) -> dict[str, Any]:
+    """Show pySigma only the first of several bounds: it knows one, a range is read by us."""
+    correlation = data.get("correlation")
+    condition = correlation.get("condition") if isinstance(correlation, dict) else None
+    if isinstance(correlation, dict) and isinstance(condition, dict):
+        bounds = [key for key in condition if key not in {"field", "percentile"}]
+        correlation["condition"] = {key: condition[key] for key in condition if key not in bounds[1:]}
+    return data
+
+
+def located(document: Document, fault: Exception, loc: Loc) -> Fault:
+    """Make a fault of an exception, at `loc`."""
+    return document.fault(loc, Exception.__str__(fault) or type(fault).__name__)
+
+
+def _located(document: Document, fault: Exception) -> Fault:
+    place: Loc = next((loc for kind, loc in PLACES.items() if isinstance(fault, kind)), ())
+    if place[:1] == ("detection",) and "filter" in document.data:
+        place = ("filter", *place[1:])
+    return located(document, fault, place)
+
+
+def _item_faults(document: Document, section: str) -> Iterator[Fault]:
+    detections = document.data.get(section)
+    if not isinstance(detections, Mapping):
+        return
+    for name, definition in detections.items():
+        if name not in {"condition", "rules"} or (name == "rules" and section == "detection"):
+            yield from _definition_faults(document, (section, name), definition)
+
+
+def _definition_faults(document: Document, loc: Loc, definition: Any) -> Iterator[Fault]:
+    if isinstance(definition, list):
+        for place, one in enumerate(definition):
+            if isinstance(one, Mapping | list):
+                yield from _definition_faults(document, (*loc, place), one)
+    elif isinstance(definition, Mapping):
+        for key, value in definition.items():
+            yield from _item(document, (*loc, key), key, value)
+
+
+def _item(document: Document, loc: Loc, key: Any, value: Any) -> Iterator[Fault]:
+    field = str(key).split("|")[0]
+    if field and resolve(field) is None:
+        yield document.fault(loc, f"no field {field!r}: neither a column of ours nor a name of Sigma's web taxonomies")
+    try:
+        SigmaDetectionItem.from_mapping(_key(key), value)
+    except MALFORMED as fault:
+        yield located(document, fault, loc)

@@ -1,0 +1,192 @@
+"""Slide a window of event time over rows sorted by group: counts, sums, distinct values, in columns.
+
+Every array has one place a row; rows of one group stand together in event order. The window of row i
+reaches from `lo[i]` to i.
+"""
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.detect.rules import keys
+from detector.detect.rules.keys import Hashes, Index, Mask, slot_bits, slots
+
+_PIECE = np.uint64(0xD6E8FEB86659FD93)
+"""An odd number that sets the pieces of time of one group apart from each other."""
+
+
+def plausible(hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: int) -> Index:
+    """Give the rows whose group may reach `need` rows within the span around them; never too few.
+
+    Groups share counters (slots), so a row may be given that need not be. Groups are counted first as a whole;
+    then time is cut into pieces as long as the span, so that a window touches two of them. Rows of a group
+    that got no new row (from `fresh_from`) nearby are not given.
+    """
+    bits = slot_bits(len(hashed))
+    slot = slots(hashed, bits)
+    fresh = np.bincount(slot[fresh_from:], minlength=1 << bits) > 0
+    enough = fresh if need <= 1 else fresh & (np.bincount(slot, minlength=1 << bits) >= need)
+    rows = np.flatnonzero(enough[slot])
+    if not len(rows) or int(time[-1]) - int(time[0]) <= span_us:
+        return rows
+    hashed, fresh_from = hashed[rows], int(np.searchsorted(rows, fresh_from))
+    piece = hashed + ((time[rows] - time[0]) // span_us).astype(np.uint64) * _PIECE
+    bits = slot_bits(len(rows))
+    here, before, after = slots(piece, bits), slots(piece - _PIECE, bits), slots(piece + _PIECE, bits)
+    count = np.bincount(here, minlength=1 << bits)
+    fresh = np.bincount(here[fresh_from:], minlength=1 << bits) > 0
+    now = count[here]
+    ends_here = (now + count[before] >= need) & fresh[here]
+    return rows[ends_here | ((now + count[after] >= need) & fresh[after])]
+
+
+class Sliding:
+    """Windows over rows, which are given in event order and held sorted by group.
+
+    `order` gives for each place the row that was given; `starts` the place where each group begins.
+
+    Args:
+        hashed: group of each row.
+        time: event time in microseconds, never falling.
+        span_us: a window holds rows at most this much older than its last.
+    """
+
+    def __init__(self, hashed: Hashes, time: Index, span_us: int) -> None:
+        self.order: Index = keys.order(hashed)
+        ordered = hashed[self.order]
+        self.rows = len(ordered)
+        self.place = np.arange(self.rows, dtype=np.int64)
+        starts = np.ones(self.rows, dtype=np.bool_)
+        starts[1:] = ordered[1:] != ordered[:-1]
+        self.starts: Index = np.flatnonzero(starts)
+        self.time: Index = time[self.order]
+        moments = np.concatenate(([True], time[1:] != time[:-1]))
+        times = time[moments]
+        self._rank = (np.cumsum(moments) - 1)[self.order]
+        self._group = np.cumsum(starts) - 1
+        self._width = len(times)
+        self._sorted = self._group * self._width + self._rank
+        self._times = times
+        self._span(span_us)
+
+    def _span(self, span_us: int) -> None:
+        first = np.searchsorted(self._times, self._times - span_us, "left")
+        self._last_rank = np.searchsorted(self._times, self._times + span_us, "right") - 1
+        self.lo: Index = np.searchsorted(self._sorted, self._group * self._width + first[self._rank], "left")
+        self._until: Index | None = None
+
+    def spanning(self, span_us: int) -> "Sliding":
+        """Give windows over the same rows that last `span_us`."""
+        other = copy(self)
+        other._span(span_us)
+        return other
+
+    def cut_at(self, marks: Mask) -> None:
+        """Let windows begin after the last marked row: a success clears the failures before it."""
+        last = np.maximum.accumulate(np.where(marks, self.place, -1))
+        self.lo = np.maximum(self.lo, last + 1)
+        self._limit(self._next(marks) - 1)
+
+    def pause_at(self, counted: Mask, gap_us: int) -> None:
+        """Let windows begin at the first counted row after a pause longer than `gap_us`."""
+        rows = np.flatnonzero(counted)
+        fresh = np.ones(len(rows), dtype=np.bool_)
+        fresh[1:] = (np.diff(self.time[rows]) > gap_us) | (self._group[rows][1:] != self._group[rows][:-1])
+        marks = np.zeros(self.rows, dtype=np.bool_)
+        marks[rows[fresh]] = True
+        begun = np.maximum.accumulate(np.where(marks, self.place, -1))
+        self.lo = np.maximum(self.lo, begun)
+        self._limit(self._next(marks) - 1)
+
+    def keep_last(self, counted: Mask, cap: int) -> None:
+        """Let a window reach back over at most `cap` counted rows."""
+        rows = np.flatnonzero(counted)
+        number = np.cumsum(counted)
+        far = number > cap
+        self.lo[far] = np.maximum(self.lo[far], rows[number[far] - cap])
+
+    def count(self, counted: Mask, lo: Index | None = None) -> Index:
+        """Count the marked rows of each window (or of the windows that begin at `lo`)."""
+        total = np.concatenate(([0], np.cumsum(counted)))
+        begin = np.minimum(self.lo if lo is None else lo, self.place + 1)
+        return total[self.place + 1] - total[begin]
+
+    def sum(self, values: Index, counted: Mask) -> Index:
+        """Add up `values` of the marked rows of each window."""
+        total = np.concatenate(([0], np.cumsum(np.where(counted, values, 0))))
+        return total[self.place + 1] - total[np.minimum(self.lo, self.place + 1)]
+
+    def ends(self, values: Hashes, counted: Mask) -> Index:
+        """Give for each marked row the last row in whose window it is the latest of its value; -1 elsewhere."""
+        rows = np.flatnonzero(counted)
+        ends = np.full(self.rows, -1, dtype=np.int64)
+        if not len(rows):
+            return ends
+        mixed = keys.combine([values[rows], self._group[rows].astype(np.uint64)], len(rows))
+        found = keys.order(mixed)
+        again = mixed[found][1:] == mixed[found][:-1]
+        latest = self._reach()[rows]
+        earlier = found[:-1][again]
+        latest[earlier] = np.minimum(latest[earlier], rows[found[1:][again]] - 1)
+        ends[rows] = latest
+        return ends
+
+    def distinct(self, ends: Index) -> Index:
+        """Count the distinct values of each window from what `ends` gave.
+
+        A value is counted by its latest row: from that row until the row is out of the window or the value
+        comes again. So each row opens and closes one interval, and a running sum counts the open ones.
+        """
+        rows = np.flatnonzero(ends >= self.place)
+        change = np.zeros(self.rows + 1, dtype=np.int64)
+        change[rows] += 1
+        change -= np.bincount(ends[rows] + 1, minlength=self.rows + 1)
+        opened: Index = np.cumsum(change[:-1])
+        return opened
+
+    def percentile(
+        self, values: npt.NDArray[Any], counted: Mask, share: int, number: npt.NDArray[Any] | float, lo: Index
+    ) -> npt.NDArray[np.int64]:
+        """Compare the windows' percentile (nearest rank) with `number`: -1 below, 0 equal, 1 above."""
+        total = self.count(counted, lo)
+        rank = np.maximum((total * share + 99) // 100, 1)
+        below = self.count(counted & (values < number), lo)
+        up_to = self.count(counted & (values <= number), lo)
+        return np.where(below >= rank, -1, np.where(up_to >= rank, 0, 1))
+
+    def gaps(self, counted: Mask) -> tuple[Index, Mask, Index]:
+        """Give the time since the marked row before, which rows have one, and where windows of gaps begin.
+
+        The first marked row of a window waited for nothing inside it, so its gap does not belong to it.
+        """
+        rows = np.flatnonzero(counted)
+        gap = np.zeros(self.rows, dtype=np.int64)
+        has = np.zeros(self.rows, dtype=np.bool_)
+        gap[rows[1:]] = np.diff(self.time[rows])
+        has[rows[1:]] = self._group[rows[1:]] == self._group[rows[:-1]]
+        found = np.searchsorted(rows, self.lo, "left")
+        return gap, has, np.append(rows, self.rows)[found] + 1
+
+    def last(self, marks: Mask) -> Index:
+        """Give for each row the latest marked row up to it, of its own group or an earlier one; -1 if none."""
+        found: Index = np.maximum.accumulate(np.where(marks, self.place, -1))
+        return found
+
+    def _next(self, marks: Mask) -> Index:
+        """Give for each row the first marked row after it."""
+        rows = np.flatnonzero(marks)
+        found = np.searchsorted(rows, self.place, "right")
+        following: Index = np.append(rows, self.rows)[found]
+        return following
+
+    def _limit(self, until: Index) -> None:
+        self._until = until if self._until is None else np.minimum(self._until, until)
+
+    def _reach(self) -> Index:
+        """Give for each row the last row of its group whose window still holds it."""
+        target = self._group * self._width + self._last_rank[self._rank]
+        reach = np.searchsorted(self._sorted, target, "right") - 1
+        bounded: Index = reach if self._until is None else np.minimum(reach, self._until)
+        return bounded

@@ -1,0 +1,258 @@
+"""Hold what a rule says once it has been read: records, checked, and nothing that still needs parsing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from detector.detect.rules.predicate import Tree
+
+Way = tuple[tuple[str, ...], tuple[str, ...]]
+"""Keys of rules that must have matched, in the order in which they are written, and of those that must not."""
+
+MeasureKind = Literal[
+    "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "gap_median"
+]
+Operator = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
+
+OPERATORS: Final = ("gt", "gte", "lt", "lte", "eq", "neq")
+DEFAULT_CAP: Final = 1000
+"""Rows (or distinct values) of one group that a window counts at most, unless the rule needs more."""
+
+DEFAULT_MUTE_US: Final = 3_600_000_000
+"""A single-event rule that has fired for an account and address stays silent for them for an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Comparisons that must all hold, such as `gt: 100` with `lte: 200`."""
+
+    pairs: tuple[tuple[Operator, float], ...]
+
+    def hold(self, values: npt.NDArray[Any], scale: npt.NDArray[Any] | float = 1.0) -> npt.NDArray[np.bool_]:
+        """Compare each value with each bound times `scale`. Shapes: n values -> n truths."""
+        met = np.ones(len(values), dtype=np.bool_)
+        for operator, number in self.pairs:
+            met &= _COMPARE[operator](values, number * scale)
+        return met
+
+    @property
+    def least(self) -> int:
+        """The smallest whole number that the lower bounds allow; at least one."""
+        floor = 1
+        for operator, number in self.pairs:
+            if operator in {"gte", "eq"}:
+                floor = max(floor, int(np.ceil(number)))
+            elif operator == "gt":
+                floor = max(floor, int(np.floor(number)) + 1)
+        return floor
+
+    @property
+    def most(self) -> float:
+        """The greatest number that any bound names."""
+        return max(number for _, number in self.pairs)
+
+    @property
+    def expected(self) -> float:
+        """The number to show as the threshold."""
+        return self.pairs[0][1]
+
+
+_COMPARE: Final[dict[str, Any]] = {
+    "gt": np.greater,
+    "gte": np.greater_equal,
+    "lt": np.less,
+    "lte": np.less_equal,
+    "eq": np.equal,
+    "neq": np.not_equal,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """What is measured in a window, and the bounds it must meet.
+
+    `fields` are column names (a distinct value is a combination of them); `refs` the rules whose events are
+    measured; `times` compares with the bounds times the correlation's own (first) measure; `span_us` is its
+    own window, where it has one.
+    """
+
+    kind: MeasureKind
+    refs: tuple[str, ...]
+    fields: tuple[str, ...] = ()
+    percentile: int = 50
+    bounds: Bounds = Bounds(())
+    times: Bounds = Bounds(())
+    span_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correlation:
+    """What a correlation counts. Times are in microseconds.
+
+    `groups` gives for each referenced rule the columns it is grouped by; `expression` is the condition of
+    a temporal correlation over `refs`.
+    """
+
+    kind: str
+    refs: tuple[str, ...]
+    group_names: tuple[str, ...]
+    groups: Mapping[str, tuple[str, ...]]
+    span_us: int
+    measures: tuple[Measure, ...] = ()
+    expression: "Bounds | tuple[Way, ...] | None" = None
+    cancel: tuple[str, ...] = ()
+    gap_us: int | None = None
+    cap: int = DEFAULT_CAP
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Every rule whose events it reads, its own first."""
+        others = (ref for measure in self.measures for ref in measure.refs)
+        return tuple(dict.fromkeys((*self.refs, *self.cancel, *others)))
+
+    @property
+    def longest_us(self) -> int:
+        """The longest of its windows."""
+        return max(self.span_us, *(measure.span_us or 0 for measure in self.measures), 0)
+
+    @property
+    def text_fields(self) -> tuple[str, ...]:
+        """The columns whose distinct values are counted."""
+        found = (name for measure in self.measures if measure.kind == "value_count" for name in measure.fields)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def number_fields(self) -> tuple[str, ...]:
+        """The columns whose numbers are added up or ranked."""
+        found = (name for measure in self.measures if measure.kind != "value_count" for name in measure.fields)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Rules whose events it reads without counting them as its own."""
+        return tuple(ref for ref in self.inputs if ref not in self.refs)
+
+    @property
+    def distinct_only(self) -> frozenset[str]:
+        """Rules whose events give distinct values and nothing else: the latest event of each value is enough."""
+        found = {ref for measure in self.measures if measure.kind == "value_count" for ref in measure.refs}
+        for measure in self.measures:
+            if measure.kind != "value_count":
+                found -= set(measure.refs)
+        if self.gap_us is not None:
+            found -= set(self.refs)
+        return frozenset(found - set(self.cancel))
+
+    @property
+    def ways(self) -> tuple[Way, ...]:
+        """The ways in which the condition of a temporal correlation can be met."""
+        return self.expression if isinstance(self.expression, tuple) else ((self.refs, ()),)
+
+    @property
+    def is_pair(self) -> bool:
+        """An order of at most two rules: the latest row of each is enough."""
+        return all(len(wanted) <= 2 for wanted, _ in self.ways)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """A test inside a rule file: events, and how many alerts of this rule they raise."""
+
+    name: str
+    events: tuple[Mapping[str, Any], ...]
+    alerts: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """What Sigma cannot say, under the rule's `custom` key.
+
+    - `runbook`: what to do, two or three steps
+    - `tests`: see `Proof`
+    - `message`: the signal's sentence; `{count}`, `{threshold}`, `{timespan}`, `{title}` and any column in braces
+    - `unit`: of the count, in the reasons
+    - `mute`: how long a rule that fired for a group stays silent for it; default: the timespan, one hour
+      for a single-event rule
+    - `per`: fields that make the group of a single-event rule's `mute`; default: account and address
+    - `output`: whether the rule's own matches are signals; default: unless a correlation counts them
+    - `version`: shown with its signals; default: the date it was last modified
+    - `placeholders`: values of `%name%` for the modifier `expand`
+    - `also`: further measures that must hold (`type`, `field`, `rules`, `percentile`, `timespan`,
+      `gt gte lt lte eq neq`, and the same with `_times`: times the rule's own count)
+    - `cancel_on`: rules whose events clear the window
+    - `gap`: a window ends where its events pause this long (a session window)
+    - `cap`: rows, or distinct values, of one group that are counted at most
+    """
+
+    runbook: tuple[str, ...] = ()
+    tests: tuple[Proof, ...] = ()
+    message: str | None = None
+    unit: str | None = None
+    mute_us: int | None = None
+    per: tuple[str, ...] = ("user.name", "source.ip")
+    output: bool | None = None
+    version: str | None = None
+    placeholders: Mapping[str, list[str]] = field(default_factory=dict)
+    also: tuple[Mapping[str, Any], ...] = ()
+    cancel_on: tuple[str, ...] = ()
+    gap_us: int | None = None
+    cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """A Sigma filter on a rule: its events count only where `tree` holds."""
+
+    title: str
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule, ready to run: either `tree` (of a single event) or `correlation` is set.
+
+    `key` is how rules refer to each other: the id, else the name, else file and line.
+    """
+
+    key: str
+    id: str
+    name: str | None
+    title: str
+    level: str
+    status: str
+    description: str
+    references: tuple[str, ...]
+    tags: tuple[str, ...]
+    falsepositives: tuple[str, ...]
+    version: str
+    path: Path
+    line: int
+    custom: Custom
+    output: bool
+    techniques: tuple[str, ...] = ()
+    tactics: tuple[str, ...] = ()
+    tree: Tree | None = None
+    filters: tuple[Filter, ...] = ()
+    correlation: Correlation | None = None
+
+    @property
+    def runbook(self) -> tuple[str, ...]:
+        """What to do when it fires."""
+        return self.custom.runbook
+
+    @property
+    def tests(self) -> tuple[Proof, ...]:
+        """The tests in its file."""
+        return self.custom.tests
+
+    @property
+    def mute_us(self) -> int:
+        """How long it stays silent for a group after it fired."""
+        if self.custom.mute_us is not None:
+            return self.custom.mute_us
+        return self.correlation.span_us if self.correlation else DEFAULT_MUTE_US
