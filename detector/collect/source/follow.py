@@ -1,0 +1,173 @@
+"""Follow live logs: growth, rotation by name, rename, copy and truncation, and restarts in between."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import ClassVar
+
+import polars as pl
+
+from detector.collect.source.block import Block, Position
+from detector.collect.source.find import STDIN, Found, is_glob, logs_in, look, matching, stream_of
+from detector.collect.source.followed import FollowedLog
+from detector.collect.source.logfile import end_offset, first_lines
+from detector.collect.source.names import Age, rotation
+from detector.config import Input
+from detector.errors import InputError
+
+
+class Follower:
+    """The source of `tail`. It only looks when asked to (`refresh`); the caller waits between two looks.
+
+    Delivery: every line once, in the order written; from the last saved position on after a restart, rotations in
+    between included, as long as the rotated file (compressed or not) is still beside the log. `lost` names files of
+    which that was not so. A last line without line feed is kept until it is whole, or `settle`.
+    A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
+    at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
+    begins at its start.
+
+    Raises: `InputError` for standard input, a path in a folder that does not exist, or a file that cannot be read.
+    """
+
+    live: ClassVar = True
+
+    def __init__(
+        self,
+        paths: Sequence[str | os.PathLike[str]],
+        settings: Input,
+        positions: Mapping[str, Position] | None = None,
+        *,
+        from_start: bool = False,
+    ) -> None:
+        self._paths = [_followable(os.fspath(path), positions or {}) for path in paths]
+        self._settings = settings
+        self._from_start = from_start
+        self._logs = {
+            stream: FollowedLog(stream, settings, position.files) for stream, position in (positions or {}).items()
+        }
+        self._first_look = True
+
+    @property
+    def lost(self) -> list[str]:
+        """Files that were not read to their end and are found no more, by the name they had."""
+        return [path for log in self._logs.values() for path in log.lost]
+
+    def refresh(self) -> None:
+        """Look at the files anew: growth, rotation, new files."""
+        for stream, (members, named) in self._scan().items():
+            log = self._logs.get(stream)
+            if log is None:
+                log = self._logs[stream] = FollowedLog(stream, self._settings)
+            try:
+                log.look(members, [] if log.known else self._beginning(members, named))
+            except PermissionError as fault:
+                raise InputError(f"{fault.filename}: cannot be read: {fault.strerror}") from None
+        self._first_look = False
+
+    def streams(self) -> dict[str, None]:
+        """Return the streams that were not found at their end since the last look."""
+        return {stream: None for stream, log in self._logs.items() if log.newest is not None and not log.drained}
+
+    def positions(self) -> dict[str, Position]:
+        """Return where every stream is now."""
+        return {stream: log.position() for stream, log in self._logs.items() if log.newest is not None}
+
+    def head(self, stream: str) -> pl.DataFrame | None:
+        """Return the first lines of the newest file of a stream. Shapes: `LINES`."""
+        path = self._logs[stream].newest
+        return None if path is None else first_lines(path, self._settings)
+
+    def read(self, stream: str) -> Block | None:
+        """Return the next lines of a stream; None: there are none now."""
+        return self._logs[stream].read()
+
+    def poll(self) -> Iterator[Block]:
+        """Look anew and yield all there is, stream by stream."""
+        self.refresh()
+        for stream in list(self.streams()):
+            while (block := self.read(stream)) is not None:
+                yield block
+
+    def settle(self) -> Iterator[Block]:
+        """Give out last lines without line feed. Save no position of these: the line may be made whole yet."""
+        for log in self._logs.values():
+            yield from log.settle()
+
+    def close(self) -> None:
+        """Close all files."""
+        for log in self._logs.values():
+            log.close()
+
+    def _scan(self) -> dict[str, tuple[list[Found], Age | None]]:
+        """Return the files of every stream, the oldest first; where a file is named, its place among them too."""
+        found: dict[str, dict[tuple[int, int], Found]] = {}
+        named: dict[str, Age] = {}
+        for given in self._paths:
+            explicit = not (is_glob(given) or os.path.isdir(given))
+            stream, paths = stream_of(given), _siblings(given) if explicit else _matched(given)
+            if explicit:
+                age = rotation(os.path.basename(os.path.realpath(given))).age
+                named[stream] = min(age, named.get(stream, age))
+                found.setdefault(stream, {})
+            for one in filter(None, map(look, paths)):
+                files = found.setdefault(stream if explicit else one.stream, {})
+                key = (one.device, one.inode)
+                if one.regular and (key not in files or os.path.islink(files[key].path)):
+                    files[key] = one
+        return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
+
+    def _beginning(self, members: list[Found], named: Age | None) -> list[tuple[Found, int]]:
+        """Where to begin with a log of which nothing is known."""
+        if named is not None:
+            members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
+        if self._from_start or not self._first_look:
+            return [(one, 0) for one in members]
+        return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
+
+
+def _followable(path: str, known: Mapping[str, Position]) -> str:
+    if path == STDIN:
+        raise InputError("-: standard input cannot be followed; `batch` reads it")
+    folder = os.path.dirname(os.path.abspath(path))
+    if not is_glob(path) and not os.path.isdir(folder) and stream_of(path) not in known:
+        raise InputError(f"{path}: no such folder: {folder}")
+    return path
+
+
+def _matched(given: str) -> Sequence[str]:
+    return list(logs_in(given)) if os.path.isdir(given) else matching(given)
+
+
+def _siblings(given: str) -> list[str]:
+    """The file that was named and the rotations beside it; beside its target, where it is a link."""
+    target = os.path.realpath(given)
+    folder = os.path.dirname(target) if os.path.islink(given) else os.path.dirname(given)
+    family = rotation(os.path.basename(target)).family
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for name in sorted(names) if rotation(name).family == family]
+
+
+def _in_order(files: Iterable[Found]) -> list[Found]:
+    """Sort files by age. One that is there plain and compressed is being compressed: the plain one counts."""
+    slots: dict[str, Found] = {}
+    for one in files:
+        name = os.path.basename(one.path)
+        plain = rotation(name).unpacked
+        if plain not in slots or name == plain:
+            slots[plain] = one
+    return sorted(slots.values(), key=lambda one: rotation(os.path.basename(one.path)).age)
+
+
+def _once(found: dict[str, dict[tuple[int, int], Found]]) -> dict[str, dict[tuple[int, int], Found]]:
+    """Leave every file to one stream: a link in a folder and its target are one."""
+    owners: dict[tuple[int, int], str] = {}
+    for stream, files in found.items():
+        for key, one in files.items():
+            owner = owners.get(key)
+            if owner is None or os.path.islink(found[owner][key].path) > os.path.islink(one.path):
+                owners[key] = stream
+    return {
+        stream: {key: one for key, one in files.items() if owners[key] == stream} for stream, files in found.items()
+    }

@@ -1,0 +1,460 @@
+"""Every line once, in the order written, through every way a log is rotated, and through restarts in between."""
+
+import bz2
+import gzip
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from detector.collect.source.block import Position
+from detector.collect.source.follow import Follower
+from detector.config import Input
+from detector.errors import InputError
+
+
+class Server:
+    """Writes numbered lines to its log, as a web server does: it keeps its file open until told to reopen."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, lines: int, end: bytes = b"\n") -> None:
+        if lines == 0:
+            return
+        text = b"\n".join(b"%06d a line of the log" % number for number in range(self.count, self.count + lines))
+        self.count += lines
+        self._file.write(text + end)
+
+    def write_raw(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def reopen(self, path: Path | None = None) -> None:
+        self._file.close()
+        self.path = path or self.path
+        self._file = self.path.open("ab", buffering=0)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Tail:
+    """Follows a path; `restart` goes on from what was saved, in a new process's place."""
+
+    def __init__(self, *paths: object, from_start: bool = False, chunk_bytes: int = 1000) -> None:
+        self._paths = [str(path) for path in paths]
+        self._settings = Input(chunk_bytes=chunk_bytes)
+        self._from_start = from_start
+        self.saved: dict[str, Position] = {}
+        self.numbers: list[int] = []
+        self.follower = self._new()
+
+    def _new(self) -> Follower:
+        return Follower(self._paths, self._settings, self.saved, from_start=self._from_start)
+
+    def poll(self, most: int | None = None) -> list[int]:
+        """Read what there is (at most so many blocks) and save the position after it."""
+        seen: list[int] = []
+        blocks = self.follower.poll()
+        for _, block in zip(range(10**9 if most is None else most), blocks, strict=False):
+            assert block.rejects.is_empty()
+            seen += [int(line[:6]) for line in block.lines["line"]]
+            self.saved[block.stream] = Position.from_dict(json.loads(json.dumps(block.position.to_dict())))
+        for stream, position in self.follower.positions().items():
+            self.saved.setdefault(stream, position)
+        self.numbers += seen
+        return seen
+
+    def restart(self) -> None:
+        self.follower.close()
+        self.follower = self._new()
+
+    def close(self) -> None:
+        self.follower.close()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir()
+    return tmp_path / "logs" / "access.log"
+
+
+@pytest.fixture
+def server(log: Path):
+    server = Server(log)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def tail(log: Path, server: Server):
+    tail = Tail(log, from_start=True)
+    yield tail
+    tail.close()
+
+
+def shift(log: Path, pack: bool = False) -> None:
+    """Move access.log.1 to .2 and so on, as logrotate does; compressed from .2 on where asked."""
+    for number in range(8, 0, -1):
+        for suffix in ("", ".gz"):
+            old = log.with_name(f"{log.name}.{number}{suffix}")
+            if old.exists():
+                new = log.with_name(f"{log.name}.{number + 1}{suffix}")
+                old.rename(new)
+                if pack and not suffix:
+                    with gzip.open(f"{new}.gz", "wb") as packed:
+                        packed.write(new.read_bytes())
+                    new.unlink()
+
+
+def by_rename(log: Path, server: Server) -> None:
+    shift(log)
+    log.rename(f"{log}.1")
+    server.reopen()
+
+
+def by_rename_and_late_reopen(log: Path, server: Server) -> None:
+    shift(log)
+    log.rename(f"{log}.1")
+    log.touch()
+    server.write(3)  # still to the renamed file
+    server.reopen()
+
+
+def by_copy_and_truncation(log: Path, server: Server) -> None:
+    shift(log)
+    shutil.copy(log, f"{log}.1")
+    os.truncate(log, 0)
+
+
+def by_rename_compressed(log: Path, server: Server) -> None:
+    shift(log)
+    log.rename(f"{log}.1")
+    server.reopen()
+    with gzip.open(f"{log}.1.gz", "wb") as packed:
+        packed.write(Path(f"{log}.1").read_bytes())
+    Path(f"{log}.1").unlink()
+
+
+def by_copy_compressed(log: Path, server: Server) -> None:
+    shift(log)
+    Path(f"{log}.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    os.truncate(log, 0)
+
+
+def by_rename_compressing_the_one_before(log: Path, server: Server) -> None:
+    shift(log, pack=True)
+    log.rename(f"{log}.1")
+    server.reopen()
+
+
+def by_date_in_the_rotated_name(log: Path, server: Server) -> None:
+    day = sum(path.name.startswith("access.log-") for path in log.parent.iterdir()) + 1
+    log.rename(f"{log}-202601{day:02d}")
+    server.reopen()
+
+
+ROTATIONS: list[Callable[[Path, Server], None]] = [
+    by_rename,
+    by_rename_and_late_reopen,
+    by_copy_and_truncation,
+    by_rename_compressed,
+    by_copy_compressed,
+    by_rename_compressing_the_one_before,
+    by_date_in_the_rotated_name,
+]
+every_rotation = pytest.mark.parametrize("rotate", ROTATIONS)
+
+
+@every_rotation
+@pytest.mark.parametrize("restarted", [False, True])
+def test_all_200_of_200_lines_around_a_rotation(
+    log: Path, server: Server, tail: Tail, rotate: Callable[[Path, Server], None], restarted: bool
+) -> None:
+    # Lines written between the last look and the rotation are those that a naive follower never returns.
+    server.write(96)
+    tail.poll()
+    server.write(4)
+    if restarted:
+        tail.restart()
+    rotate(log, server)
+    server.write(200 - server.count)
+    tail.poll()
+    assert tail.numbers == list(range(200))
+
+
+@every_rotation
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_new_file_may_be_longer_than_the_old(
+    log: Path, server: Server, tail: Tail, rotate: Callable[[Path, Server], None], restarted: bool
+) -> None:
+    server.write(50)
+    tail.poll()
+    if restarted:
+        tail.restart()
+    rotate(log, server)
+    server.write(500)
+    tail.poll()
+    assert tail.numbers == list(range(server.count))
+
+
+@every_rotation
+@pytest.mark.parametrize("restarted", [False, True])
+def test_several_rotations_between_two_looks(
+    log: Path, server: Server, tail: Tail, rotate: Callable[[Path, Server], None], restarted: bool
+) -> None:
+    server.write(50)
+    tail.poll()
+    if restarted:
+        tail.restart()
+    for _ in range(3):
+        server.write(60)
+        rotate(log, server)
+    server.write(7)
+    tail.poll()
+    assert tail.numbers == list(range(server.count))
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_any_course_of_events(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    log = tmp_path / "access.log"
+    server, tail = (
+        Server(log),
+        Tail(tmp_path if seed % 2 else log, from_start=True, chunk_bytes=rng.choice([7, 100, 65537])),
+    )
+    rotate = rng.choice(ROTATIONS)
+    for _ in range(60):
+        match rng.randrange(6):
+            case 0 | 1:
+                server.write(rng.randrange(1, 30))
+            case 2:
+                tail.poll()
+            case 3:
+                tail.poll(most=rng.randrange(3))  # killed in the middle: what was not saved is read again
+                tail.restart()
+            case 4:
+                if log.exists() and log.stat().st_size and sum(1 for _ in tmp_path.iterdir()) < 8:
+                    tail.poll()  # a log is not rotated twice and deleted between two looks
+                    server.write(rng.randrange(9)) if rng.random() < 0.5 else None
+                    rotate(log, server)
+            case 5:
+                server.write(1, end=b"")
+                tail.poll()
+                server.write_raw(b"\n")
+    tail.poll()
+    tail.poll()
+    server.close()
+    tail.close()
+    assert sorted(tail.numbers) == list(range(server.count))
+    assert tail.numbers == sorted(tail.numbers) or rotate is by_rename_and_late_reopen
+
+
+def test_a_server_may_write_to_the_renamed_file_long_after_the_new_one_is_there(
+    log: Path, server: Server, tail: Tail
+) -> None:
+    server.write(10)
+    tail.poll()
+    log.rename(f"{log}.1")
+    other = Server(log)
+    other.count = 20
+    other.write(5)
+    tail.poll()
+    server.write(10)
+    tail.restart()
+    assert tail.poll() == list(range(10, 20))
+    other.close()
+
+
+def test_a_line_without_line_feed_is_kept_until_it_is_whole(log: Path, server: Server, tail: Tail) -> None:
+    server.write_raw(b"000000 a li")
+    assert tail.poll() == []
+    server.write_raw(b"ne")
+    assert tail.poll() == []
+    server.write_raw(b"\n000001 an")
+    assert tail.poll() == [0]
+    saved = dict(tail.saved)
+    assert [block.lines.rows() for block in tail.follower.settle()] == [[("000001 an", 14)]]
+    tail.saved = saved
+    tail.restart()
+    server.write_raw(b"other\n")
+    assert tail.poll() == [1]
+
+
+def test_without_from_start_reading_begins_after_the_last_whole_line(log: Path, server: Server) -> None:
+    server.write(10)
+    server.write_raw(b"000010 half")
+    tail = Tail(log)
+    assert tail.poll() == []
+    tail.restart()  # nothing was read yet, and still it is known where to go on
+    server.write_raw(b" a line\n")
+    server.count = 11
+    server.write(3)
+    assert tail.poll() == [10, 11, 12, 13]
+    tail.close()
+
+
+def test_from_start_a_named_file_is_read_alone_and_a_folder_with_its_rotations(log: Path, server: Server) -> None:
+    server.write(5)
+    by_rename(log, server)
+    server.write(5)
+    named, folder, pattern = (
+        Tail(log, from_start=True),
+        Tail(log.parent, from_start=True),
+        Tail(f"{log}*", from_start=True),
+    )
+    assert named.poll() == list(range(5, 10))
+    assert folder.poll() == pattern.poll() == list(range(10))
+    for tail in (named, folder, pattern):
+        tail.close()
+
+
+def test_a_log_that_is_missing_at_the_start_is_read_from_its_start_when_it_comes(tmp_path: Path) -> None:
+    tail = Tail(tmp_path / "access.log")
+    assert tail.poll() == []
+    server = Server(tmp_path / "access.log")
+    server.write(5)
+    assert tail.poll() == list(range(5))
+    server.close()
+    tail.close()
+
+
+def test_a_log_that_vanishes_and_returns(log: Path, server: Server, tail: Tail) -> None:
+    server.write(5)
+    tail.poll()
+    server.write(5)
+    log.unlink()
+    assert tail.poll() == list(range(5, 10))
+    assert tail.poll() == []
+    server.reopen()
+    server.write(5)
+    assert tail.poll() == list(range(10, 15))
+
+
+def test_a_folder_that_is_away_for_a_while_is_no_new_log(log: Path, server: Server, tail: Tail) -> None:
+    server.write(5)
+    tail.poll()
+    away = log.parent.with_name("away")
+    log.parent.rename(away)
+    tail.restart()
+    assert tail.poll() == []
+    away.rename(log.parent)
+    server.write(5)
+    assert tail.poll() == list(range(5, 10))
+
+
+def test_new_logs_and_new_days_in_a_folder(tmp_path: Path) -> None:
+    tail = Tail(tmp_path)
+    server = Server(tmp_path / "u_ex260102.log")
+    server.write(5)
+    assert tail.poll() == []  # it was there at the first look: from its end
+    server.write(5)
+    server.reopen(tmp_path / "u_ex260103.log")
+    server.write(5)
+    assert tail.poll() == list(range(5, 15))
+    tail.restart()
+    server.write(2)
+    server.reopen(tmp_path / "u_ex260104.log")
+    server.write(3)
+    (tmp_path / "labels.csv").write_text("no log\n")
+    assert tail.poll() == list(range(15, 20))
+    server.reopen(tmp_path / "other.log")
+    server.write(1)
+    assert tail.poll() == [20]
+    assert len(tail.saved) == 2
+    server.close()
+    tail.close()
+
+
+def test_a_dated_file_that_is_named_is_followed_to_the_next_day(tmp_path: Path) -> None:
+    (tmp_path / "access-2026-01-01.log").write_text("999999 long ago\n")
+    server = Server(tmp_path / "access-2026-01-02.log")
+    server.write(5)
+    tail = Tail(tmp_path / "access-2026-01-02.log", from_start=True)
+    assert tail.poll() == list(range(5))
+    server.reopen(tmp_path / "access-2026-01-03.log")
+    server.write(5)
+    assert tail.poll() == list(range(5, 10))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_link_that_is_set_to_the_next_file(tmp_path: Path, restarted: bool) -> None:
+    (tmp_path / "data").mkdir()
+    link = tmp_path / "current.log"
+    server = Server(tmp_path / "data" / "run.2026-01-02.log")
+    link.symlink_to(server.path)
+    tail = Tail(link, from_start=True)
+    server.write(5)
+    tail.poll()
+    server.write(5)
+    if restarted:
+        tail.restart()
+    server.reopen(tmp_path / "data" / "run.2026-01-03.log")
+    link.unlink()
+    link.symlink_to(server.path)
+    server.write(5)
+    tail.poll()
+    assert tail.numbers == list(range(15))
+    assert list(tail.saved) == [str(link)]
+    server.close()
+    tail.close()
+
+
+def test_an_inode_that_is_used_again_is_another_file(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("000000 a line\n")
+    tail = Tail(log, from_start=True)
+    tail.poll()
+    inode = log.stat().st_ino
+    tail.follower.close()
+    log.unlink()
+    log.write_text("000001 quite another line\n000002 and one more\n")
+    position = tail.saved[str(log)]
+    (mark,) = position.files
+    reused = {**position.to_dict(), "files": [{**position.to_dict()["files"][0], "inode": log.stat().st_ino}]}
+    tail.saved[str(log)] = Position.from_dict(reused)
+    tail.restart()
+    assert tail.poll() == [1, 2]
+    assert mark.inode == inode
+    tail.close()
+
+
+def test_what_was_rotated_away_while_nobody_looked_is_told(log: Path, server: Server, tail: Tail) -> None:
+    server.write(5)
+    tail.poll()
+    tail.follower.close()
+    server.write(5)
+    log.unlink()
+    server.reopen()
+    server.write(2)
+    tail.restart()
+    assert tail.poll() == [10, 11]
+    assert tail.follower.lost == [str(log)]
+
+
+def test_an_old_compressed_file_beside_the_log_is_not_read(log: Path, server: Server) -> None:
+    Path(f"{log}.3.bz2").write_bytes(bz2.compress(b"999999 long ago\n"))
+    tail = Tail(log.parent)
+    tail.poll()
+    server.write(3)
+    assert tail.poll() == [0, 1, 2]
+    Path(f"{log}.3.bz2").rename(f"{log}.4.bz2")
+    by_rename(log, server)
+    server.write(2)
+    assert tail.poll() == [3, 4]
+    tail.close()
+
+
+def test_standard_input_and_missing_folders_cannot_be_followed(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="standard input"):
+        Tail("-")
+    with pytest.raises(InputError, match="no such folder"):
+        Tail(tmp_path / "typo" / "access.log")
