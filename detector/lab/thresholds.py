@@ -10,7 +10,8 @@ from typing import Final
 
 import polars as pl
 
-from detector.lab.truth import Alert
+from detector.lab.evaluate import Evaluation, judge, summarize
+from detector.lab.truth import Alert, Truth
 
 FAILED: Final = 10
 """Failed log-ons of one address within ten minutes."""
@@ -113,6 +114,16 @@ def alerts(events: pl.DataFrame, thresholds: Sequence[Threshold] = THRESHOLDS) -
     raised = {one.name: _alerts(one.raise_from(events)) for one in thresholds}
     together = sorted((alert for group in raised.values() for alert in group), key=lambda alert: alert.at)
     return {**raised, "together": together}
+
+
+def compare(logs: Sequence[tuple[Truth, pl.DataFrame]], *, seed: int = 1) -> dict[str, Evaluation]:
+    """Evaluate each threshold, and all together, on the events of one or several labelled logs.
+
+    Shapes: EVENT, all of a log.
+    """
+    raised = [(truth, alerts(events)) for truth, events in logs]
+    names = [*(one.name for one in THRESHOLDS), "together"]
+    return {name: summarize([judge(truth, every[name]) for truth, every in raised], seed=seed) for name in names}
 
 
 def _alerts(hits: pl.DataFrame) -> list[Alert]:

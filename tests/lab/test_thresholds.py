@@ -7,6 +7,9 @@ import polars as pl
 import pytest
 
 from detector.lab import thresholds
+from detector.lab.truth import read_truth
+
+from .conftest import World
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -84,3 +87,35 @@ def test_all_thresholds_are_put_together() -> None:
         "together": 1,
     }  # fmt: skip
     assert "u3" in raised["together"][0].accounts
+
+
+def _seen(world: World) -> pl.DataFrame:
+    """Make of a simulated log the columns that thresholds look at; its countries are left out."""
+    action = (
+        pl.when((pl.col("method") == "POST") & (pl.col("target") == "/login"))
+        .then(pl.lit("logon"))
+        .when(pl.col("subject").is_not_null())
+        .then(pl.lit("record_view"))
+        .otherwise(pl.lit("other"))
+    )
+    return world.events.select(
+        pl.col("time").dt.convert_time_zone("UTC").alias("@timestamp"),
+        pl.when(pl.col("user") != "-").then("user").alias("user.name"),
+        pl.col("ip").alias("source.ip"),
+        pl.lit(None, pl.String).alias("source.geo.country_iso_code"),
+        action.alias("portal.action"),
+        pl.when(pl.col("status") < 400).then(pl.lit("success")).otherwise(pl.lit("failure")).alias("event.outcome"),
+        pl.col("time").dt.date().alias("portal.local_date"),
+    )
+
+
+def test_fixed_thresholds_catch_little_or_cost_much_on_a_simulated_portal(world: World) -> None:
+    truth = read_truth(world.folder / "labels.jsonl")
+    found = thresholds.compare([(truth, _seen(world))])
+    assert found["failed log-ons per address"].overall.recall.value < 0.2
+    assert found["pages per address"].overall.recall.value < 0.6
+    sigma = found["mean plus three sigma"]
+    assert 0.2 < sigma.overall.recall.value < 0.95
+    assert sigma.false_per_1000.value > 5
+    together = found["together"]
+    assert together.overall.recall.value >= max(found[one.name].overall.recall.value for one in thresholds.THRESHOLDS)

@@ -53,6 +53,12 @@ Accounts: {", ".join(f"{count} {name}" for name, count in professions.most_commo
 | `truth.parquet` | every record an attacker read: time, account, identifier, offset of its line |
 | `activity.parquet` | every account and local day with work: the base of false alerts per account-day |
 
+Facts in it: volumes of pharmacies, general practitioners, opticians and vendors; Monday heaviest, Sunday 1 %; public
+and school holidays; January's work x 1.3 with four times the unknown people; seven in ten patients born in the
+department; returning patients of nurses and opticians; a tenth of the devices new each month; real prefixes of real
+networks; the shapes of the published attacks. All else is assumption, and said to be where it stands in the source
+(`detector/lab/simulate`): hours, pauses, shares of lines and clients, wrong passwords, sizes of attacks.
+
 `detector batch --config detector.yml {log} --alerts alerts.jsonl && detector evaluate labels.jsonl alerts.jsonl`
 """
 
