@@ -98,7 +98,9 @@ class Combined:
     def _shaped(self) -> pl.Expr:
         """Say whether quotes, stamp and numbers stand where they should."""
         count, head = pl.col("count"), pl.col("p0")
-        full = (count >= 7) & (count % 2 == 1) & (pl.col("p4") == " ")
+        whole = (count >= 7) & (count % 2 == 1)
+        # An odd line may end inside the client's description: everything before it is still certain.
+        full = (whole if self.clean else whole | (count == 6)) & (pl.col("p4") == " ")
         counted = {True: full, False: count == 3, None: full | (count == 3)}[self.client]
         stamped = head.str.ends_with("] ") & (head.str.slice(-_STAMP, 2) == " [")
         return counted & stamped & pl.col("p2").str.contains(_NUMBERS)

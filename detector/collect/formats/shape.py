@@ -56,7 +56,7 @@ class Pattern:
     regex: str
     fields: Mapping[str, pl.Expr]
     kinds: tuple[str, ...]
-    time: str = "time"
+    time: pl.Expr = field(default_factory=lambda: pl.col("time"))
     request: str | None = None
     escaped: bool = False
     refuse: Mapping[str, pl.Expr] = field(default_factory=dict)
@@ -64,13 +64,13 @@ class Pattern:
     def read(self, lines: pl.DataFrame, setting: TimeSetting) -> pl.DataFrame:
         """See `Shape`."""
         groups = lines.select(pl.col("line").str.extract_groups(self.regex).struct.unnest())
-        seen = groups[self.time].is_not_null().rename("seen")
         texts = groups.select(
-            pl.col(self.time).alias("time"),
+            self.time.is_not_null().alias("seen"),
+            self.time.alias("time"),
             *([pl.col(self.request).alias("request")] if self.request else []),
             *(expression.alias(name) for name, expression in self.fields.items()),
             *(condition.alias(f"refuse {reason}") for reason, condition in self.refuse.items()),
-        ).with_columns(seen)
+        )
         if self.request:
             texts = with_request(texts)
         if self.escaped:

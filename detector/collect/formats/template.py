@@ -244,7 +244,7 @@ def _pattern(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> Patter
         regex=regex + " *$",
         fields=_fields(groups),
         kinds=kinds or (time.kind,),
-        time=groups["time"],
+        time=pl.col(groups["time"]),
         request=groups.get("request"),
         escaped=True,
     )
