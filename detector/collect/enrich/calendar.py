@@ -6,17 +6,25 @@ import polars as pl
 
 from detector.collect.enrich.memo import over_unique
 from detector.config import Calendar
+from detector.errors import Fault, FaultsError
 
 QUARTER = "15m"
 """No zone of today is off by less from UTC, so a quarter of an hour has one local date and hour."""
 
 
 class LocalTime:
-    """Local time of the people who work on the portal, and their days off."""
+    """Local time of the people who work on the portal, and their days off.
+
+    Raises: `FaultsError` for a country or subdivision that has no calendar.
+    """
 
     def __init__(self, where: Calendar) -> None:
         self._where = where
         self._days_off: dict[int, frozenset[date]] = {}
+        try:
+            self._public(2000)
+        except NotImplementedError as fault:
+            raise FaultsError([Fault("configuration", 1, f"calendar: {fault}")]) from None
 
     def describe(self, times: pl.Series) -> pl.DataFrame:
         """Return local date, hour of the week and working day of each moment; a null moment has none.

@@ -34,10 +34,8 @@ SCRIPT: Final = (
     r"|gobuster|dirbuster|ffuf|wfuzz|feroxbuster|burp|zaproxy|hydra|jmeter|gatling|k6/|locust|loadrunner|soapui"
     r"|cxf|axis2?/|wsimport|ms web services|reqwest|hyper/|colly"
 )
-MOBILE_APP: Final = (
-    r"(?i)cfnetwork|dalvik|dart[:/]|; wv\)|alamofire|okhttp/.*(?:android|mobile)"
-    r"|^[\w .-]+/[\w.]+ \((?:iphone|ipad|ios|android)"
-)
+MOBILE_APP: Final = r"(?i)cfnetwork|dalvik|dart[:/]|; wv\)|alamofire|okhttp/.*(?:android|mobile)"
+NATIVE_APP: Final = r"(?i)^[\w .-]+/[\w.]+ \((?:iphone|ipad|ios|android)"
 BROWSER: Final = r"^(?:Mozilla|Opera)/"
 """Searched in this order: headless, bot, mobile app, script, browser. What fits none is a script:
 software that names itself as nothing known."""
@@ -81,7 +79,7 @@ def _kind() -> pl.Expr:
         .then(pl.lit("headless"))
         .when(agent.str.contains(BOT))
         .then(pl.lit("bot"))
-        .when(agent.str.contains(MOBILE_APP))
+        .when(agent.str.contains(MOBILE_APP) | (agent.str.contains(NATIVE_APP) & ~agent.str.contains(BROWSER)))
         .then(pl.lit("mobile_app"))
         .when(agent.str.contains(SCRIPT))
         .then(pl.lit("script"))

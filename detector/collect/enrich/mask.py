@@ -20,7 +20,9 @@ _NUMBER: Final = r"[0-9](?:[ ._+-]?[0-9ABab]){5,}[ ._+-]?[0-9]"
 _UUID: Final = r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _EMAIL: Final = r"[\p{L}\p{N}._%+'-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+"
 _QUAD: Final = r"\b([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\b"
-_NIR: Final = r"[1-478][ ._-]?[0-9]{2}[ ._-]?[0-9]{2}[ ._-]?[0-9][0-9AB][ ._-]?[0-9]{3}[ ._-]?[0-9]{3}"
+_NIR: Final = (
+    r"[1-478][ ._-]?[0-9]{2}[ ._-]?[0-9]{2}[ ._-]?[0-9][0-9ABab][ ._-]?[0-9]{3}[ ._-]?[0-9]{3}(?:[ ._-]?[0-9]{2})?"
+)
 _PATH_SESSION: Final = r"(?i);[a-z_-]*(?:session|sid)[a-z_-]*=[^/;?&]*"
 
 PERSONAL: Final = (
@@ -113,8 +115,8 @@ def masked_path(paths: pl.Expr) -> pl.Expr:
 def masked_agent(agents: pl.Expr) -> pl.Expr:
     """Mask an agent string, whose versions are long numbers with dots: plain runs, NIRs and e-mail addresses only."""
     guarded = without_guard(agents).str.replace_all(r"(Gecko/[0-9]{4})([0-9]{4})\b", f"${{1}}{_GUARD}${{2}}")
-    masked = guarded.str.replace_all(_EMAIL, MASKED).str.replace_all(_NIR, MASKED)
-    return without_guard(masked.str.replace_all(r"[0-9]{7,}", MASKED))
+    masked = guarded.str.replace_all(_EMAIL, MASKED).str.replace_all(r"[0-9]{7,}", MASKED)
+    return without_guard(masked.str.replace_all(_NIR, MASKED))
 
 
 class PersonalParameters:
@@ -123,9 +125,9 @@ class PersonalParameters:
     def __init__(self, more: Sequence[str] = ()) -> None:
         names = "|".join(sorted({_spelled(name) for name in (*PERSONAL, *more)}, key=len, reverse=True))
         key = rf"(?:[\w.\[\]-]*[._\[-])?(?:{names})\]?(?:\[\w*\])?="
-        self._value = rf"(?i)((?:^|[&;?]){key})[^&]+"
+        self._value = rf"(?i)((?:^|[&;?]){key}(?:\{{(?:masked|subject)\}})*)[^&{{][^&]*"
         self._name = rf"(?i)^.*?(?:^|[;?]){key}"
-        self._json = rf"(?i)([\"'](?:{names})[\"']\s*:\s*[\"']?)[^\"',}}&]+"
+        self._json = rf"(?i)([\"']?\b(?:{names})\b[\"']?\s*:\s*[\"']?)[\p{{L}}\p{{N}}][\p{{L}}\p{{N}} .'_+-]*"
 
     def masked(self, queries: pl.Expr) -> pl.Expr:
         """Mask the personal values of query strings; a value that looks like an attack, word by word.
