@@ -1,16 +1,15 @@
 """One run of the pipeline, as `batch` and `tail` make it: open what is written, run, tell how it went."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
+from detector.cli.files import written
 from detector.cli.options import LEVELS, anchored, configured
 from detector.cli.progress import progress_bar
 from detector.config import Config
@@ -53,7 +52,7 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
     """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend."""
     config = configured(order.config_file, order.log_level, default_level)
     with ExitStack() as stack:
-        rejects = stack.enter_context(_written(order.rejects, order.state is not None)) if order.rejects else None
+        rejects = stack.enter_context(written(order.rejects, append=order.state is not None)) if order.rejects else None
         telemetry, digest = Telemetry(rejects_to=rejects), Digest()
         sinks = [*_sinks(config, order, stack), digest]
         pipeline = Pipeline(
@@ -77,10 +76,10 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
 
 def _tell(order: Order, telemetry: Telemetry, digest: Digest) -> None:
     if order.stats:
-        with _written(order.stats) as file:
+        with written(order.stats) as file:
             file.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
     if order.report:
-        with _written(order.report) as file:
+        with written(order.report) as file:
             file.write(write_report(telemetry, digest.alerts()).encode())
     summarize(telemetry, digest.alerts(), learned=order.learn)
 
@@ -105,18 +104,6 @@ def _file_sink(path: Path, form: str, append: bool) -> Sink:
         return FileSink(path, form, append=append)
     except OSError as fault:
         raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
-
-
-@contextmanager
-def _written(path: Path, append: bool = False) -> Iterator[BinaryIO]:
-    # Rejects, figures and reports say who works when: for their owner's eyes, as the alerts are.
-    flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
-    try:
-        file = os.fdopen(os.open(path, flags, 0o600), "wb")
-    except OSError as fault:
-        raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
-    with file:
-        yield file
 
 
 def finish(code: int) -> None:

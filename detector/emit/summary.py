@@ -20,15 +20,27 @@ STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low
 
 def summarize(telemetry: Telemetry, alerts: Sequence[Alert], *, learned: bool, console: Console | None = None) -> None:
     """Write the summary on standard error; colours only where it is a terminal and NO_COLOR is not set."""
-    console = console or Console(stderr=True, highlight=False, soft_wrap=True)
-    for stream, (name, why) in sorted(telemetry.formats.items()):
-        console.print(_text(f"{stream}: read as {name}, {why}"))
-    console.print(_text(_counts(telemetry)))
-    for reason, count in telemetry.rejects_by_reason.most_common(MAX_SHOWN):
-        console.print(_text(f"  not read: {count:,} lines: {reason}"))
+    console = console or _console()
+    tell_reading(telemetry, console)
     console.print(_text(_verdict(telemetry, learned), "bold"))
     if alerts:
         console.print(_worst(alerts))
+    tell_warnings(telemetry, console)
+
+
+def tell_reading(telemetry: Telemetry, console: Console | None = None) -> None:
+    """Write what was read and what was not: the part of the summary that `parse` has too."""
+    console = console or _console()
+    for stream, (_, why) in sorted(telemetry.formats.items()):
+        console.print(_text(f"{stream}: {why}"))
+    console.print(_text(_counts(telemetry)))
+    for reason, count in telemetry.rejects_by_reason.most_common(MAX_SHOWN):
+        console.print(_text(f"  not read: {count:,} lines: {reason}"))
+
+
+def tell_warnings(telemetry: Telemetry, console: Console | None = None) -> None:
+    """Write what may make the result misleading."""
+    console = console or _console()
     for warned in telemetry.warnings.values():
         console.print(_text(f"WARNING: {warned.text}", "bold yellow"))
 
@@ -47,6 +59,10 @@ def worst(alerts: Sequence[Alert], most: int = MAX_SHOWN) -> list[Alert]:
 def printable(text: str) -> str:
     """Return `text` with control characters written out: a user name must not steer the terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def _gravity(alert: Alert) -> tuple[int, float, int]:

@@ -6,7 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from detector.config import Config, Incidents
 from detector.schema import RISK, SIGNAL
+
+CONFIG = Config(incidents=Incidents(quiet_h=12.0))
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from detector.config import Config
 from detector.emit.alert import WRITERS, Alert, ecs, ocsf
 from detector.emit.incident import Incidents
-from tests.emit.signals import at, frame, signal
+from tests.emit.signals import CONFIG, at, frame, signal
 
 FIELDS = Path(__file__).parents[3] / "shared" / "data" / "schemas" / "ecs_9.4.0_fields.csv"
 WRITTEN = datetime(2026, 3, 9, 8, tzinfo=UTC)
@@ -65,7 +64,7 @@ def alerts() -> list[Alert]:
         signal(4, None, source__ip=None, signal__key="portal.network=AS64500"),
         signal(5, 'u"\x1b[31m<b>&\u202e', related__ip=["fe80::1%eth0", "192.0.2.8"]),
     ]
-    return Incidents(Config()).admit(frame(*rows), lambda *_: 17, at(60 * 24))
+    return Incidents(CONFIG).admit(frame(*rows), lambda *_: 17, at(60 * 24))
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

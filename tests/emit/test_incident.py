@@ -11,7 +11,7 @@ from detector.emit.alert import Alert
 from detector.emit.incident import MAX_JOINS, Incidents
 from detector.emit.waiting import MAX_A_KEY, MAX_KEYS, Waiting
 from detector.schema import SIGNAL, empty
-from tests.emit.signals import NOON, at, frame, signal
+from tests.emit.signals import CONFIG, NOON, at, frame, signal
 
 
 def nobody(account: str, start: datetime, until: datetime) -> int:
@@ -23,7 +23,7 @@ def minutes_seen(account: str, start: datetime, until: datetime) -> int:
 
 
 def admit(*rows, config: Config | None = None, watermark: datetime | None = None, subjects=nobody) -> list[Alert]:
-    return Incidents(config or Config()).admit(frame(*rows), subjects, watermark)
+    return Incidents(config or CONFIG).admit(frame(*rows), subjects, watermark)
 
 
 def states(alerts: list[Alert]) -> list[str]:
@@ -137,7 +137,7 @@ def test_a_signal_of_neither_account_nor_address_still_has_an_incident():
 
 
 def test_accounts_with_an_open_incident_are_frozen_until_it_closes():
-    incidents = Incidents(Config())
+    incidents = Incidents(CONFIG)
     incidents.admit(frame(signal(0), signal(1, None)), nobody, at(2))
     assert incidents.frozen_accounts == {"u1"}
     incidents.admit(empty(SIGNAL), nobody, at(13 * 60))
@@ -209,10 +209,10 @@ ROWS = st.builds(
 def test_any_cut_of_the_signals_gives_the_same_alerts(rows, cuts):
     whole = frame(*rows)
     ends = [*sorted(cuts), 60 * 130]
-    expected = Incidents(Config()).admit(whole, minutes_seen, at(ends[-1]))
+    expected = Incidents(CONFIG).admit(whole, minutes_seen, at(ends[-1]))
     parts, state, begin = [], {}, -1
     for end in ends:
-        incidents = Incidents(Config())
+        incidents = Incidents(CONFIG)
         incidents.restore(state)
         chunk = whole.filter(pl.col("@timestamp") > at(begin), pl.col("@timestamp") <= at(end))
         parts += incidents.admit(chunk, minutes_seen, at(end))

@@ -42,7 +42,7 @@ def test_says_what_a_person_needs():
     for expected in (
         "2,000,012 lines",
         "12 lines: no time stamp",
-        "read as combined, all of the first 200 lines fit",
+        "access.log: all of the first 200 lines fit",
         "1 incidents opened",
         "u1",
         "1,234",
