@@ -112,3 +112,14 @@ def test_the_first_entry_that_fits_wins_and_lists_of_status_are_heard() -> None:
 def test_what_a_log_says_of_its_outcome_stands() -> None:
     events = SHIPPED.enrich(raw(url__original=["/x"], http__response__status_code=[200], event__outcome=["failure"]))
     assert events["event.outcome"].to_list() == ["failure"]
+
+
+def test_the_events_of_an_identity_provider_are_log_ons_and_log_offs() -> None:
+    events = SHIPPED.enrich(
+        raw(
+            event__action=["LOGIN", "LOGIN_ERROR", "LOGOUT", "UPDATE_PROFILE"],
+            event__outcome=["success", "failure", "success", None],
+        )
+    )
+    assert events["portal.action"].to_list() == ["logon", "logon", "logoff", "other"]
+    assert events["event.outcome"].to_list() == ["success", "failure", "success", None]

@@ -5,6 +5,7 @@ from typing import Final
 
 import polars as pl
 
+from detector.collect.formats.actions import LOGOFF_ACTIONS, LOGON_ACTIONS
 from detector.config import ActionAt
 
 REQUEST: Final = ("http.request.method", "http.response.status_code", "event.action", "event.outcome")
@@ -12,9 +13,6 @@ REQUEST: Final = ("http.request.method", "http.response.status_code", "event.act
 
 FAILED_FROM: Final = 400
 """First status of failure. Source: RFC 9110, section 15."""
-
-LOGON_ACTIONS: Final = frozenset({"logon"})
-LOGOFF_ACTIONS: Final = frozenset({"logoff"})
 
 _ENTRY: Final[dict[str, pl.DataType]] = {
     "entry": pl.Int32(),
