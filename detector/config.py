@@ -188,7 +188,7 @@ class Models(Section):
     half_life_days: float = Field(14.0, gt=0)
     evidence_h: float = Field(24.0, gt=0, description="how long a piece of evidence counts")
     budget_per_1000_account_days: float = Field(1.0, gt=0)
-    threshold: float = Field(6.0, gt=0, description="least sum of surprise that raises an alert, in -log10")
+    threshold: float = Field(8.5, gt=0, description="least sum of weighted surprise that raises an alert")
 
 
 class Rules(Section):
@@ -204,7 +204,7 @@ class Rules(Section):
 class Incidents(Section):
     """How signals become incidents."""
 
-    quiet_h: float = Field(12.0, gt=0, description="event time without a signal after which an incident closes")
+    quiet_h: float = Field(72.0, gt=0, description="event time without a signal after which an incident closes")
 
 
 class FileSink(Section):

@@ -1,7 +1,9 @@
 """Run the flow: collect, context, detect, emit; commit what was seen with what it led to."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +11,13 @@ import polars as pl
 
 from detector import clock, schema
 from detector.checkpoint import Checkpoint
+from detector.collect.enrich import Enricher
+from detector.collect.enrich.secret import Secret
 from detector.collect.order import Sequencer
+from detector.collect.reader import Collected, Reader, first_time
+from detector.collect.source.block import Position
+from detector.collect.source.files import Files
+from detector.collect.source.follow import Follower
 from detector.config import Config
 from detector.context.session import Sessions
 from detector.detect.behaviour import Behaviour
@@ -21,38 +29,138 @@ from detector.emit.sinks import Sink
 from detector.telemetry import Telemetry
 
 ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
+TODAY: Final = "pipeline.today"
+POSITIONS: Final = "reader.positions"
+POLL_S: Final = 0.25
+"""How long a quiet log rests between two looks: half of it is added to an alert's way, on average."""
+
+Paths = Sequence[str | PathLike[str]]
+Progress = Callable[[Telemetry], None]
 
 
 class Pipeline:
-    """One detector over one state: events in event time go in, alerts come out.
+    """One detector over one state: lines go in, alerts come out.
 
-    `learn` learns and raises nothing: for a history known to be clean.
+    `learn`: learn and raise nothing, from a history known to be clean. `since`, `until`: leave out events before,
+    and from then on. Raises: `DetectorError` for a configuration, rules or a state that cannot be used.
     """
 
     def __init__(
         self,
         config: Config,
-        checkpoint: Checkpoint,
-        sinks: Sequence[Sink],
-        telemetry: Telemetry,
         *,
-        rules: Rules,
+        state: Path | None = None,
+        rules_folders: Sequence[Path] = (),
         learn: bool = False,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        telemetry: Telemetry | None = None,
+        sinks: Sequence[Sink] = (),
     ) -> None:
         self.config = config
-        self.checkpoint = checkpoint
+        self.telemetry = telemetry or Telemetry()
         self.sinks = sinks
-        self.telemetry = telemetry
         self.learn = learn
+        self._span = (since, until)
+        self.rules = Rules.load(config, rules_folders)
+        self.checkpoint = Checkpoint(state)
+        key = self.checkpoint.subject_key()
+        self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
         self.sequencer = Sequencer(config.input.max_lateness_s)
         self.sessions = Sessions(config.state.max_accounts_in_memory)
-        self.rules = rules
-        self.behaviour = Behaviour(config, checkpoint.database)
+        self.behaviour = Behaviour(config, self.checkpoint.database)
         self.incidents = Incidents(config)
-        self.outbox = Outbox(checkpoint.database)
+        self.outbox = Outbox(self.checkpoint.database)
         self.today: date | None = None
         self.learned = False
+        self.positions: dict[str, Position] = {}
         self._parts = (self.sessions, self.rules, self.behaviour, self.incidents)
+        self._restore()
+
+    def batch(self, paths: Paths, on_progress: Progress | None = None) -> None:
+        """Read files to their end, oldest event first. A state is committed once, at the end.
+
+        Raises: `InputError` for a path that cannot be read.
+        """
+        source = Files(paths, self.config.input, first_time(self.config.input))
+        self.telemetry.bytes_total = source.total_bytes
+        reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input)
+        kept: list[Alert] = []
+        for got in reader.batches():
+            alerts = self._take(got, on_progress)
+            if self.checkpoint.durable:
+                kept += alerts
+            else:
+                self._commit(alerts, got.events)
+        kept += self._take(reader.settle(), on_progress)
+        self.learned = True  # whatever was learned: one snapshot ends the run
+        self._commit(kept, schema.empty(schema.EVENT))
+        self._close(source)
+
+    def tail(
+        self,
+        paths: Paths,
+        *,
+        from_start: bool = False,
+        once: bool = False,
+        idle_exit_s: float | None = None,
+        on_progress: Progress | None = None,
+    ) -> None:
+        """Follow files and commit after every batch; end when `once` nothing is left, or after a quiet time.
+
+        Raises: `InputError` for a path that cannot be followed.
+        """
+        source = Follower(paths, self.config.input, self.positions, from_start=from_start)
+        reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input, self.positions)
+        last = clock.monotonic_s()
+        while True:
+            for got in reader.batches():
+                alerts = self._take(got, on_progress)
+                self.positions = dict(got.positions)
+                self._commit(alerts, got.events)
+                last = clock.monotonic_s() if got.lines else last
+            self.deliver()
+            quiet_s = clock.monotonic_s() - last
+            if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
+                break
+            clock.pause(POLL_S)
+        self._settle(reader, on_progress)
+        self._close(source)
+
+    def _settle(self, reader: Reader, on_progress: Progress | None) -> None:
+        """Judge what is held, as if nothing came after it; but save the state from before.
+
+        Lines may still come that belong between those held. The next run finds them held again, orders them with
+        what came, and repeats the same alerts with the same ids.
+        """
+        saved = self.snapshot()
+        database = self.checkpoint.database
+        database.execute("SAVEPOINT settle")
+        alerts = self._take(reader.settle(), on_progress)
+        database.execute("ROLLBACK TO settle")
+        database.execute("RELEASE settle")
+        self.checkpoint.write_snapshot(saved)
+        self._put(alerts)
+
+    def _take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
+        """Count what was read and observe what was released."""
+        telemetry = self.telemetry
+        for stream, (name, why) in got.formats.items():
+            telemetry.observe_format(stream, name, why)
+        telemetry.observe_events(got.events)
+        telemetry.observe_rejects(got.rejects)
+        telemetry.skipped += got.skipped
+        telemetry.bytes = max(telemetry.bytes, got.stored_bytes)
+        alerts = self.observe(self._within(got.events))
+        if on_progress is not None:
+            on_progress(telemetry)
+        return alerts
+
+    def _within(self, events: pl.DataFrame) -> pl.DataFrame:
+        since, until = self._span
+        if since is not None:
+            events = events.filter(pl.col("@timestamp") >= since)
+        return events if until is None else events.filter(pl.col("@timestamp") < until)
 
     def observe(self, events: pl.DataFrame) -> list[Alert]:
         """Take released events and return the alerts they raise. Shapes: EVENT with LATE, in event time."""
@@ -70,7 +178,8 @@ class Pipeline:
         with self.telemetry.stage("rules"):
             matched = self.rules.observe(part)
         with self.telemetry.stage("models"):
-            scored = self.behaviour.observe(part.filter(~pl.col(schema.LATE)), day)
+            on_time = part.filter(~pl.col(schema.LATE)) if part.get_column(schema.LATE).any() else part
+            scored = self.behaviour.observe(on_time, day)
         signals = pl.concat([matched, scored]).sort(ORDER)
         until = part.get_column("@timestamp").max()
         with self.telemetry.stage("emit"):
@@ -89,21 +198,20 @@ class Pipeline:
         self.learned = True
         return alerts
 
-    def commit(self, observed: pl.DataFrame, alerts: Sequence[Alert], small: dict[str, bytes]) -> None:
-        """Keep what was observed, its alerts and the positions together; then deliver.
-
-        `small`: positions and what the sequencer holds, replaced at every commit.
-        """
-        with self.telemetry.stage("commit"):
-            if self.checkpoint.durable:
-                full = self.learned or self.checkpoint.journal_bytes > self.config.state.snapshot_every_bytes
-                if full:
-                    self.checkpoint.write_snapshot({**self.snapshot(), **small})
+    def _commit(self, alerts: Sequence[Alert], observed: pl.DataFrame) -> None:
+        """Keep what was observed, its alerts and the positions together; then deliver."""
+        if self.checkpoint.durable:
+            with self.telemetry.stage("commit"):
+                if self.learned or self.checkpoint.journal_bytes > self.config.state.snapshot_every_bytes:
+                    self.checkpoint.write_snapshot(self.snapshot())
                 else:
-                    self.checkpoint.write_journal(observed, small)
-                self.learned = False
-            self.outbox.put(alerts)
-            self.checkpoint.commit()
+                    self.checkpoint.write_journal(self._within(observed), self._small())
+        self.learned = False
+        self._put(alerts)
+
+    def _put(self, alerts: Sequence[Alert]) -> None:
+        self.outbox.put(alerts)
+        self.checkpoint.commit()
         self.telemetry.observe_alerts(alerts)
         self.deliver()
 
@@ -113,30 +221,50 @@ class Pipeline:
             for fault in self.outbox.deliver(self.sinks):
                 self.telemetry.fault(fault.sink, fault.message)
 
+    def _small(self) -> dict[str, bytes]:
+        """Return what changes with every batch: positions, and what the sequencer holds."""
+        positions = {name: position.to_dict() for name, position in self.positions.items()}
+        return {**self.sequencer.snapshot(), POSITIONS: json.dumps(positions).encode()}
+
     def snapshot(self) -> dict[str, bytes]:
-        """Return all memory but the sequencer's, for `restore`."""
-        saved = {"pipeline.today": (self.today.isoformat() if self.today else "").encode()}
+        """Return all memory that is not in the state's tables already."""
+        saved = {TODAY: (self.today.isoformat() if self.today else "").encode(), **self._small()}
         for part in self._parts:
             saved |= {f"{type(part).__name__}/{name}": body for name, body in part.snapshot().items()}
         return saved
 
-    def restore(self) -> dict[str, bytes]:
-        """Take up the state of the checkpoint: its snapshot, then the journal observed again.
-
-        Returns: the small parts (positions, what the sequencer held) as they were committed.
-        """
+    def _restore(self) -> None:
+        """Take up the state of the checkpoint: its snapshot, then the journal observed again."""
         saved = self.checkpoint.load()
-        if not saved.snapshot:
-            return {}
-        if "pipeline.today" in saved.snapshot:
-            today = saved.snapshot["pipeline.today"].decode()
+        if TODAY in saved.snapshot:
+            today = saved.snapshot[TODAY].decode()
             self.today = date.fromisoformat(today) if today else None
             for part in self._parts:
                 prefix = f"{type(part).__name__}/"
-                part.restore({name[len(prefix) :]: body for name, body in saved.snapshot.items() if name.startswith(prefix)})
+                mine = {name for name in saved.snapshot if name.startswith(prefix)}
+                part.restore({name.removeprefix(prefix): saved.snapshot[name] for name in mine})
         for events in saved.journal:
             self.observe(events)  # its alerts are in the outbox already
-        return {name: body for name, body in saved.snapshot.items() if "/" not in name and name != "pipeline.today"}
+        if POSITIONS in saved.snapshot:
+            self.sequencer.restore(saved.snapshot)
+            told = json.loads(saved.snapshot[POSITIONS])
+            self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
+
+    def _close(self, source: Files | Follower) -> None:
+        source.close()
+        for warning in self.enricher.describe()["warnings"]:
+            self.telemetry.warn("tables", warning)
+        if self.enricher.secret.origin == "run":
+            self.telemetry.warn(
+                "no_key",
+                "No key is configured: the tokens of this run cannot be compared with another's."
+                " Set $PORTAL_DETECTOR_KEY or portal.key.file.",
+            )
+        self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
+        self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
+        for reason, count in self.rules.muted.items():
+            self.telemetry.counts[f"muted: {reason}"] += count
+        self.checkpoint.close()
 
 
 def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.DataFrame]]:
@@ -158,5 +286,3 @@ def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.D
         if isinstance(day, date):
             yield day, part.drop("day")
 
-
-__all__ = ["Callable", "Path", "Pipeline", "clock", "timedelta"]

@@ -86,8 +86,7 @@ class Cohort:
         """Learn one account-day, before the account itself does."""
         for name, peak in self.peaks.items():
             mine = own.peaks[name]
-            usual = mine.log_count.mean.get() if mine.days >= 5 else None
-            peak.learn_one({"count": day.counts[name], "usual": usual})
+            peak.learn_one({"count": day.counts[name], "days": mine.days, "usual": mine.log_count.mean.get()})
         for trait, population in self.traits.items():
             if day.traits[trait]:
                 population.learn_one(dict.fromkeys(day.traits[trait], 1))

@@ -13,10 +13,13 @@ LEAST_ACCOUNT_DAYS = 20
 """Fewer closed account-days say too little about a profession to judge anybody by."""
 
 PRIOR_DAYS = 3.0
-"""Days of its own after which an account's mean counts as much as its peers'."""
+"""Days of its own from which an account is judged by itself rather than by its peers."""
 
 PRIOR_DAYS_SPREAD = 7.0
-"""The same for the spread, which takes longer to learn: half the weight after a week."""
+"""Days of its own after which an account's spread counts as much as its peers'."""
+
+LEAST_SPREAD = 0.02
+"""Least variance of log counts, within and between accounts: nobody is as regular as few days suggest."""
 
 
 class PeerPeak(AnomalyDetector):
@@ -33,32 +36,35 @@ class PeerPeak(AnomalyDetector):
         self.within = Mean()
 
     def learn_one(self, x: Mapping[str, Any]) -> None:
-        """Learn one account-day: its `count` and, where the account is known, its own `usual` mean of logs."""
+        """Learn one account-day: `count`; if known, the account's `days` before and their `usual` mean of logs."""
         if not math.isfinite(x["count"]):
             return
         value = math.log1p(max(float(x["count"]), 0.0))
         self.total.update(value)
-        usual = x.get("usual")
-        if usual is not None:
-            self.within.update((value - float(usual)) ** 2)
+        days = float(x.get("days", 0.0))
+        if days >= 1:  # a mean of n days misses the next by (1 + 1/n) of the spread within
+            self.within.update((value - float(x["usual"])) ** 2 * days / (days + 1))
 
     def expectation(self, own: DailyPeak | None = None) -> Expectation | None:
         """Return what a day of an account is expected to reach: the peers' shrunk towards its own.
 
-        Source: the normal-normal empirical Bayes estimate (Gelman et al., section 2.5), on the log scale.
+        With spread W within accounts and B between them, n days of its own weigh n B / (n B + W).
+
+        Source: the normal-normal empirical Bayes estimate (Gelman et al., section 5.4), on the log scale.
         """
         days = own.days if own else 0.0
         if self.total.n < LEAST_ACCOUNT_DAYS:
             return own.expectation() if own and days >= PRIOR_DAYS else None
-        within = self.within.get() if self.within.n >= LEAST_ACCOUNT_DAYS else self.total.get()
-        between = max(self.total.get() - within, 0.0)
         if own is None or days < 1:
             return moments(self.total.mean.get(), self.total.get(), 0, "peers")
-        trust = days / (days + PRIOR_DAYS)
+        within = self.within.get() if self.within.n >= LEAST_ACCOUNT_DAYS else self.total.get()
+        within = max(within, LEAST_SPREAD)
+        between = max(self.total.get() - within, LEAST_SPREAD)
+        trust = days * between / (days * between + within)
         mean_log = trust * own.log_count.mean.get() + (1 - trust) * self.total.mean.get()
         known = days / (days + PRIOR_DAYS_SPREAD)
         spread = known * own.log_count.get() + (1 - known) * within
-        unsure = between * (1 - trust) + within / (days + PRIOR_DAYS)
+        unsure = within * between / (days * between + within)
         return moments(mean_log, spread + unsure, int(days), "account" if days >= PRIOR_DAYS else "peers")
 
     def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]

@@ -124,7 +124,7 @@ def test_moments_hold_around_large_values():
 def test_an_account_leans_on_its_peers_until_it_has_days_of_its_own():
     peers = PeerPeak()
     for value in (10, 20, 40, 15, 30) * 8:
-        peers.learn_one({"count": value})
+        peers.learn_one({"count": value, "days": 9, "usual": math.log1p(value * 1.1)})
     busy = DailyPeak()
     assert peers.expectation(busy).baseline == "peers"
     for _ in range(10):
