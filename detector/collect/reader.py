@@ -1,62 +1,36 @@
-"""Join the parts of `collect`: blocks of lines are read and parsed ahead while the caller detects the former."""
+"""Join the parts of `collect`: lines are read, parsed and enriched ahead while the caller detects the former."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 import polars as pl
 
+from detector.collect.formats import build, names
+from detector.collect.formats.w3c import DIRECTIVE
 from detector.collect.order import Sequencer
+from detector.collect.parse import Format, choose_format, parse
 from detector.collect.source.block import Block, ParserState, Position, Source
+from detector.config import Input
 from detector.schema import REJECT, empty
-
-_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
-
-
-class Parsed(Protocol):
-    """What is made of lines: `events.height + rejects.height + skipped` is their number."""
-
-    @property
-    def events(self) -> pl.DataFrame:
-        """Shapes: RAW."""
-
-    @property
-    def rejects(self) -> pl.DataFrame:
-        """Shapes: REJECT."""
-
-    @property
-    def skipped(self) -> int:
-        """Blank lines and directives, which are no lines."""
-
-
-class Parse(Protocol):
-    """Reads the lines of one file of a stream.
-
-    Pure: what it must know of the lines before comes in `state`, what it knows after goes out with it. So reading can
-    go on after a restart.
-    """
-
-    def __call__(self, lines: pl.DataFrame, path: str, state: ParserState) -> tuple[Parsed, ParserState]:
-        """Parse `lines`. Shapes: LINES -> RAW and REJECT."""
-
-
-Choose = Callable[[str, pl.DataFrame], ParserState]
-"""Chooses the format of a stream by its first lines. Shapes: LINES."""
 
 Enrich = Callable[[pl.DataFrame], pl.DataFrame]
 """Shapes: RAW -> EVENT, same rows, same order."""
 
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What reading gave since the last: `events` are released, `positions` are as of what the sequencer was given.
+    """What one step of reading gave. `positions` are as of what the sequencer was given, `events` what it released.
 
-    Shapes: `events` EVENT with LATE, in order; `rejects` REJECT. `lines` counts events (held ones too) and rejects;
-    `skipped` blank lines and directives. `size_bytes` counts decompressed bytes, `stored_bytes` how far reading has
-    come in the files as they are stored. `held` events wait in the sequencer; `behind_s` says of every stream how far
-    its time is behind the furthest, where there are several.
+    Shapes: `events` EVENT with LATE, in order; `rejects` REJECT.
+    `lines` counts events (those still held too) and rejects, `skipped` blank lines and directives, `size_bytes` the
+    decompressed bytes; `stored_bytes` says how far reading has come in the files as stored, in all steps so far.
+    `formats` says of streams met first in this step which format was taken, and why. `held` events wait in the
+    sequencer; `behind_s` says of every stream how far its time is behind the furthest, where there are several.
     """
 
     events: pl.DataFrame
@@ -66,90 +40,86 @@ class Collected:
     size_bytes: int
     stored_bytes: int
     positions: Mapping[str, Position]
+    formats: Mapping[str, tuple[str, str]]
     held: int
     behind_s: Mapping[str, float]
 
 
 @dataclass(slots=True, kw_only=True)
-class _Work:
-    """What the thread hands over: blocks in the order they were read, and the streams that ended after them."""
+class _Step:
+    """What the thread hands over: blocks in the order they were read, and the streams that were at their end."""
 
-    watched: dict[str, datetime | None] = field(default_factory=dict)
+    watched: Mapping[str, datetime | None] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     events: list[pl.DataFrame] = field(default_factory=list)
     rejects: list[pl.DataFrame] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    formats: dict[str, tuple[str, str]] = field(default_factory=dict)
+    behind_s: dict[str, float] = field(default_factory=dict)
     skipped: int = 0
     size_bytes: int = 0
     stored_bytes: int = 0
-    behind_s: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def lines(self) -> int:
-        return sum(frame.height for frame in (*self.events, *self.rejects))
 
 
 class Reader:
     """Reads a source to its (present) end.
 
-    One thread reads, parses and enriches one step ahead of the caller (Polars lets both run); what it raises is raised
-    in the caller. Next is always the stream whose events have come least far, so that the sequencer holds little.
-    A step is about `chunk_bytes`, of one stream or of several.
+    One thread works one step ahead of the caller (Polars lets both run); what it raises is raised in the caller. Next
+    is always the stream whose events have come least far, so that the sequencer holds little. A step is about
+    `chunk_bytes`, of one stream or of several.
 
-    Delivery: every line once. A caller that saves `positions` and `sequencer.snapshot()` with what it made of the
-    events that were released by then goes on from there as if nothing had been.
+    Delivery: every line once. A caller that saves `positions` and `sequencer.snapshot()` together with what it made of
+    the events released by then goes on from there as if nothing had been.
     """
 
     def __init__(
         self,
         source: Source,
-        choose: Choose,
-        parse: Parse,
         enrich: Enrich,
         sequencer: Sequencer,
-        *,
-        chunk_bytes: int,
+        settings: Input,
         positions: Mapping[str, Position] | None = None,
     ) -> None:
         self._source = source
-        self._choose = choose
-        self._parse = parse
         self._enrich = enrich
         self._sequencer = sequencer
-        self._chunk_bytes = chunk_bytes
+        self._settings = settings
         self._positions = dict(positions or {})
         self._states = {name: position.parser for name, position in self._positions.items()}
+        self._formats: dict[str, Format] = {}
         self._times: dict[str, datetime] = {}
         self._stored_bytes = 0
 
     def batches(self) -> Iterator[Collected]:
-        """Yield what comes, to the present end of every stream; on a live source call it again later.
+        """Yield what comes, to the present end of every stream; with a live source call it again later.
 
-        It ends with what could be released; the rest is still held. So a caller saves its state first, then calls
-        `settle`, judges what that gives, and saves no more: lines that come later find the held ones in the saved
-        state and are ordered with them as if the run had never stopped.
+        It ends with what could be released; the rest stays held. So a caller saves its state, then calls `settle`,
+        judges what that gives, and saves nothing more: lines that come another day then find the held ones in the
+        saved state, and are put in order with them as if the run had never stopped.
         """
         self._source.refresh()
         watched = dict(self._source.streams())
         if self._begin(self._source.positions()):
-            yield self._admit(_Work(stored_bytes=self._stored_bytes))
+            yield self._admit(_Step(stored_bytes=self._stored_bytes))
         with ThreadPoolExecutor(1, "collect") as thread:
             ahead = thread.submit(self._next, watched)
-            while (work := ahead.result()) is not None:
+            while (step := ahead.result()) is not None:
                 ahead = thread.submit(self._next, {})
-                yield self._admit(work)
+                yield self._admit(step)
 
     def settle(self) -> Collected:
         """Give out everything that is held, last lines without line feed included: nothing more is going to come."""
-        work = _Work()
+        step = _Step()
         for block in self._source.settle():
-            self._take(work, block)
-        self._enrich_all(work)
-        work.stored_bytes = self._stored_bytes
-        given = self._admit(work)
+            self._take(step, block)
+        given = self._admit(self._finished(step))
         events = pl.concat([given.events, self._sequencer.flush()])
         rejects = pl.concat([given.rejects, self._sequencer.take_rejects()])
         return replace(given, events=events, rejects=rejects, held=0)
+
+    def close(self) -> None:
+        """Let go of the source's files."""
+        self._source.close()
 
     def _begin(self, positions: Mapping[str, Position]) -> bool:
         """Note where streams begin; whether any is new: that must be saved, or a restart would begin elsewhere."""
@@ -157,73 +127,105 @@ class Reader:
         self._positions |= new
         return bool(new)
 
-    def _next(self, watched: dict[str, datetime | None]) -> _Work | None:
-        """Read and parse the next step (in the thread); None: all streams are at their end."""
-        work = _Work(watched=watched)
-        while work.size_bytes < self._chunk_bytes and (stream := self._hindmost()) is not None:
+    def _next(self, watched: Mapping[str, datetime | None]) -> _Step | None:
+        """Read, parse and enrich the next step (in the thread); None: every stream is at its end."""
+        step = _Step(watched=watched)
+        while step.size_bytes < self._settings.chunk_bytes and (stream := self._hindmost()) is not None:
             block = self._source.read(stream)
             if block is None:
-                work.ended.append(stream)
+                step.ended.append(stream)
             else:
-                self._take(work, block)
-        if not (work.blocks or work.ended):
-            return None
-        self._enrich_all(work)
-        work.stored_bytes = self._stored_bytes
-        return work
+                self._take(step, block)
+        return self._finished(step) if step.blocks or step.ended else None
 
     def _hindmost(self) -> str | None:
         streams = self._source.streams()
         return min(streams, key=lambda name: (self._times.get(name) or streams[name] or _BEGINNING, name), default=None)
 
-    def _take(self, work: _Work, block: Block) -> None:
+    def _take(self, step: _Step, block: Block) -> None:
+        """Parse a block and add it to the step."""
         stream = block.stream
-        state = self._states.get(stream)
-        if state is None or state.format is None:
-            head = self._source.head(stream)
-            state = self._choose(stream, block.lines if head is None or head.is_empty() else head)
-        parsed, state = self._parse(block.lines, block.path, state)
-        self._states[stream] = state
+        state = self._states.get(stream, ParserState())
+        if stream not in self._formats:
+            state = self._choose(step, block, state)
+        parsed = parse(
+            block.lines, self._formats[stream], path=block.path, header=state.header, reference=block.modified
+        )
+        state = self._states[stream] = replace(state, header=parsed.header)
         latest = parsed.events["@timestamp"].max()
         if isinstance(latest, datetime):
             self._times[stream] = max(latest, self._times.get(stream, latest))
-        work.blocks.append(replace(block, position=replace(block.position, parser=state), lines=block.lines.clear()))
-        work.events.append(parsed.events)
-        work.rejects += [block.rejects, parsed.rejects]
-        work.skipped += parsed.skipped
-        work.size_bytes += block.size_bytes
         self._stored_bytes = block.stored_bytes
+        # The lines are let go: two steps' worth of text is what memory is bounded by.
+        step.blocks.append(replace(block, lines=block.lines.clear(), position=replace(block.position, parser=state)))
+        step.events.append(parsed.events)
+        step.rejects += [block.rejects, parsed.rejects]
+        step.skipped += parsed.skipped
+        step.size_bytes += block.size_bytes
 
-    def _enrich_all(self, work: _Work) -> None:
+    def _choose(self, step: _Step, block: Block, state: ParserState) -> ParserState:
+        """Choose the format by the first lines of the file, however small the block is.
+
+        A format known from before the restart stays; so does the W3C header, which else is that of the file's start.
+        """
+        head = self._source.head(block.stream)
+        lines = block.lines if head is None or head.is_empty() else head
+        if state.format in names() and self._settings.format == "auto":
+            chosen, why = build(state.format, lines, self._settings), f"{state.format}: as before the restart"
+        else:
+            chosen, why = choose_format(lines, self._settings)
+        self._formats[block.stream] = chosen
+        step.formats[block.stream] = (chosen.name, why)
+        header = state.header
+        if not header and chosen.header is not None and not block.lines.is_empty() and block.lines["log.offset"][0] > 0:
+            header = next(iter(lines["line"].filter(lines["line"].str.starts_with(DIRECTIVE)).head(1)), "")
+        return ParserState(format=chosen.name, header=header)
+
+    def _finished(self, step: _Step) -> _Step:
+        """Enrich all events of a step at once, and give every block its own again."""
+        step.stored_bytes = self._stored_bytes
         if len(self._times) > 1:
             furthest = max(self._times.values())
-            work.behind_s = {name: (furthest - time).total_seconds() for name, time in self._times.items()}
-        if not work.events:
-            return
-        events, at = self._enrich(pl.concat(work.events)), 0
-        for index, raw in enumerate(work.events):
-            work.events[index] = events.slice(at, raw.height)
-            at += raw.height
+            step.behind_s = {name: (furthest - time).total_seconds() for name, time in self._times.items()}
+        if step.events:
+            events, at = self._enrich(pl.concat(step.events)), 0
+            for index, raw in enumerate(step.events):
+                step.events[index] = events.slice(at, raw.height)
+                at += raw.height
+        return step
 
-    def _admit(self, work: _Work) -> Collected:
+    def _admit(self, step: _Step) -> Collected:
         """Hand a step to the sequencer (in the caller) and return what that releases."""
-        for name, since in work.watched.items():
+        for name, since in step.watched.items():
             self._sequencer.watch(name, since)
-        for block, events in zip(work.blocks, work.events, strict=True):
+        for block, events in zip(step.blocks, step.events, strict=True):
             self._sequencer.admit(block.stream, events)
             self._positions[block.stream] = block.position
-        for name in work.ended:
+        for name in step.ended:
             self._sequencer.end(name, final=not self._source.live)
         events = self._sequencer.release()
-        rejects = pl.concat([empty(REJECT), *work.rejects, self._sequencer.take_rejects()])
         return Collected(
             events=events,
-            rejects=rejects,
-            lines=work.lines,
-            skipped=work.skipped,
-            size_bytes=work.size_bytes,
-            stored_bytes=work.stored_bytes,
+            rejects=pl.concat([empty(REJECT), *step.rejects, self._sequencer.take_rejects()]),
+            lines=sum(frame.height for frame in (*step.events, *step.rejects)),
+            skipped=step.skipped,
+            size_bytes=step.size_bytes,
+            stored_bytes=step.stored_bytes,
             positions=dict(self._positions),
+            formats=step.formats,
             held=self._sequencer.held_count,
-            behind_s=work.behind_s,
+            behind_s=step.behind_s,
         )
+
+
+def first_time(settings: Input) -> Callable[[pl.DataFrame], datetime | None]:
+    """Return what tells `Files` the time of the first line that can be read.
+
+    Shapes: {line, log.offset}.
+    """
+
+    def tell(lines: pl.DataFrame) -> datetime | None:
+        times = parse(lines, choose_format(lines, settings)[0], path="").events["@timestamp"]
+        return times[0] if len(times) else None
+
+    return tell

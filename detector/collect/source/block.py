@@ -16,11 +16,11 @@ class ParserState:
     """What reading the next line of a stream needs to know from the lines before it.
 
     `format` is the name of the format chosen for the stream, None until chosen; `header` is what a
-    directive in the file has put in force (W3C's `#Fields`), None where there was none.
+    directive in the file has put in force (W3C's `#Fields`), empty where there was none.
     """
 
     format: str | None = None
-    header: str | None = None
+    header: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +66,9 @@ class Position:
 class Block:
     """Whole lines of one file, in its order.
 
-    Shapes: `lines` as `LINES` (blank lines included), `rejects` as `schema.REJECT`: lines too long to
-    read, and the rest of a damaged compressed file. `size_bytes` counts decompressed bytes,
-    `stored_bytes` how far reading has come in all files together, as stored (for progress).
+    Shapes: `lines` as `LINES` (blank lines included), `rejects` as `schema.REJECT`: lines too long to read, and the
+    rest of a damaged compressed file. `modified` is when the file was last written to, None for a pipe. `size_bytes`
+    counts decompressed bytes, `stored_bytes` how far reading has come in all files together, as stored (for progress).
     """
 
     stream: str
@@ -76,6 +76,7 @@ class Block:
     lines: pl.DataFrame
     rejects: pl.DataFrame
     position: Position
+    modified: datetime | None
     size_bytes: int
     stored_bytes: int
 

@@ -112,6 +112,7 @@ class Files:
                     lines=cut.lines,
                     rejects=cut.rejects,
                     position=Position(stream=stream, files=(mark,)),
+                    modified=file.modified,
                     size_bytes=cut.size_bytes,
                     stored_bytes=stored,
                 )

@@ -152,6 +152,7 @@ class FollowedLog:
             lines=cut.lines,
             rejects=cut.rejects,
             position=self.position(),
+            modified=file.modified,
             size_bytes=cut.size_bytes,
             stored_bytes=self.stored_bytes,
         )

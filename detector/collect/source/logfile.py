@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from contextlib import closing
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import BinaryIO, Final
 
@@ -66,6 +67,11 @@ class LogFile:
     def stored_bytes(self) -> int:
         """How far reading has come in the file as it is stored."""
         return self._raw.tell() if self._regular else self._cutter.read_offset
+
+    @property
+    def modified(self) -> datetime | None:
+        """When it was last written to, as far as was seen; None for a pipe."""
+        return datetime.fromtimestamp(self._modified_ns / 1e9, UTC) if self._regular else None
 
     @property
     def replaced(self) -> bool:
