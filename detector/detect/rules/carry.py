@@ -115,7 +115,8 @@ class Carry:
         mixed = keys.combine([*parts, *(keys.hashes(self.table[name][rows]) for name in columns)], len(rows))
         found = keys.order(mixed)
         ends = np.append(mixed[found][1:] != mixed[found][:-1], True)
-        return rows[found[ends]]
+        latest: Index = rows[found[ends]]
+        return latest
 
     def _last(self, rows: Index, count: int) -> Index:
         """Give of `rows` the last `count` of each group."""

@@ -12,6 +12,7 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
+from sigma.rule.detection import SigmaDetectionItem
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -32,7 +33,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from detector.detect.rules.fields import SEARCHED, Column, resolve
+from detector.detect.rules.fields import ALSO, SEARCHED, Column, resolve
 from detector.detect.rules.predicate import Kind, Leaf, Not, Tree, every, some
 
 MULTI, SINGLE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
@@ -80,6 +81,11 @@ class Compiler:
                 return self.keyword(node.value)
         raise UnsupportedError(f"condition part {type(node).__name__} is not supported")
 
+    def check(self, item: SigmaDetectionItem) -> None:
+        """Compile each value of one item. Raises: `UnsupportedError`."""
+        for value in item.value:
+            self.keyword(value) if item.field is None else self.value(item.field, value)
+
     def value(self, field: str, value: SigmaType) -> Tree:
         """Compile the question whether `field` holds `value`."""
         column = resolve(field)
@@ -89,11 +95,16 @@ class Compiler:
             return some([self.value(field, one) for one in value.values])
         if isinstance(value, SigmaCompareExpression) and value.op is CompareOperators.NEQ:
             return Not(self.value(field, value.number))
-        if isinstance(value, SigmaString):
-            return some([_text(column, one) for one in self._expanded(value)])
-        if isinstance(value, SigmaRegularExpression):
-            return some([_regex(column.name, one) for one in self._expanded(value)])
+        if isinstance(value, SigmaString | SigmaRegularExpression):
+            return self._written(field, column, value)
         return self._typed(column, value)
+
+    def _written(self, field: str, column: Column, value: SigmaString | SigmaRegularExpression) -> Tree:
+        columns = [column]
+        other = resolve(ALSO.get(field.lower(), ""))
+        if other is not None and str(value):
+            columns.append(other)
+        return some([_pattern(one, text) for one in columns for text in self._expanded(value)])
 
     def keyword(self, value: SigmaType) -> Tree:
         """Compile the question whether any text of the line holds `value`."""
@@ -106,12 +117,12 @@ class Compiler:
             column = resolve(name)
             if column is None:
                 raise UnsupportedError(f"no field {name!r}")
-            if isinstance(value, SigmaRegularExpression):
-                found += [_regex(name, one) for one in self._expanded(value)]
-            elif isinstance(value, SigmaString):
-                found += [_text(column, _within(one)) for one in self._expanded(value)]
-            else:
+            if not isinstance(value, SigmaRegularExpression | SigmaString):
                 raise UnsupportedError(f"a keyword cannot be a {type(value).__name__}")
+            texts = self._expanded(value)
+            found += [
+                _pattern(column, one if isinstance(one, SigmaRegularExpression) else _within(one)) for one in texts
+            ]
         return some(found)
 
     def _typed(self, column: Column, value: SigmaType) -> Tree:
@@ -163,6 +174,10 @@ def _within(value: SigmaString) -> SigmaString:
     if not value.startswith(MULTI):
         value = MULTI + value
     return value if value.endswith(MULTI) else value + MULTI
+
+
+def _pattern(column: Column, value: SigmaString | SigmaRegularExpression) -> Tree:
+    return _text(column, value) if isinstance(value, SigmaString) else _regex(column.name, value)
 
 
 def _text(column: Column, value: SigmaString) -> Tree:

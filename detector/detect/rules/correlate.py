@@ -133,7 +133,8 @@ class Correlator:
         first = self.correlation.measures[0]
         need = first.bounds.least if first.kind in {"event_count", "value_count"} else 1
         mask = sum(1 << inputs.index(ref) for ref in refs)
-        if mask == (1 << len(inputs)) - 1:
+        others = ((1 << len(inputs)) - 1) & ~mask | self._long
+        if not others:
             return plausible(hashed, time, old, self.correlation.span_us, need)
         own = np.flatnonzero(bits & mask)
         fresh = int(np.searchsorted(own, old))
@@ -142,7 +143,7 @@ class Correlator:
         own = own[plausible(hashed[own], time[own], fresh, self.correlation.span_us, need)]
         if not len(own):
             return own
-        return np.flatnonzero(_slots_of(hashed, own) & ((bits & mask == 0) | _at(own, len(bits))))
+        return np.flatnonzero(_slots_of(hashed, own) & ((bits & others > 0) | _at(own, len(bits))))
 
     def _near(self, hashed: keys.Hashes, bits: Bits, old: int) -> Index:
         """Choose the rows of groups in which the rules of a temporal condition may have matched."""

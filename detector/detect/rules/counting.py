@@ -34,7 +34,7 @@ class Reader:
         if not named and expression is not None:
             named = expression.get_referenced_rules()
         refs = self._refs(named, ("correlation", "rules"))
-        if not refs:
+        if not named:
             self._fault(("correlation", "rules"), "a correlation needs rules to count")
         measures = self._measures(parsed, refs)
         temporal = parsed.type in TEMPORAL
@@ -149,8 +149,12 @@ class Reader:
             mapping = {
                 self.known.get(ref.reference, ref.reference): field for ref, field in aliases.get(name, {}).items()
             }
-            for unknown in set(mapping) - set(groups):
-                self._fault(("correlation", "aliases", name), f"refers to rule {unknown!r}, which is not among rules")
+            unknown = sorted(set(mapping) - set(groups))
+            if unknown:
+                self._fault(
+                    ("correlation", "aliases", name), f"refers to rule {unknown[0]!r}, which is not among rules"
+                )
+                continue
             for ref, columns in groups.items():
                 column = resolve(str(mapping.get(ref, name)))
                 if column is None or not column.logged:

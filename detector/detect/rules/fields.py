@@ -37,13 +37,18 @@ ALIASES: Final = {
     "cs-user-agent": "user_agent.original",
     "c-useragent": "user_agent.original",
     "c-user-agent": "user_agent.original",
+    "cs-useragent": "user_agent.original",
 }
 """Sigma's name, in lower case: our column."""
+
+ALSO: Final = {"cs-uri-query": "url.original", "c-uri-query": "url.original"}
+"""Where text asked of a field is looked for as well: half of SigmaHQ's web rules write paths under the query."""
 
 UNLOGGED: Final = frozenset(
     {
         "cs-cookie", "cs-bytes", "s-ip", "s-port", "s-computername", "s-sitename", "c-win32-status",
         "sc-win32-status", "sc-substatus", "dst_ip", "dst_port", "src_port", "r-ip", "c-port", "destination.ip",
+        "response", "request", "cs-body", "sc-body",
     }
 )  # fmt: skip
 """Names of the taxonomies that no access log of ours carries: always null, said so in `Rules.notes`."""

@@ -94,7 +94,8 @@ class Loader:
         try:
             trees = [compiler.compile(condition.parsed) for condition in detection.parsed_condition]
         except UnsupportedError as fault:
-            self.faults.append(sigma_parts.located(draft.document, fault, where[:1]))
+            found = [*sigma_parts.item_faults(draft.document, str(where[0]), compiler.check)]
+            self.faults += found or [sigma_parts.located(draft.document, fault, where[:1])]
         except sigma_parts.MALFORMED as fault:
             self.faults.append(sigma_parts.located(draft.document, fault, where))
         else:

@@ -80,10 +80,11 @@ def frame(events: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     for place, event in enumerate(_unrolled(events)):
         row = {_target(name): value for name, value in event.items()}
         row.setdefault("log.offset", place)
-        for name in EVENT:
-            columns[name].append(row.get(name))
+        for name, dtype in EVENT.items():
+            value = row.get(name)
+            columns[name].append(str(value) if value is not None and dtype == pl.String else value)
     try:
-        made = pl.DataFrame(columns, schema=EVENT, strict=False)
+        made = pl.DataFrame(columns, schema=EVENT)
     except (pl.exceptions.PolarsError, TypeError, OverflowError) as fault:
         raise ValueError(f"a value does not fit its field: {fault}") from None
     return made.sort("@timestamp", maintain_order=True).with_columns(pl.lit(False).alias(LATE))

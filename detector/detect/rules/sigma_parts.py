@@ -1,6 +1,6 @@
 """Hand documents to pySigma and say in which line its complaints belong."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from pyparsing import ParseException
 from sigma import exceptions as wrong
 from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
+from sigma.policy.profiles import TrustedPolicy
 from sigma.rule import SigmaRule, SigmaRuleBase
 from sigma.rule.detection import SigmaDetectionItem
 
@@ -45,7 +46,11 @@ PLACES: Final[dict[type[Exception], Loc]] = {
 """Where pySigma's complaint belongs; the most special class comes first."""
 
 MALFORMED: Final = (wrong.SigmaError, ParseException, TypeError, AttributeError, KeyError, ValueError)
-"""What pySigma raises on documents of a form it did not think of, besides its own errors."""
+"""What pySigma raises on documents of a form it did not think of, besides its own errors.
+
+Its `TrustedPolicy` only means that Python's `re` looks at regular expressions: they run on Rust's engine, which
+is checked as well, and RE2 would write to standard error.
+"""
 
 SPELLINGS: Final = {"utf16le": "wide"}
 """Modifiers of the specification that pySigma knows by another name only; `any` is what a list means anyway."""
@@ -75,18 +80,18 @@ def parse(document: Document) -> tuple[SigmaRuleBase | None, list[Fault]]:
         kind = SigmaCorrelationRule
         data = _one_bound(data)
     else:
-        faults = [*_item_faults(document, section)]
-        data[section] = respelled(data.get(section, {}))
+        faults = [*item_faults(document, section)]
+        if section not in data:
+            return None, [document.fault([], "has neither detection, nor correlation, nor filter")]
+        data[section] = respelled(data[section])
         kind = SigmaFilter if section == "filter" else SigmaRule
     try:
-        parsed: SigmaRuleBase = kind.from_dict(data, collect_errors=True)
+        parsed: SigmaRuleBase = kind.from_dict(data, collect_errors=True, policy=TrustedPolicy)
     except MALFORMED as fault:
         return None, faults or [_located(document, fault)]
-    blamed = [_located(document, fault) for fault in parsed.errors]
-    if faults:  # the walk over the items already said where
-        detection = document.fault([section], "").line
-        blamed = [fault for fault in blamed if fault.line != detection]
-    return parsed, faults + blamed
+    said = {fault.message for fault in faults}  # the walk over the items knew the lines
+    blamed = (_located(document, fault) for fault in parsed.errors)
+    return parsed, [*faults, *(fault for fault in blamed if fault.message not in said)]
 
 
 def _one_bound(data: dict[str, Any]) -> dict[str, Any]:
@@ -111,30 +116,39 @@ def _located(document: Document, fault: Exception) -> Fault:
     return located(document, fault, place)
 
 
-def _item_faults(document: Document, section: str) -> Iterator[Fault]:
+Checker = Callable[[SigmaDetectionItem], None]
+"""Looks at one item, a field with its values, and raises what is wrong with it."""
+
+
+def item_faults(document: Document, section: str, check: Checker | None = None) -> Iterator[Fault]:
+    """Yield what is wrong with each item of a rule's detections, in the line where it stands."""
     detections = document.data.get(section)
     if not isinstance(detections, Mapping):
         return
     for name, definition in detections.items():
         if name not in {"condition", "rules"} or (name == "rules" and section == "detection"):
-            yield from _definition_faults(document, (section, name), definition)
+            for loc, key, value in _items((section, name), definition):
+                yield from _item(document, loc, key, value, check)
 
 
-def _definition_faults(document: Document, loc: Loc, definition: Any) -> Iterator[Fault]:
+def _items(loc: Loc, definition: Any) -> Iterator[tuple[Loc, Any, Any]]:
     if isinstance(definition, list):
         for place, one in enumerate(definition):
             if isinstance(one, Mapping | list):
-                yield from _definition_faults(document, (*loc, place), one)
+                yield from _items((*loc, place), one)
     elif isinstance(definition, Mapping):
         for key, value in definition.items():
-            yield from _item(document, (*loc, key), key, value)
+            yield (*loc, key), key, value
 
 
-def _item(document: Document, loc: Loc, key: Any, value: Any) -> Iterator[Fault]:
+def _item(document: Document, loc: Loc, key: Any, value: Any, check: Checker | None) -> Iterator[Fault]:
     field = str(key).split("|")[0]
     if field and resolve(field) is None:
         yield document.fault(loc, f"no field {field!r}: neither a column of ours nor a name of Sigma's web taxonomies")
+        return
     try:
-        SigmaDetectionItem.from_mapping(_key(key), value)
+        item = SigmaDetectionItem.from_mapping(_key(key), value, policy=TrustedPolicy)
+        if check is not None:
+            check(item)
     except MALFORMED as fault:
         yield located(document, fault, loc)

@@ -1,0 +1,130 @@
+"""Every fault of every file is listed at once, with file, line and what was required."""
+
+from pathlib import Path
+
+import pytest
+
+from detector.config import Config
+from detector.config import Rules as RulesSection
+from detector.detect.rules import Rules
+from detector.errors import FaultsError
+
+HEAD = """title: Rule {n}
+id: 00000000-0000-4000-8000-0000000000{n:02d}
+name: r{n}
+logsource: {{category: webserver}}
+"""
+GOOD = "detection:\n  sel:\n    url.path: a\n  condition: sel\n"
+COUNT = "correlation:\n  type: {kind}\n  rules: [{rules}]\n  timespan: {span}\n  {more}\n"
+
+
+def counted(kind: str = "event_count", rules: str = "r0", span: str = "5m", more: str = "condition: {gte: 3}") -> str:
+    return COUNT.format(kind=kind, rules=rules, span=span, more=more)
+
+
+BROKEN = [
+    ("detection:\n  sel:\n    c-ipx: 1.2.3.4\n  condition: sel\n", 7, "no field 'c-ipx'"),
+    ("detection:\n  sel:\n    c-ip|containz: 1\n  condition: sel\n", 7, "Unknown modifier"),
+    ("detection:\n  sel:\n    c-ip: a\n    c-ip: b\n  condition: sel\n", 8, "said twice, first in line 7"),
+    (counted(rules="nowhere"), 7, "refers to rule 'nowhere', which no loaded file defines"),
+    (counted(rules="r5"), 7, "refers to itself: Rule 5 -> Rule 5"),
+    ("detection:\n  sel:\n    url.path|re: '(['\n  condition: sel\n", 7, "Regular expression '([' is invalid"),
+    ("detection:\n  sel:\n    url.path|re: '(?=a)b'\n  condition: sel\n", 7, "look-ahead"),
+    ("detection:\n  sel:\n    url.path: a\n  condition: sel and other\n", 8, "'other' not defined"),
+    ("detection:\n  sel:\n    url.path: a\n  condition: (sel\n", 8, ""),
+    (GOOD + "level: huge\n", 9, "'huge' is not a valid Sigma rule level"),
+    ("detection:\n  sel:\n    c-ip|cidr: 10.0.0.0/99\n  condition: sel\n", 7, "Invalid CIDR"),
+    ("detection:\n  sel:\n    url.path|expand: '%x%'\n  condition: sel\n", 7, "placeholder %x% has no values"),
+    ("detection:\n  sel:\n    url.path|gt: 5\n  condition: sel\n", 7, "need a number, url.path is String"),
+    (counted(kind="event_cnt"), 6, "no valid Sigma correlation type"),
+    (counted(span="5x"), 8, "Timespan '5x' is invalid"),
+    (counted(more="group-by: [nofield]\n  condition: {gte: 3}"), 9, "no field 'nofield'"),
+    (counted(kind="value_sum", more="condition: {gte: 3, field: user.name}"), 9, "needs a whole number"),
+    (counted(more="condition: {gte: many}"), 9, "no valid Sigma correlation condition count"),
+    (GOOD + "custom:\n  runbok: [a]\n", 10, "custom has no key 'runbok'"),
+    (GOOD + "custom:\n  mute: 5q\n", 10, "Timespan '5q' is invalid"),
+    (GOOD + "custom:\n  tests:\n    - {name: a, events: [{nope: 1}], alerts: 1}\n", 11, "no field 'nope'"),
+    ("detection:\n  sel:\n    url.path|fieldref: nofield\n  condition: sel\n", 7, "which fieldref names"),
+    ("detection:\n  sel:\n    url.path: a\n  condition: 1 of nothing*\n", 8, "doesn't match any detection"),
+    (counted(kind="temporal", more="condition: r0 and ("), 9, "Failed to parse"),
+    (counted(more="condition: {gte: 3}\ncustom: {also: [{type: event_count, gtee: 3}]}"), 10, "unknown key 'gtee'"),
+    (counted(more="condition: {gte: 3}\n  aliases: {who: {r1: user.name}}\n  group-by: [who]"), 10, "not among rules"),
+    ("detection:\n  sel:\n    url.path|hour: 5\n  condition: sel\n", 7, "needs a time, url.path is String"),
+]
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    (tmp_path / "r00.yml").write_text(HEAD.format(n=0) + GOOD, "utf-8")
+    for n, (text, _, _) in enumerate(BROKEN, 1):
+        (tmp_path / f"r{n:02d}.yml").write_text(HEAD.format(n=n) + text, "utf-8")
+    return tmp_path
+
+
+def load(folder: Path, **settings: object) -> Rules:
+    return Rules.load(Config(rules=RulesSection(shipped=False, **settings)), [folder])
+
+
+def test_all_faults_at_once_with_file_and_line(broken: Path) -> None:
+    with pytest.raises(FaultsError) as raised:
+        load(broken)
+    found = {(Path(fault.file).name, fault.line): fault.message for fault in raised.value.faults}
+    missing = [
+        (f"r{n:02d}.yml", line, words)
+        for n, (_, line, words) in enumerate(BROKEN, 1)
+        if words not in found.get((f"r{n:02d}.yml", line), "\0")
+    ]
+    assert not missing, "\n".join(map(str, raised.value.faults))
+
+
+def test_nobody_is_blamed_twice_or_without_cause(broken: Path) -> None:
+    with pytest.raises(FaultsError) as raised:
+        load(broken)
+    blamed = [Path(fault.file).name for fault in raised.value.faults]
+    assert sorted(blamed) == [f"r{n:02d}.yml" for n in range(1, len(BROKEN) + 1)]
+
+
+def test_faults_name_the_rule(broken: Path) -> None:
+    with pytest.raises(FaultsError, match=r"r01\.yml:7: rule 'Rule 1': no field"):
+        load(broken)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("title: [\n", 2, "not YAML"),
+        ("- a\n- b\n", 1, "a rule is a mapping"),
+        ("title: A\nlogsource: {category: webserver}\n", 1, "neither detection"),
+        ("title: A\nlogsource: {category: webserver}\nfilter:\n  rules: [nope]\n  s:\n    c-ip: a\n  condition: not s\n",
+         4, "refers to rule 'nope'"),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_rules(tmp_path: Path, text: str, line: int, words: str) -> None:
+    (tmp_path / "a.yml").write_text(text, "utf-8")
+    with pytest.raises(FaultsError) as raised:
+        load(tmp_path)
+    assert [(fault.line, words in fault.message) for fault in raised.value.faults] == [(line, True)]
+
+
+def test_ids_are_unique(tmp_path: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (tmp_path / name).write_text(HEAD.format(n=1) + GOOD, "utf-8")
+    with pytest.raises(FaultsError, match=r"b\.yml:2: rule 'Rule 1': id .* is taken, first in .*a\.yml"):
+        load(tmp_path)
+
+
+def test_overrides_of_rules_that_do_not_exist(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text(HEAD.format(n=1) + GOOD, "utf-8")
+    with pytest.raises(FaultsError) as raised:
+        load(tmp_path, disabled=("gone",), thresholds={"r1": 3, "lost": 4})
+    assert [fault.message for fault in raised.value.faults] == [
+        "rules.disabled: no rule 'gone'",
+        "rules.thresholds: no rule 'lost'",
+        "rules.thresholds: nothing is counted by rule 'r1'",
+    ]
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_bytes(b"title: \xff\n")
+    with pytest.raises(FaultsError, match=r"a\.yml:1: cannot be read"):
+        load(tmp_path)
