@@ -117,7 +117,7 @@ class ActionAt(Section):
     action: Action
     path: Regex = Field(description="searched in the redacted path; an identifier there reads `{subject}`")
     method: tuple[str, ...] = ()
-    subject: bool | None = Field(None, description="true: only requests that name an insured person; false: only others")
+    subject: bool | None = Field(None, description="true: requests that name an insured person; false: the others")
     success: tuple[int, ...] = Field((), description="status codes of success; default: below 400")
     failure: tuple[int, ...] = Field((), description="status codes of failure; default: 400 and above")
 
@@ -299,6 +299,10 @@ def _anchored(config: Config, folder: Path) -> Config:
                 }
             ),
             "rules": config.rules.model_copy(update={"folders": tuple(folder / one for one in config.rules.folders)}),
+            "sinks": tuple(
+                one.model_copy(update={"path": folder / one.path}) if isinstance(one, FileSink) else one
+                for one in config.sinks
+            ),
         }
     )
 

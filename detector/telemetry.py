@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, Protocol
 import polars as pl
 
 from detector import VERSION, clock
-from detector.schema import LATE, LEVELS, REJECT
+from detector.schema import ACTIONS, LATE, LEVELS, REJECT
 
 log: Final = logging.getLogger("detector")
 
@@ -60,6 +60,7 @@ class Telemetry:
         self.incidents: Counter[str] = Counter()
         self.seconds_by_stage: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
+        self.actions: Counter[str] = Counter()
         self.formats: dict[str, tuple[str, str]] = {}
         self.warnings: dict[str, Warned] = {}
         self.faults: Counter[str] = Counter()
@@ -105,6 +106,8 @@ class Telemetry:
             self.late += int(events[LATE].sum())
         if len(self._accounts) < MAX_ACCOUNTS_COUNTED:
             self._accounts.update(events["user.name"].unique().drop_nulls().hash(seed=0))
+        if "portal.action" in events.columns:
+            self.actions.update(dict(events["portal.action"].value_counts().drop_nulls().iter_rows()))
         if len(self._addresses) < 2:
             self._addresses.update(events["source.ip"].unique().drop_nulls().head(2))
 
@@ -144,6 +147,12 @@ class Telemetry:
                 f"{share:.1%} of the lines could not be read, mostly: {reason}. What they hold was not searched;"
                 " `detector parse --rejects FILE` shows where they are.",
             )
+        if self.events >= FEW_EVENTS and not sum(self.actions[one] for one in ACTIONS if one != "other"):
+            self.warn(
+                "no_action",
+                "No request was recognised as a log-on, a search, a record view or any other action: say under"
+                " `portal.actions` which requests they are, or next to nothing can be detected.",
+            )
         if self.events >= FEW_EVENTS and len(self._addresses) == 1:
             self.warn(
                 "one_address",
@@ -165,6 +174,7 @@ class Telemetry:
             "alerts": {level: self.alerts[level] for level in LEVELS},
             "incidents": {state: self.incidents[state] for state in ("opened", "escalated", "closed")},
             "accounts": self.accounts,
+            "actions": dict(self.actions.most_common()),
             "bytes": self.bytes,
             "seconds": round(seconds, 3),
             "seconds_by_stage": {name: round(spent, 3) for name, spent in self.seconds_by_stage.items()},

@@ -14,6 +14,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def events(users, addresses) -> pl.DataFrame:
     times = [NOON + timedelta(seconds=n) for n in range(len(users))]
     frame = pl.DataFrame({"@timestamp": times, "user.name": users, "source.ip": addresses})
+    frame = frame.with_columns(pl.lit("record_view").alias("portal.action"))
     return conform(frame, EVENT).with_columns(pl.lit(False).alias(LATE))
 
 
@@ -91,3 +92,13 @@ def test_a_log_line_is_one_line_whatever_it_carries():
     line = KeyValue().format(record)
     assert line.isprintable()
     assert 'path="a b" n=3' in line
+
+
+def test_requests_of_which_none_is_an_action_are_said_loudly():
+    told = Telemetry()
+    told.observe_events(
+        events(["a"] * 100, ["192.0.2.1"] * 99 + ["192.0.2.2"]).with_columns(pl.lit("other").alias("portal.action"))
+    )
+    told.settle(0.02)
+    assert set(told.warnings) == {"no_action"}
+    assert told.stats()["actions"] == {"other": 100}

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 
@@ -52,9 +53,11 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
     """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend."""
     config = configured(order.config_file, order.log_level, default_level)
     with ExitStack() as stack:
-        rejects = stack.enter_context(written(order.rejects, append=order.state is not None)) if order.rejects else None
+        append = order.state is not None
+        # opened now: a long run must not end in "cannot be written"
+        rejects = _opened(order.rejects, stack, append=append)
+        stats, report = _opened(order.stats, stack), _opened(order.report, stack)
         telemetry, digest = Telemetry(rejects_to=rejects), Digest()
-        sinks = [*_sinks(config, order, stack), digest]
         pipeline = Pipeline(
             config,
             state=order.state,
@@ -63,25 +66,23 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
             since=anchored(order.since, config.zone),
             until=anchored(order.until, config.zone),
             telemetry=telemetry,
-            sinks=sinks,
+            sinks=[*_sinks(config, order, stack), digest],
         )
         with progress_bar(shown=not order.no_progress) as show:
             work(pipeline, show)
-    telemetry.settle(config.input.reject_share_warning)
-    _tell(order, telemetry, digest)
+        telemetry.settle(config.input.reject_share_warning)
+        if stats:
+            stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
+        if report:
+            report.write(write_report(telemetry, digest.alerts()).encode())
+    summarize(telemetry, digest.alerts(), learned=order.learn)
     if order.fail_on is None:
         return 0
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
 
 
-def _tell(order: Order, telemetry: Telemetry, digest: Digest) -> None:
-    if order.stats:
-        with written(order.stats) as file:
-            file.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
-    if order.report:
-        with written(order.report) as file:
-            file.write(write_report(telemetry, digest.alerts()).encode())
-    summarize(telemetry, digest.alerts(), learned=order.learn)
+def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> BinaryIO | None:
+    return stack.enter_context(written(path, append=append)) if path else None
 
 
 def _sinks(config: Config, order: Order, stack: ExitStack) -> list[Sink]:

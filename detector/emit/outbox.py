@@ -91,7 +91,8 @@ class Outbox:
 
     def prune(self, sinks: Sequence[str], kept: int = KEPT) -> None:
         """Drop alerts that all of `sinks` have had, but for the last `kept`; inside the caller's transaction."""
-        if not sinks:
+        (count,) = self._db.execute("SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox").fetchone()
+        if not sinks or count <= kept:
             return
         statement = _PRUNE.format(names=", ".join("?" * len(sinks)))
         self._db.execute(statement, (kept, *sinks, len(sinks)))

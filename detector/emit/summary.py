@@ -1,11 +1,9 @@
 """Tell a person how a run went: counts, the worst incidents, what was not read, what to be careful of."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Final
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from detector.clock import rfc3339
@@ -24,7 +22,7 @@ def summarize(telemetry: Telemetry, alerts: Sequence[Alert], *, learned: bool, c
     tell_reading(telemetry, console)
     console.print(_text(_verdict(telemetry, learned), "bold"))
     if alerts:
-        console.print(_worst(alerts))
+        _worst(alerts, console)
     tell_warnings(telemetry, console)
 
 
@@ -35,7 +33,7 @@ def tell_reading(telemetry: Telemetry, console: Console | None = None) -> None:
         console.print(_text(f"{stream}: {why}"))
     console.print(_text(_counts(telemetry)))
     for reason, count in telemetry.rejects_by_reason.most_common(MAX_SHOWN):
-        console.print(_text(f"  not read: {count:,} lines: {reason}"))
+        console.print(_text(f"  not read: {_number(count, 'line')}: {reason}"))
 
 
 def tell_warnings(telemetry: Telemetry, console: Console | None = None) -> None:
@@ -78,10 +76,11 @@ def _counts(telemetry: Telemetry) -> str:
     if telemetry.first_event and telemetry.last_event:
         span = f", {rfc3339(telemetry.first_event)} to {rfc3339(telemetry.last_event)}"
     seconds = telemetry.seconds
+    speed = telemetry.lines / max(seconds, 1e-3)
     return (
-        f"{telemetry.lines:,} lines in {timedelta(seconds=round(seconds))}"
-        f" ({telemetry.lines / max(seconds, 1e-3):,.0f} a second): {telemetry.events:,} events of"
-        f" {telemetry.accounts:,} accounts, {telemetry.rejects:,} not read, {telemetry.late:,} late{span}"
+        f"{_number(telemetry.lines, 'line')} in {seconds:,.1f} s ({speed:,.0f} a second):"
+        f" {_number(telemetry.events, 'event')} of {_number(telemetry.accounts, 'account')},"
+        f" {telemetry.rejects:,} not read, {telemetry.late:,} late{span}"
     )
 
 
@@ -90,21 +89,26 @@ def _verdict(telemetry: Telemetry, learned: bool) -> str:
         return "Learned; a clean history raises nothing."
     opened = telemetry.incidents["opened"]
     by_level = ", ".join(f"{telemetry.alerts[level]} {level}" for level in reversed(LEVELS) if telemetry.alerts[level])
-    return f"{opened:,} incidents opened; alerts: {by_level or 'none'}"
+    return f"{_number(opened, 'incident')} opened; alerts: {by_level or 'none'}"
 
 
-def _worst(alerts: Sequence[Alert]) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
-    for name in ("level", "when", "account or source", "persons", "what"):
-        table.add_column(name, overflow="fold", justify="right" if name == "persons" else "left")
+def _worst(alerts: Sequence[Alert], console: Console) -> None:
+    """Write two or three lines an incident: what it is about, how it began, how grave it became."""
+    opening = {alert.incident_id: alert.message for alert in alerts if alert.state == "opened"}
+    last = {alert.incident_id: alert for alert in alerts}
     for alert in worst(alerts):
+        end = last[alert.incident_id]
         who = alert.account or alert.source_ip or "-"
-        style = STYLES[alert.level]
-        table.add_row(
-            _text(alert.level, style),
-            _text(rfc3339(alert.timestamp)),
-            _text(who, style),
-            _text(f"{alert.subjects_count:,}"),
-            _text(alert.message),
+        console.print(
+            _text(f"{alert.level.upper()} {who}", STYLES[alert.level]),
+            _text(
+                f"{end.state} {rfc3339(end.timestamp)}, evidence from {rfc3339(end.start)} on,"
+                f" {_number(end.subjects_count, 'insured person')} displayed"
+            ),
         )
-    return table
+        for said in dict.fromkeys((opening.get(alert.incident_id, alert.message), alert.message)):
+            console.print(_text(f"  {said}"))
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

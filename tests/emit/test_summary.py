@@ -43,9 +43,9 @@ def test_says_what_a_person_needs():
         "2,000,012 lines",
         "12 lines: no time stamp",
         "access.log: all of the first 200 lines fit",
-        "1 incidents opened",
-        "u1",
-        "1,234",
+        "1 incident opened",
+        "HIGH u1",
+        "1,234 insured persons displayed",
         "account u1 displayed 40 records in 5 min, usually 6",
         "WARNING: no key is configured",
     ):
