@@ -221,11 +221,24 @@ class Reader:
 def first_time(settings: Input) -> Callable[[pl.DataFrame], datetime | None]:
     """Return what tells `Files` the time of the first line that can be read.
 
+    Formats found are tried first on what comes next: there may be thousands of files of one format, and to choose
+    one takes longer than to read a few lines.
+
     Shapes: {line, log.offset}.
     """
+    found: list[Format] = []
+
+    def times(lines: pl.DataFrame, known: Format) -> pl.Series:
+        return parse(lines, known, path="").events["@timestamp"]
 
     def tell(lines: pl.DataFrame) -> datetime | None:
-        times = parse(lines, choose_format(lines, settings)[0], path="").events["@timestamp"]
-        return times[0] if len(times) else None
+        first = next((read[0] for known in found if len(read := times(lines, known))), None)
+        if first is None and not lines.is_empty():
+            chosen, _ = choose_format(lines, settings)
+            read = times(lines, chosen)
+            if len(read):
+                found.append(chosen)
+                first = read[0]
+        return first
 
     return tell

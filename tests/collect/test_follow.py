@@ -458,3 +458,27 @@ def test_standard_input_and_missing_folders_cannot_be_followed(tmp_path: Path) -
         Tail("-")
     with pytest.raises(InputError, match="no such folder"):
         Tail(tmp_path / "typo" / "access.log")
+
+
+def test_a_writer_that_goes_on_at_its_old_place_in_a_truncated_file(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    with log.open("wb", buffering=0) as file:  # not opened to append: after truncation a hole of NULs comes first
+        file.write(b"".join(b"%06d a line of the log\n" % number for number in range(4000)))
+        tail = Tail(log, from_start=True, chunk_bytes=65536)
+        tail.poll()
+        file.write(b"004000 between\n")
+        shutil.copy(log, f"{log}.1")
+        os.truncate(log, 0)
+        file.write(b"004001 behind the hole\n004002 and on\n")
+        tail.poll()
+    assert tail.numbers == list(range(4003))
+    tail.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.parametrize("from_start", [False, True])
+def test_a_log_that_cannot_be_read_is_told_at_the_first_look(log: Path, server: Server, from_start: bool) -> None:
+    server.write(1)
+    log.chmod(0)
+    with pytest.raises(InputError, match="cannot be read: Permission denied"):
+        Tail(log, from_start=from_start).poll()

@@ -29,7 +29,12 @@ AWKWARD = [
     b"\t",
     b"#",
 ]
-DATA = st.one_of(st.binary(max_size=200), st.lists(st.sampled_from(AWKWARD), max_size=60).map(b"".join))
+HOLES = [b"\0" * 25, b"\0" * 40, b"a", b"\n", b"x" * 30]
+DATA = st.one_of(
+    st.lists(st.sampled_from(HOLES), max_size=12).map(b"".join),
+    st.binary(max_size=200),
+    st.lists(st.sampled_from(AWKWARD), max_size=60).map(b"".join),
+)
 
 
 def twin(data: bytes, max_line_bytes: int) -> tuple[list[tuple[str, int]], list[tuple[int, int]]]:
@@ -38,7 +43,11 @@ def twin(data: bytes, max_line_bytes: int) -> tuple[list[tuple[str, int]], list[
     pieces = data.split(b"\n")
     if pieces[-1] == b"":
         pieces.pop()
-    for piece in pieces:
+    for index, whole in enumerate(pieces):
+        piece = whole.lstrip(b"\0") if len(whole) > max_line_bytes else whole  # the hole of a truncated file
+        offset += len(whole) - len(piece)
+        if whole and not piece and index == len(pieces) - 1 and not data.endswith(b"\n"):
+            break
         if len(piece) > max_line_bytes:
             long.append((offset, len(piece)))
         else:
@@ -125,3 +134,10 @@ def test_damage_makes_one_reject_of_what_is_left() -> None:
             pl.DataFrame({"log.file.path": "x.log.gz", "log.offset": 56, "line_bytes": 3, "reason": "cut off"}), REJECT
         )
     )
+
+
+@pytest.mark.parametrize("chunk_bytes", [1000, 1 << 20])
+def test_the_hole_of_a_truncated_file_takes_no_line_with_it(chunk_bytes: int) -> None:
+    cut = cut_all(b"\0" * 100_000 + b"a line\nnext\n", [chunk_bytes], 65536)
+    assert cut.lines.rows() == [("a line", 100_000), ("next", 100_007)]
+    assert cut.rejects.is_empty()

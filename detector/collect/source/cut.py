@@ -1,7 +1,7 @@
 """Cut bytes into lines: exact offsets, any chunk size, never a whole overlong line in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +11,8 @@ from detector.collect.source.block import LINES
 from detector.schema import REJECT, empty
 
 _BOM: Final = b"\xef\xbb\xbf"
-_Numbers = Sequence[int] | pl.Series | np.ndarray[Any, Any]
+_Array = np.ndarray[Any, Any]
+_Numbers = Sequence[int] | pl.Series
 _SEPARATORS: Final = tuple(bytes([code]) for code in (*range(1, 9), *range(14, 32), 127, 11, 12))
 
 
@@ -60,9 +61,11 @@ class Cutter:
         self.offset = offset
         self._path = path
         self._max = max_line_bytes
+        self._told = offset
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._dropping = False
+        self._in_hole = False
 
     @property
     def read_offset(self) -> int:
@@ -71,20 +74,21 @@ class Cutter:
 
     def feed(self, data: bytes) -> Cut | None:
         """Take the next bytes; return the lines they complete, None where they complete none."""
+        if self._in_hole:
+            data = self._without_hole(data)
         end = data.rfind(b"\n") + 1
         if end == 0:
             self._hold(data)
             return None
-        began, start, rejects = self.offset, 0, empty(REJECT)
+        start, rejects = 0, empty(REJECT)
         if self._dropping:
             start = data.index(b"\n") + 1
             rejects = self._too_long([self.offset], [self._held_bytes + start - 1])
-            self.offset += self._held_bytes + start
-            self._held_bytes, self._dropping = 0, False
-        cut = self._lines(b"".join((*self._held, memoryview(data)[start:end])))
-        self._held, self._held_bytes = [], 0
+            self._go_on(self._held_bytes + start)
+        lines, long = self._lines(b"".join((*self._held, memoryview(data)[start:end])))
+        self._go_on(self._held_bytes + end - start)
         self._hold(data[end:])
-        return Cut(lines=cut.lines, rejects=pl.concat([rejects, cut.rejects]), size_bytes=self.offset - began)
+        return self._cut(lines, pl.concat([rejects, long]))
 
     def finish(self, damage: str | None = None) -> Cut | None:
         """Return what is left at the end of the file: a last line without line feed.
@@ -93,40 +97,59 @@ class Cutter:
         and one reject stands for it and for everything behind it.
         """
         size = self._held_bytes
-        if damage is not None:
-            cut = Cut(lines=empty(LINES), rejects=_reject(self._path, [self.offset], [size], damage), size_bytes=size)
-        elif self._dropping:
-            cut = Cut(lines=empty(LINES), rejects=self._too_long([self.offset], [size]), size_bytes=size)
-        elif size:
-            cut = replace(self._lines(b"".join((*self._held, b"\n"))), size_bytes=size)
-            self.offset -= size + 1  # counted below; the line feed is ours, not the file's
-        else:
+        if damage is None and self._told == self.read_offset:
             return None
+        lines, rejects = empty(LINES), empty(REJECT)
+        if damage is not None:
+            rejects = _reject(self._path, [self.offset], [size], damage)
+        elif self._dropping:
+            rejects = self._too_long([self.offset], [size])
+        elif size:
+            lines, rejects = self._lines(b"".join((*self._held, b"\n")))
+        self._go_on(size)
+        return self._cut(lines, rejects)
+
+    def _cut(self, lines: pl.DataFrame, rejects: pl.DataFrame) -> Cut:
+        size, self._told = self.offset - self._told, self.offset
+        return Cut(lines=lines, rejects=rejects, size_bytes=size)
+
+    def _go_on(self, size: int) -> None:
         self.offset += size
-        self._held, self._held_bytes, self._dropping = [], 0, False
-        return cut
+        self._held, self._held_bytes, self._dropping, self._in_hole = [], 0, False, False
 
     def _hold(self, data: bytes) -> None:
+        """Keep the start of a line; of one that is too long only its length."""
         self._held_bytes += len(data)
-        if self._dropping or self._held_bytes > self._max:
-            self._held, self._dropping = [], True
-        elif data:
+        if self._dropping:
+            return
+        if data:
             self._held.append(data)
+        if self._held_bytes > self._max:
+            rest = self._without_hole(b"".join(self._held))
+            self._held_bytes, self._dropping = len(rest), len(rest) > self._max
+            self._held = [rest] if rest and not self._dropping else []
 
-    def _lines(self, data: bytes) -> Cut:
+    def _without_hole(self, data: bytes) -> bytes:
+        """Pass over the NULs that a writer leaves that goes on at its old offset in a truncated file."""
+        rest = data.lstrip(b"\0")
+        self._in_hole = not rest
+        self.offset += len(data) - len(rest)
+        return rest
+
+    def _lines(self, data: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
         if not data:
-            return Cut(lines=empty(LINES), rejects=empty(REJECT), size_bytes=0)
+            return empty(LINES), empty(REJECT)
         ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
         starts = np.concatenate(([0], ends[:-1] + 1))
         text = texts(data.removeprefix(_BOM) if self.offset == 0 else data)
+        if (ends - starts).max() > self._max:
+            text = _pass_holes(data, starts, ends, text, self._max)
         lines = pl.DataFrame([text, pl.Series("log.offset", starts + self.offset)], schema=LINES)
-        rejects, sizes = empty(REJECT), ends - starts
-        if sizes.max() > self._max:
-            long = pl.Series(sizes > self._max)
-            rejects = self._too_long(lines["log.offset"].filter(long), sizes[sizes > self._max])
-            lines = lines.filter(~long)
-        self.offset += len(data)
-        return Cut(lines=lines, rejects=rejects, size_bytes=len(data))
+        long = pl.Series(ends - starts > self._max)
+        if not long.any():
+            return lines, empty(REJECT)
+        rejects = self._too_long(lines["log.offset"].filter(long), pl.Series(ends - starts).filter(long))
+        return lines.filter(~long), rejects
 
     def _too_long(self, offsets: _Numbers, sizes: _Numbers) -> pl.DataFrame:
         return _reject(self._path, offsets, sizes, f"line longer than max_line_bytes = {self._max}")
@@ -137,3 +160,13 @@ def _reject(path: str, offsets: _Numbers, sizes: _Numbers, reason: str) -> pl.Da
     return rows.with_columns(pl.lit(path).alias("log.file.path"), pl.lit(reason).alias("reason")).select(
         pl.col(name).cast(dtype) for name, dtype in REJECT.items()
     )
+
+
+def _pass_holes(data: bytes, starts: _Array, ends: _Array, text: pl.Series, longest: int) -> pl.Series:
+    """Move the starts of lines that are too long behind the NULs they begin with; rare, so one by one."""
+    holes = np.zeros(len(text), dtype=bool)
+    for line in np.flatnonzero(ends - starts > longest):
+        if data[starts[line]] == 0:
+            holes[line] = True
+            starts[line] = ends[line] - len(data[starts[line] : ends[line]].lstrip(b"\0"))
+    return text.zip_with(~pl.Series(holes), text.str.strip_chars_start("\0"))

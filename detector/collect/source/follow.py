@@ -25,7 +25,8 @@ class Follower:
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
     begins at its start.
 
-    Raises: `InputError` for standard input, a path in a folder that does not exist, or a file that cannot be read.
+    Raises: `InputError` for standard input, a path in a folder that does not exist, and at the first look for a file
+    that cannot be read; later such files are in `refused` and tried again.
     """
 
     live: ClassVar = True
@@ -51,16 +52,20 @@ class Follower:
         """Files that were not read to their end and are found no more, by the name they had."""
         return [path for log in self._logs.values() for path in log.lost]
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Files that could not be opened at the last look, and why; they are tried again at every look."""
+        return {path: why for log in self._logs.values() for path, why in log.refused.items()}
+
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
         for stream, (members, named) in self._scan().items():
             log = self._logs.get(stream)
             if log is None:
                 log = self._logs[stream] = FollowedLog(stream, self._settings)
-            try:
-                log.look(members, [] if log.known else self._beginning(members, named))
-            except PermissionError as fault:
-                raise InputError(f"{fault.filename}: cannot be read: {fault.strerror}") from None
+            log.look(members, [] if log.known else self._beginning(members, named))
+        if self._first_look and self.refused:
+            raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
 
     def streams(self) -> dict[str, None]:
@@ -121,7 +126,10 @@ class Follower:
             members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
         if self._from_start or not self._first_look:
             return [(one, 0) for one in members]
-        return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
+        try:
+            return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
+        except OSError as fault:
+            raise InputError(f"{fault.filename}: cannot be read: {fault.strerror}") from None
 
 
 def _followable(path: str, known: Mapping[str, Position]) -> str:

@@ -24,6 +24,7 @@ class FollowedLog:
         self.stream = stream
         self.drained = False
         self.lost: list[str] = []
+        self.refused: dict[str, str] = {}
         self._settings = settings
         self._marks = list(marks)
         self._open: list[LogFile] = []
@@ -109,7 +110,7 @@ class FollowedLog:
             if mark.offset:
                 self.lost.append(mark.path)
             return
-        file = _opened(members[place], self._settings, mark.offset)
+        file = self._opened(members[place], mark.offset)
         if file is None:
             self._marks.append(mark)
         else:
@@ -130,10 +131,25 @@ class FollowedLog:
 
     def _take_up(self, new: Iterable[tuple[Found, int]]) -> None:
         for found, offset in new:
-            file = _opened(found, self._settings, offset)
+            file = self._opened(found, offset)
             if file is None:
-                break  # renamed under our hands: the next look finds it, and what is newer after it
+                break  # the next look takes it up, and what is newer after it
             self._open.append(file)
+
+    def _opened(self, found: Found, offset: int) -> LogFile | None:
+        """Open what was found; None: it cannot be read now, or another file has that name by now."""
+        try:
+            file = LogFile(found.path, self._settings, offset, live=True)
+        except FileNotFoundError:
+            return None
+        except OSError as fault:  # often for a moment only: a file made anew gets its owner after its name
+            self.refused[found.path] = str(fault.strerror)
+            return None
+        self.refused.pop(found.path, None)
+        if file.identity != (found.inode, found.device):
+            file.close()
+            return None
+        return file
 
     def _is_over(self, file: LogFile) -> bool:
         """Whether nothing more is expected of a file that is at its end."""
@@ -165,15 +181,3 @@ def _place(file: LogFile, members: list[Found]) -> int | None:
         if (member.inode, member.device) == identity:
             return place
     return locate(file.mark(), members)
-
-
-def _opened(found: Found, settings: Input, offset: int) -> LogFile | None:
-    """Open what was found; None: another file has that name by now."""
-    try:
-        file = LogFile(found.path, settings, offset, live=True)
-    except FileNotFoundError:
-        return None
-    if file.identity != (found.inode, found.device):
-        file.close()
-        return None
-    return file
