@@ -68,7 +68,7 @@ class Pipeline:
         self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
         self.sequencer = Sequencer(config.input.max_lateness_s)
         self.sessions = Sessions(config.state.max_accounts_in_memory)
-        self.behaviour = Behaviour(config, self.checkpoint.database)
+        self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
         self.incidents = Incidents(config)
         self.outbox = Outbox(self.checkpoint.database)
         self.today: date | None = None

@@ -25,15 +25,23 @@ class Runs:
 
         Shapes: rows of `marked` in event time -> the same rows and order.
         """
-        block = pl.col("claimed").cast(pl.Int64).cum_sum().over("run_key")
-        length = pl.col("displayed").cast(pl.Int64).cum_sum().over("run_key", "block")
-        before = pl.when(pl.col("block") == 0).then(pl.col("run").fill_null(0)).otherwise(0)
-        counted = (
-            rows.with_columns(block.alias("block"))
+        # Sorted by session, a run is a difference of running sums: windows over a million sessions cost far more.
+        shown, claims = pl.col("displayed").cast(pl.Int64).cum_sum(), pl.col("claimed").cast(pl.Int64).cum_sum()
+        begins = (pl.col("run_key") != pl.col("run_key").shift()).fill_null(True)
+        shown_before, claims_before = shown - pl.col("displayed"), claims - pl.col("claimed")
+        runs = (
+            rows.select("run_key", "displayed", "claimed")
+            .with_row_index("row")
+            .sort("run_key", maintain_order=True)
             .join(self.open, on="run_key", how="left", maintain_order="left")
-            .with_columns((length + before).alias("unclaimed_run"))
-            .drop("run", "block")
+            .with_columns(
+                (shown - pl.when(begins | pl.col("claimed")).then(shown_before).forward_fill()).alias("since"),
+                (claims == pl.when(begins).then(claims_before).forward_fill()).alias("unclaimed"),
+            )
+            .select("row", (pl.col("since") + pl.when("unclaimed").then(pl.col("run")).fill_null(0)).alias("run"))
+            .sort("row")
         )
+        counted = rows.with_columns(runs.get_column("run").alias("unclaimed_run"))
         last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"))
         self.open = pl.concat([last, self.open.join(last, on="run_key", how="anti")]).filter(pl.col("run") > 0)
         return counted

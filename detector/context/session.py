@@ -21,7 +21,7 @@ class Sessions:
         self.owners = pl.DataFrame(schema=OWNERS)
 
     def attribute(self, events: pl.DataFrame) -> pl.DataFrame:
-        """Fill `user.name` from the session's latest owner so far; learn the owners shown in `events`.
+        """Fill `user.name` from the session's latest owner so far; learn the owners that log-ons show.
 
         Shapes: EVENT in event time -> the same rows and order, `user.name` filled where it is known.
         """
@@ -29,13 +29,14 @@ class Sessions:
         nameless = events.select((pl.col("user.name").is_null() & session).any()).item()
         shown = (
             events.lazy()
-            .filter(pl.col("user.name").is_not_null() & session)
+            .filter(pl.col("user.name").is_not_null() & session & (pl.col("portal.action") == "logon"))
             .group_by("portal.session")
             .agg(pl.col("user.name").last(), pl.col("@timestamp").last().alias("seen"))
             .collect()
         )
         filled = self._fill(events) if nameless else events
-        self._keep(shown)
+        if not shown.is_empty():
+            self._keep(shown)
         return filled
 
     def _fill(self, events: pl.DataFrame) -> pl.DataFrame:

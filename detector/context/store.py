@@ -26,16 +26,19 @@ T = TypeVar("T", bound=Remembered)
 class Store(Generic[T]):
     """One kind of memory by key; the least recently used leave memory for the table, never the world.
 
-    What is read through `get` may change only between `put` calls: a key that was changed and not put
-    loses the change when it leaves memory. `put` writes inside the caller's transaction.
+    What is changed is `put` again. In a `durable` state that writes it, inside the caller's transaction; else it is
+    written when it leaves memory.
     """
 
-    def __init__(self, database: sqlite3.Connection, kind: str, revive: Callable[[Any], T], most: int) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, kind: str, revive: Callable[[Any], T], *, most: int, durable: bool
+    ) -> None:
         self.database = database
         self.kind = kind
         self.evicted_count = 0
         self._revive = revive
         self._most = most
+        self._durable = durable
         self._held: OrderedDict[str, T] = OrderedDict()
         database.execute(
             "CREATE TABLE IF NOT EXISTS memory (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
@@ -53,12 +56,15 @@ class Store(Generic[T]):
         return None if row is None else self._hold(key, self._revive(json.loads(row[0])))
 
     def put(self, items: Iterable[tuple[str, T]]) -> None:
-        """Write what changed to the table, and keep the most recent in memory."""
-        rows = []
+        """Keep what changed, the most recent in memory."""
         for key, value in items:
-            rows.append((self.kind, key, json.dumps(value.numbers(), separators=(",", ":"))))
+            if self._durable:
+                self._write(key, value)
             self._hold(key, value)
-        self.database.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
+
+    def _write(self, key: str, value: T) -> None:
+        numbers = json.dumps(value.numbers(), separators=(",", ":"))
+        self.database.execute("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", (self.kind, key, numbers))
 
     def forget(self, key: str) -> None:
         """Erase what is remembered of `key`."""
@@ -69,6 +75,8 @@ class Store(Generic[T]):
         self._held[key] = value
         self._held.move_to_end(key)
         while len(self._held) > self._most:
-            self._held.popitem(last=False)
+            oldest, evicted = self._held.popitem(last=False)
             self.evicted_count += 1
+            if not self._durable:
+                self._write(oldest, evicted)
         return value

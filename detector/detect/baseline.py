@@ -77,13 +77,15 @@ class Baselines:
         before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
         columns["records_before"] = before
         columns["trust"] = np.array([trust(own.days if own else 0) for own in owns])
-        for feature in COUNTS:
-            expected = [self.cohort(name).expectation(feature.name, own) for name, own in zip(names, owns, strict=True)]
-            mean = _column(expected, lambda one: one.mean)
-            shape = _column(expected, lambda one: one.shape)
-            columns[f"{feature.name}.mean"] = mean
-            columns[f"{feature.name}.shape"] = shape
-            columns[f"{feature.name}.limit"] = tail.limit(FIRST_LIMIT, mean, shape)
+        peers = [self.cohort(name) for name in names]
+        expected = [
+            [cohort.expectation(feature.name, own) for cohort, own in zip(peers, owns, strict=True)] for feature in COUNTS
+        ]
+        mean, shape = _array(expected, lambda one: one.mean), _array(expected, lambda one: one.shape)
+        limits = tail.limit(FIRST_LIMIT, mean, shape)
+        for row, feature in enumerate(COUNTS):
+            parts = zip(("mean", "shape", "limit"), (mean[row], shape[row], limits[row]), strict=True)
+            columns |= {f"{feature.name}.{part}": values for part, values in parts}
         return pl.DataFrame(columns, schema=LIMITS)
 
     def _novelty(self, places: pl.DataFrame) -> pl.DataFrame:
@@ -107,5 +109,5 @@ def trust(days: int) -> float:
     return (days + PRIOR_DAYS / 2) / (days + PRIOR_DAYS)
 
 
-def _column(expected: list[Expectation | None], part: Callable[[Expectation], float]) -> tail.Array:
-    return np.array([np.nan if one is None else part(one) for one in expected], dtype=np.float64)
+def _array(expected: list[list[Expectation | None]], part: Callable[[Expectation], float]) -> tail.Array:
+    return np.array([[np.nan if one is None else part(one) for one in row] for row in expected], dtype=np.float64)

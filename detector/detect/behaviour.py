@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Final
 
 import polars as pl
 
@@ -18,7 +19,10 @@ from detector.detect.baseline import EVERYBODY, Baselines
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
 
-REACHED = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64, "score": pl.Float64})
+MOST_COHORTS: Final = 1000
+"""Professions held in memory; a directory has some dozens."""
+
+REACHED: Final = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64, "score": pl.Float64})
 
 
 class Behaviour:
@@ -28,10 +32,11 @@ class Behaviour:
     but the account's events up to it and on models that change between days only.
     """
 
-    def __init__(self, config: Config, database: sqlite3.Connection) -> None:
+    def __init__(self, config: Config, database: sqlite3.Connection, *, durable: bool = True) -> None:
         self.config = config
-        self.accounts = Store(database, "account", AccountModels.from_numbers, config.state.max_accounts_in_memory)
-        self.cohorts = Store(database, "cohort", Cohort.from_numbers, 1000)
+        most = config.state.max_accounts_in_memory
+        self.accounts = Store(database, "account", AccountModels.from_numbers, most=most, durable=durable)
+        self.cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_COHORTS, durable=durable)
         self.baselines = Baselines(self.accounts, self.cohorts)
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()

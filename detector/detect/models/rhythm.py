@@ -8,6 +8,9 @@ from river.base import AnomalyDetector
 
 HOURS = 168
 FADE = 0.98
+LEAST_WEIGHT = 0.02
+"""An hour whose weight fell below this is forgotten."""
+
 PRIOR_DAYS = 2.0
 """Days of peers' rhythm mixed into an account's own."""
 
@@ -30,7 +33,7 @@ class Rhythm(AnomalyDetector):
     def learn_one(self, x: Mapping[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the hours of the week (0 to 167) with activity."""
         self.days = self.days * self.fade + 1
-        kept = {hour: weight * self.fade for hour, weight in self.hours.items() if weight > 0.02}
+        kept = {hour: weight * self.fade for hour, weight in self.hours.items() if weight > LEAST_WEIGHT}
         for hour in x:
             kept[int(hour)] = kept.get(int(hour), 0.0) + 1
         self.hours = kept
@@ -58,14 +61,14 @@ class Rhythm(AnomalyDetector):
 
     def numbers(self) -> list[Any]:
         """Return the state as plain numbers."""
-        return [self.days, {str(hour): round(weight, 4) for hour, weight in self.hours.items()}]
+        return [self.days, list(self.hours), list(self.hours.values())]
 
     @classmethod
     def from_numbers(cls, numbers: list[Any]) -> Self:
         """Rebuild the model that `numbers` told of."""
         model = cls()
         model.days = numbers[0]
-        model.hours = {int(hour): weight for hour, weight in numbers[1].items()}
+        model.hours = dict(zip(numbers[1], numbers[2], strict=True))
         return model
 
 

@@ -35,13 +35,13 @@ def surprise(count: Array, mean: Array, shape: Array) -> Array:
 def limit(least: float, mean: Array, shape: Array) -> Array:
     """Return the smallest whole count whose surprise reaches `least`; infinite where mean is NaN.
 
-    Bisection on a logarithmic scale between 1 and 10^9: 40 steps over whole arrays.
+    Bisection over whole arrays. By Markov's inequality the count is at most mean * 10^least, so that the number of
+    steps is the logarithm of the largest.
     """
-    low, high = np.ones_like(mean), np.full_like(mean, 1e9)
-    for _ in range(40):
-        middle = np.minimum(np.maximum(np.floor(np.sqrt(low * high)), low + 1), np.maximum(high - 1, low))
+    low = np.zeros_like(mean)
+    high = np.ceil(np.nan_to_num(mean) * 10.0**least) + 1
+    while (high - low > 1).any():
+        middle = np.floor((low + high) / 2)
         reached = surprise(middle, mean, shape) >= least
-        high = np.where(reached, middle, high)
-        low = np.where(reached, low, np.maximum(middle, low))
-    first: Array = np.where(surprise(low, mean, shape) >= least, low, high)
-    return np.where(np.isnan(mean), np.inf, first)
+        high, low = np.where(reached, middle, high), np.where(reached, low, middle)
+    return np.where(np.isnan(mean), np.inf, high)
