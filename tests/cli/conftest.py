@@ -1,0 +1,25 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+LINE = '{ip} - {user} [{time}] "GET /patients/{person}/rights HTTP/1.1" 200 812 "-" "Mozilla/5.0 (X11) Chrome/126.0"'
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory) -> Path:
+    """Quiet days of three accounts, then one reads 1,500 files in an hour: a rule speaks whatever models think."""
+    rows = [
+        (START + timedelta(days=day, minutes=7 * n), f"u{n % 3}", 10_000_000_000 + n % 40)
+        for day in range(3)
+        for n in range(60)
+    ]
+    rows += [(START + timedelta(days=3, seconds=2 * n), "u1", 20_000_000_000 + n) for n in range(1500)]
+    lines = [
+        LINE.format(ip=f"192.0.2.{user[1]}", user=user, time=f"{at:%d/%b/%Y:%H:%M:%S} +0000", person=f"185{person}")
+        for at, user, person in rows
+    ]
+    path = tmp_path_factory.mktemp("log") / "access.log"
+    path.write_text("\n".join([*lines, "no line at all"]) + "\n", "utf-8")
+    return path

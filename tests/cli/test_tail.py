@@ -1,0 +1,65 @@
+"""`detector tail` as a process: one that is stopped, one that ends by itself. What it reads is tried in collect."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_batch import batch, ids
+
+
+def tail(log: Path, folder: Path, *arguments: str) -> list[str]:
+    state, alerts = str(folder / "state"), str(folder / "alerts.jsonl")
+    return [sys.executable, "-m", "detector", "tail", str(log), "--state", state, "--alerts", alerts, *arguments]
+
+
+def test_once_from_the_start_says_what_batch_says(log, tmp_path):
+    done = subprocess.run(tail(log, tmp_path, "--from-start", "--once"), capture_output=True, text=True, check=True)
+    assert set(ids((tmp_path / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
+    assert "1 incident opened" in done.stderr
+
+
+def test_a_second_look_repeats_nothing(log, tmp_path):
+    for _ in range(2):
+        subprocess.run(tail(log, tmp_path, "--from-start", "--once"), capture_output=True, check=True)
+    found = ids((tmp_path / "alerts.jsonl").read_text())
+    assert len(found) == len(set(found)) > 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_is_clean_and_the_next_run_goes_on(log, tmp_path, stop):
+    lines = log.read_text().splitlines(keepends=True)
+    live = tmp_path / "access.log"
+    live.write_text("".join(lines[:900]))
+    process = subprocess.Popen(tail(live, tmp_path, "--from-start", "--log-level", "info"), stderr=subprocess.PIPE)
+    guard = threading.Timer(60, process.kill)  # a test must not hang where the program does
+    guard.start()
+    while b"format taken" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(stop)
+    _, said = process.communicate()
+    guard.cancel()
+    assert process.returncode == 0, said.decode()
+    assert b"Traceback" not in said
+    with live.open("a") as file:
+        file.writelines(lines[900:])
+    subprocess.run(tail(live, tmp_path, "--from-start", "--once"), capture_output=True, check=True)
+    accounts = [json.loads(line)["user"]["name"] for line in (tmp_path / "alerts.jsonl").read_text().splitlines()]
+    assert set(accounts) == {"u1"}
+    assert set(ids((tmp_path / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
+
+
+def test_idle_exit(log, tmp_path):
+    arguments = tail(log, tmp_path, "--idle-exit", "0.1")
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=60)
+    assert "0 lines" in done.stderr  # a log that is there already is followed from its end
+
+
+def test_standard_input_cannot_be_followed(tmp_path):
+    done = subprocess.run(tail(Path("-"), tmp_path), capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
