@@ -31,7 +31,7 @@ def line(second: int, name: str, number: int) -> str:
     return f'192.0.2.7 - {name} [{stamp}] "GET /records/{number} HTTP/1.1" 200 12 "-" "Mozilla/5.0"\n'
 
 
-def write_logs(folder: Path, lines: int = 150) -> None:
+def write_logs(folder: Path, lines: int = 100) -> None:
     """Three logs: one in order and rotated, one out of order by some seconds, one with lines that cannot be read."""
     rng = random.Random(5)
     ordered = [line(number, "ordered", number) for number in range(lines)]
@@ -96,10 +96,10 @@ def test_events_and_rejects_add_up_to_the_lines(logs: Path) -> None:
     reader, _ = batch([logs], 1000)
     steps = read_all(reader)
     events, rejects = told(*steps)
-    written = 150 * 3
+    written = 100 * 3
     skipped = sum(step.skipped for step in steps)
     assert len(events) + len(rejects) == sum(step.lines for step in steps) == written - skipped
-    assert skipped == 3
+    assert skipped == 2
     assert {"line longer than max_line_bytes = 1024"} < {row[3] for row in rejects}
     assert {row[1] for row in events} == {"ordered", "shuffled", "odd"}
     assert sum(bool(row[-1]) for row in events) > 0
@@ -125,7 +125,7 @@ def test_any_chunk_size_gives_the_same(
     assert told(*read_all(reader)) == expected
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_killed_at_any_step_and_started_again_gives_the_same(
     logs: Path, expected: tuple[list[tuple[object, ...]], list[tuple[object, ...]]], seed: int
 ) -> None:
