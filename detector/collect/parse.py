@@ -33,7 +33,7 @@ class Parsed:
 
 
 def parse(
-    lines: pl.DataFrame, format: Format, *, path: str, header: str = "", reference: datetime | None = None
+    lines: pl.DataFrame, fmt: Format, *, path: str, header: str = "", reference: datetime | None = None
 ) -> Parsed:
     """Read a block of lines.
 
@@ -45,43 +45,43 @@ def parse(
     line = pl.col("line")
     lines = lines.with_columns(
         line.str.contains(r"^\s*$").alias("skip"),
-        pl.when(line.str.len_bytes() > format.max_line_bytes)
-        .then(pl.lit(f"longer than {format.max_line_bytes} bytes"))
+        pl.when(line.str.len_bytes() > fmt.max_line_bytes)
+        .then(pl.lit(f"longer than {fmt.max_line_bytes} bytes"))
         .when(line.str.contains("\0", literal=True))
         .then(pl.lit(_NUL))
         .alias("fault"),
     )
-    header = header or format.header or ""
+    header = header or fmt.header or ""
     directives = pl.Series([], dtype=pl.UInt32)
-    if format.header is not None:
+    if fmt.header is not None:
         lines = lines.with_columns(pl.col("skip") | line.str.starts_with("#"))
         directives = lines.select(line.str.starts_with(DIRECTIVE).arg_true()).to_series()
-    setting = TimeSetting(zone=format.zone, reference=reference)
+    setting = TimeSetting(zone=fmt.zone, reference=reference)
     events, rejects = [], []
     for start, stop in pairwise([0, *directives.to_list(), lines.height]):
         segment = lines.slice(start, stop - start)
-        if segment.height and segment["line"][0].startswith(DIRECTIVE) and format.header is not None:
+        if segment.height and segment["line"][0].startswith(DIRECTIVE) and fmt.header is not None:
             header = segment["line"][0]
-        good, bad = _segment(segment.filter(~pl.col("skip")), format, header, path, setting)
+        good, bad = _segment(segment.filter(~pl.col("skip")), fmt, header, path, setting)
         events.append(good)
         rejects.append(bad)
     return Parsed(
         events=pl.concat(events) if len(events) > 1 else events[0],
         rejects=pl.concat(rejects) if len(rejects) > 1 else rejects[0],
         skipped=int(lines["skip"].sum()),
-        header=header if format.header is not None else "",
+        header=header if fmt.header is not None else "",
     )
 
 
 def _segment(
-    lines: pl.DataFrame, format: Format, header: str, path: str, setting: TimeSetting
+    lines: pl.DataFrame, fmt: Format, header: str, path: str, setting: TimeSetting
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read lines that stand under one header."""
     if lines.is_empty():
         return empty(RAW), empty(REJECT)
     fault = lines["fault"]
     usable = lines if fault.null_count() == lines.height else lines.filter(fault.is_null())
-    read = read_rows(usable, format.under(header), setting)
+    read = read_rows(usable, fmt.under(header), setting)
     read = read.with_columns(pl.lit(path).alias("log.file.path"), usable["log.offset"])
     reasons = read[REASON]
     events = read if reasons.null_count() == read.height else read.filter(reasons.is_null())
@@ -89,18 +89,16 @@ def _segment(
         return conform(events, RAW), empty(REJECT)
     refused = lines.filter(fault.is_not_null()).select("line", "log.offset", pl.col("fault").alias(REASON))
     unread = usable.select("line", "log.offset", reasons).filter(reasons.is_not_null())
-    return conform(events, RAW), _rejects(pl.concat([refused, unread]), format, header, path)
+    return conform(events, RAW), _rejects(pl.concat([refused, unread]), fmt, header, path)
 
 
-def _rejects(refused: pl.DataFrame, format: Format, header: str, path: str) -> pl.DataFrame:
+def _rejects(refused: pl.DataFrame, fmt: Format, header: str, path: str) -> pl.DataFrame:
     """Say why lines were refused. The line itself is not kept: it may hold an identifier."""
-    missing = format.header is not None and not header
-    unknown = f"no {DIRECTIVE} line before it" if missing else f"not a line of format {format.name}"
+    missing = fmt.header is not None and not header
+    unknown = f"no {DIRECTIVE} line before it" if missing else f"not a line of format {fmt.name}"
     return refused.sort("log.offset", maintain_order=True).select(
         pl.lit(path).alias("log.file.path"),
         "log.offset",
         pl.col("line").str.len_bytes().cast(pl.Int64).alias("line_bytes"),
         pl.when(pl.col(REASON) == UNKNOWN).then(pl.lit(unknown)).otherwise(REASON).alias("reason"),
     )
-
-

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,29 +67,80 @@ def get(number: int, target: bytes = b"", *headers: bytes) -> bytes:
 
 
 AGENTS = [
-    b'x" 299 1 "-" "y', b'" 299', b"\\", b'\\"', b"\\x22", b'\\\\" 299', b"\\ud800", b"\\u0022,\\u0022status\\u0022",
-    FORGED_JSON, FORGED_LINE, b"\xff\xfe\xfd", b"\xed\xa0\x80", b"h\xc3\xa9l\xc3\xa8ne", b"\xee\x80\x80", b"\xf0\x9f\x98\x80",
-    b"tab\there", b"\x01\x02\x1b[2J", b"\x7f", b"{}", b"}", b'"}', b"'", b"#Fields: date time", b"\xc2\x85\xe2\x80\xa8",
-]  # fmt: skip
+    b'x" 299 1 "-" "y',
+    b'" 299',
+    b"\\",
+    b'\\"',
+    b"\\x22",
+    b'\\\\" 299',
+    b"\\ud800",
+    b"\\u0022,\\u0022status\\u0022",
+    FORGED_JSON,
+    FORGED_LINE,
+    b"\xff\xfe\xfd",
+    b"\xed\xa0\x80",
+    b"h\xc3\xa9l\xc3\xa8ne",
+    b"\xee\x80\x80",
+    b"\xf0\x9f\x98\x80",
+    b"tab\there",
+    b"\x01\x02\x1b[2J",
+    b"\x7f",
+    b"{}",
+    b"}",
+    b'"}',
+    b"'",
+    b"#Fields: date time",
+    b"\xc2\x85\xe2\x80\xa8",
+]
 USERS = [
-    b"anne", b"anne martin", b'victim" 299', b"x [01/Jan/2020:00:00:00 +0000] ", FORGED_LINE, FORGED_JSON, b"\\", b"\\x22",
-    b'\\"', b"h\xc3\xa9l\xc3\xa8ne", b"\xff", b"a\nb", b"a\r\n" + FORGED_LINE, b"\x1b[31mred", b"-", b"a - b",
+    b"anne",
+    b"anne martin",
+    b'victim" 299',
+    b"x [01/Jan/2020:00:00:00 +0000] ",
+    FORGED_LINE,
+    FORGED_JSON,
+    b"\\",
+    b"\\x22",
+    b'\\"',
+    b"h\xc3\xa9l\xc3\xa8ne",
+    b"\xff",
+    b"a\nb",
+    b"a\r\n" + FORGED_LINE,
+    b"\x1b[31mred",
+    b"-",
+    b"a - b",
     b"1.2.3.4 - victim",
-]  # fmt: skip
+]
 TARGETS = [
-    b"/%22%20299", b'/" 299 1 "-" "-', b"/\xff\xfe", b"/\\x22", b"/\\", b"/a?b=" + FORGED_JSON.replace(b" ", b"+"),
-    b"/" + b"a" * 6000, b"/[x]", b"/\xc3\xa9", b"/a?q=%00",
-]  # fmt: skip
+    b"/%22%20299",
+    b'/" 299 1 "-" "-',
+    b"/\xff\xfe",
+    b"/\\x22",
+    b"/\\",
+    b"/a?b=" + FORGED_JSON.replace(b" ", b"+"),
+    b"/" + b"a" * 6000,
+    b"/[x]",
+    b"/\xc3\xa9",
+    b"/a?q=%00",
+]
 BROKEN = [
-    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200, 240)), b"\r\n\r\n", b"GET\r\n\r\n", b"-\r\n\r\n",
-    b"GET /m HTTP/9.9\r\n\r\n", b"get /lower HTTP/1.1\r\nHost: p\r\n\r\n", b"GET /nul\x00 HTTP/1.1\r\nHost: p\r\n\r\n",
-    b"GET /space in it HTTP/1.1\r\nHost: p\r\n\r\n", FORGED_LINE + b"\r\n\r\n", b"GET /old\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(200, 240)),
+    b"\r\n\r\n",
+    b"GET\r\n\r\n",
+    b"-\r\n\r\n",
+    b"GET /m HTTP/9.9\r\n\r\n",
+    b"get /lower HTTP/1.1\r\nHost: p\r\n\r\n",
+    b"GET /nul\x00 HTTP/1.1\r\nHost: p\r\n\r\n",
+    b"GET /space in it HTTP/1.1\r\nHost: p\r\n\r\n",
+    FORGED_LINE + b"\r\n\r\n",
+    b"GET /old\r\n",
     b"GET /big HTTP/1.1\r\nHost: p\r\nUser-Agent: " + b"a" * 100_000 + b"\r\n\r\n",
     b"GET /" + b"b" * 100_000 + b" HTTP/1.1\r\nHost: p\r\n\r\n",
     b"GET /fold HTTP/1.1\r\nHost: p\r\nUser-Agent: a\r\n 9.9.9.9 - victim\r\n\r\n",
-    b"GET /lf HTTP/1.1\nHost: p\nUser-Agent: a\n\n", b"GET http://9.9.9.9/absolute HTTP/1.1\r\nHost: p\r\n\r\n",
+    b"GET /lf HTTP/1.1\nHost: p\nUser-Agent: a\n\n",
+    b"GET http://9.9.9.9/absolute HTTP/1.1\r\nHost: p\r\n\r\n",
     b"CONNECT 9.9.9.9:443 HTTP/1.1\r\nHost: p\r\n\r\n",
-]  # fmt: skip
+]
 
 
 def requests() -> list[tuple[bytes, bytes | None, bytes | None, bool]]:
@@ -139,7 +189,7 @@ def send(port: int, raw: bytes) -> int | None:
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Sent]]]:
+def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sent]]:
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     folder.chmod(0o755)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -161,15 +211,15 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[
     finally:
         server.send_signal(signal.SIGQUIT)
         server.wait(timeout=20)
-    yield folder, sent
+    return folder, sent
 
 
-def read(folder: Path, name: str, format: str | Format, **settings: object) -> tuple[pl.DataFrame, Parsed]:
+def read(folder: Path, name: str, described: str | Format, **settings: object) -> tuple[pl.DataFrame, Parsed]:
     """Read a log as `collect` does: lossy UTF-8, one column."""
     raw = (folder / name).read_bytes()
     lines = raw.decode("utf-8", "replace").split("\n")[:-1]
     frame = pl.DataFrame({"line": lines}).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("log.offset"))
-    chosen, _ = choose_format(frame, Input(format=format, max_line_bytes=262_144))
+    chosen, _ = choose_format(frame, Input(format=described, max_line_bytes=262_144))
     return frame, parse(frame, chosen, path=name)
 
 
@@ -182,18 +232,23 @@ WAYS = [
     ("combined.log", "auto"),
     ("combined.log", "combined"),
     ("session.log", "combined_session"),
-    ("session.log", Format(nginx='$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
-                                 '"$http_referer" "$http_user_agent" "$cookie_sid"')),
-]  # fmt: skip
-each_way = pytest.mark.parametrize(("name", "format"), WAYS)
+    (
+        "session.log",
+        Format(
+            nginx='$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+            '"$http_referer" "$http_user_agent" "$cookie_sid"'
+        ),
+    ),
+]
+each_way = pytest.mark.parametrize(("name", "described"), WAYS)
 
 
 @each_way
 def test_every_request_is_one_event_or_one_reject(
-    logs: tuple[Path, list[Sent]], name: str, format: str | Format
+    logs: tuple[Path, list[Sent]], name: str, described: str | Format
 ) -> None:
     folder, sent = logs
-    frame, parsed = read(folder, name, format)
+    frame, parsed = read(folder, name, described)
     assert parsed.events.height + parsed.rejects.height == frame.height
     assert parsed.skipped == 0
     answered = sum(one.status is not None for one in sent)
@@ -202,9 +257,9 @@ def test_every_request_is_one_event_or_one_reject(
 
 
 @each_way
-def test_no_request_forges_a_field(logs: tuple[Path, list[Sent]], name: str, format: str | Format) -> None:
+def test_no_request_forges_a_field(logs: tuple[Path, list[Sent]], name: str, described: str | Format) -> None:
     folder, _ = logs
-    _, parsed = read(folder, name, format)
+    _, parsed = read(folder, name, described)
     events = parsed.events
     assert events["source.ip"].unique().to_list() == ["127.0.0.1"]
     assert 299 not in events["http.response.status_code"].to_list()
@@ -214,11 +269,9 @@ def test_no_request_forges_a_field(logs: tuple[Path, list[Sent]], name: str, for
 
 
 @each_way
-def test_fields_are_those_of_their_own_request(
-    logs: tuple[Path, list[Sent]], name: str, format: str | Format
-) -> None:
+def test_fields_are_those_of_their_request(logs: tuple[Path, list[Sent]], name: str, described: str | Format) -> None:
     folder, sent = logs
-    _, parsed = read(folder, name, format)
+    _, parsed = read(folder, name, described)
     taken = [one for one in sent if one.well_formed and one.status is not None]
     rows = parsed.events.rows(named=True)
     for at, (one, row) in enumerate(zip(taken, rows[: len(taken)], strict=True)):

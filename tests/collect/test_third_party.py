@@ -73,7 +73,9 @@ def nanoseconds(per_second: float) -> Expected:
 
 TABLE: dict[str, tuple[str, Expected]] = {
     **dict.fromkeys(("Enriched.MarshaledTime", "Meta.timestamp", "Parsed.timestamp"), ("@timestamp", moment)),
-    **dict.fromkeys(("Parsed.time_local", "Parsed.time", "Parsed.datetime", "Parsed.accept_date"), ("@timestamp", moment)),
+    **dict.fromkeys(
+        ("Parsed.time_local", "Parsed.time", "Parsed.datetime", "Parsed.accept_date"), ("@timestamp", moment)
+    ),
     **dict.fromkeys(("Meta.source_ip", "Parsed.remote_addr", "Parsed.clientip", "Parsed.client"), ("source.ip", text)),
     **dict.fromkeys(("Parsed.client_ip", "Parsed.c_ip", "Parsed.src_ip", "Parsed.cas_client_ip"), ("source.ip", text)),
     "Parsed.remote_ip": ("source.ip", text),
@@ -93,8 +95,12 @@ TABLE: dict[str, tuple[str, Expected]] = {
     **dict.fromkeys(("Parsed.status", "Parsed.response", "Meta.http_status"), ("http.response.status_code", number)),
     **dict.fromkeys(("Parsed.http_status_code", "Parsed.elb_status_code"), ("http.response.status_code", number)),
     "Parsed.sc_status": ("http.response.status_code", number),
-    **dict.fromkeys(("Parsed.body_bytes_sent", "Parsed.bytes", "Parsed.bytes_read"), ("http.response.body.bytes", number)),
-    **dict.fromkeys(("Parsed.bytes_sent", "Parsed.sent_bytes", "Parsed.sc_bytes"), ("http.response.body.bytes", number)),
+    **dict.fromkeys(
+        ("Parsed.body_bytes_sent", "Parsed.bytes", "Parsed.bytes_read"), ("http.response.body.bytes", number)
+    ),
+    **dict.fromkeys(
+        ("Parsed.bytes_sent", "Parsed.sent_bytes", "Parsed.sc_bytes"), ("http.response.body.bytes", number)
+    ),
     **dict.fromkeys(("Parsed.referrer", "Parsed.http_referer", "Parsed.cs_referer"), ("http.request.referrer", text)),
     **dict.fromkeys(("Parsed.http_user_agent", "Meta.http_user_agent"), ("user_agent.original", text)),
     "Parsed.cs_user_agent": ("user_agent.original", text),
@@ -120,7 +126,10 @@ LOG_TYPES: dict[str, Row] = {
 """What `Meta.log_type` says, in our columns."""
 
 DIFFERENT = {
-    ("aws-alb-logs", "Parsed.time"): "when the answer left; the event is when the request came, as in their Meta.timestamp",
+    (
+        "aws-alb-logs",
+        "Parsed.time",
+    ): "when the answer left; the event is when the request came, as in their Meta.timestamp",
     ("aws-cloudfront-logs", "Parsed.time"): "the time of day without its date; compared as Meta.timestamp",
     ("traefik_json", "Parsed.request_duration_in_ms"): "Traefik's Duration is in nanoseconds, whatever they call it",
     ("envoy-logs", "Parsed.raw_remote_addr"): "the address before its port and brackets are taken off",
@@ -149,9 +158,9 @@ NOT_KEPT = {
         "response_flags cs_host http_port x_edge_result_type x_edge_response_result_type x_edge_detailed_result_type"
     ),
     "not needed to tell who looked at whom": (
-        "ssl_cipher ssl_protocol gzip_ratio received_bytes bytes_received cs_bytes cs_protocol cs_cookie sc_content_len "
-        "sc_content_type sc_range_start time_to_first_byte fle_status fle_encrypted_fields captured_request_cookie "
-        "captured_response_cookie"
+        "ssl_cipher ssl_protocol gzip_ratio received_bytes bytes_received cs_bytes cs_protocol cs_cookie "
+        "sc_content_len sc_content_type sc_range_start time_to_first_byte fle_status fle_encrypted_fields "
+        "captured_request_cookie captured_response_cookie"
     ),
     "derived by their later stage from the path": (
         "file_dir file_ext file_frag file_name static_ressource impact_completion http_args_len"
@@ -187,10 +196,10 @@ def framed(lines: list[str]) -> pl.DataFrame:
     return pl.DataFrame({"line": lines}).with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("log.offset"))
 
 
-def events_of(folder: str, format: str) -> dict[int, Row]:
+def events_of(folder: str, described: str) -> dict[int, Row]:
     """Return the events by number of line."""
     frame = framed(lines_of(folder))
-    chosen, _ = choose_format(frame, Input(format=format))
+    chosen, _ = choose_format(frame, Input(format=described))
     parsed = parse(frame, chosen, path=folder, reference=datetime(2025, 6, 1, tzinfo=UTC))
     assert parsed.events.height + parsed.rejects.height + parsed.skipped == frame.height
     return {row["log.offset"]: row for row in parsed.events.rows(named=True)}

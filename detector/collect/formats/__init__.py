@@ -1,4 +1,4 @@
-"""Know how lines look: every format is an ordered tuple of shapes, and a shape makes typed columns of the lines it knows.
+"""Know how lines look: a format is an ordered tuple of shapes, and a shape makes typed columns of lines it knows.
 
 One file a family. `registry` names them, `choose` finds them from a log's first lines, `reading` applies them.
 """

@@ -38,9 +38,7 @@ def shapes() -> tuple[Pattern, ...]:
                 "http.response.status_code": value(pl.col("status")),
                 "http.response.body.bytes": value(pl.col("bytes")),
                 "user_agent.original": pl.col("agent"),
-                "event.duration": pl.when(answered).then(
-                    nanoseconds(pl.sum_horizontal(seconds).cast(pl.String), 1.0)
-                ),
+                "event.duration": pl.when(answered).then(nanoseconds(pl.sum_horizontal(seconds).cast(pl.String), 1.0)),
             },
             kinds=("iso",),
             time=pl.coalesce("created", "answered"),

@@ -12,7 +12,10 @@ LOGFMT: Final = (
     rf'^time="(?P<time>[^"]*)" level=\w+ msg="(?P<message>{_TEXT})"(?: error=(?:"{_TEXT}"|\S+))?'
     rf'(?: \w+=(?:"{_TEXT}"|[^\s"]*))*? remote_ip=(?P<ip>[^\s"]+)(?: |$)'
 )
-_ATTEMPT: Final = r"^(?P<result>Unsuccessful|Successful) (?P<factor>\w+) authentication attempt (?:made )?by user '(?P<user>.*?)'(?:: .*)?$"
+_ATTEMPT: Final = (
+    r"^(?P<result>Unsuccessful|Successful) (?P<factor>\w+) authentication attempt "
+    r"(?:made )?by user '(?P<user>.*?)'(?:: .*)?$"
+)
 _MISSING: Final = r"^Error occurred getting details for user with username input '(?P<user>.*)' which usually"
 
 

@@ -47,27 +47,27 @@ def choose_format(lines: pl.DataFrame, settings: Input) -> tuple[Format, str]:
     return _named(best, sample), _sentence(best, _named(best, sample).name, read)
 
 
-def _lines_read(format: Format, sample: pl.DataFrame) -> tuple[float, int, int]:
+def _lines_read(fmt: Format, sample: pl.DataFrame) -> tuple[float, int, int]:
     """Return the share of lines that a format reads, how many, and of how many; directives do not count."""
-    if format.header is not None:
+    if fmt.header is not None:
         fields = sample["line"].filter(sample["line"].str.starts_with(w3c.DIRECTIVE))
-        format = replace(format, header=fields[0] if len(fields) else format.header)
+        fmt = replace(fmt, header=fields[0] if len(fields) else fmt.header)
         sample = sample.filter(~pl.col("line").str.starts_with("#"))
-    setting = TimeSetting(zone=format.zone, reference=_SOME_YEAR)
-    count = int(read_rows(sample, format.under(format.header or ""), setting)[REASON].is_null().sum())
+    setting = TimeSetting(zone=fmt.zone, reference=_SOME_YEAR)
+    count = int(read_rows(sample, fmt.under(fmt.header or ""), setting)[REASON].is_null().sum())
     return count / max(sample.height, 1), count, sample.height
 
 
-def _named(format: Format, sample: pl.DataFrame) -> Format:
+def _named(fmt: Format, sample: pl.DataFrame) -> Format:
     """Name the kind of combined that the first lines are of."""
-    clean = format.shapes[0] if format.name == "combined" else None
+    clean = fmt.shapes[0] if fmt.name == "combined" else None
     if not isinstance(clean, Combined):
-        return format
+        return fmt
     if clean.host:
-        return replace(format, name="combined_vhost")
+        return replace(fmt, name="combined_vhost")
     if sample["line"].str.count_matches('"', literal=True).max() == _QUOTES_OF_COMMON:
-        return replace(format, name="common")
-    return replace(format, name="combined_session") if clean.trailing.roles == ("session",) else format
+        return replace(fmt, name="common")
+    return replace(fmt, name="combined_session") if clean.trailing.roles == ("session",) else fmt
 
 
 def _sentence(best: Format, name: str, read: dict[str, tuple[float, int, int]]) -> str:

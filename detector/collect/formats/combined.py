@@ -14,7 +14,7 @@ from detector.collect.formats import escapes, shape
 from detector.collect.formats.addresses import IPV4
 from detector.collect.formats.shape import finish
 from detector.collect.formats.times import TimeSetting
-from detector.collect.formats.trailing import Trailing, learn
+from detector.collect.formats.trailing import NOTHING, Trailing, learn
 
 _STAMP: Final = 30
 """Characters of ` [02/Mar/2026:09:15:00 +0000] `, the end of what stands before the first quote."""
@@ -40,7 +40,7 @@ class Combined:
     client: bool | None = None
     host: bool = False
     clean: bool = True
-    trailing: Trailing = Trailing()
+    trailing: Trailing = NOTHING
 
     def read(self, lines: pl.DataFrame, setting: TimeSetting) -> pl.DataFrame:
         """See `Shape`."""
@@ -67,6 +67,8 @@ class Combined:
         who = [pl.col("who").struct.field(f"field_{at}") for at in range(4 if self.host else 3)]
         what = [pl.col("what").struct.field(f"field_{at}") for at in range(4)]
         known = who[-3].str.contains(f"^(?:{_ADDRESS})$") & what[2].str.starts_with("HTTP/") & what[3].is_null()
+        if self.host:
+            known &= ~who[0].str.contains(",", literal=True)
         return cut.select(
             (~pl.col("escape") & self._shaped() & known).fill_null(value=False).alias("seen"),
             who[-3].alias("source.ip"),
@@ -81,13 +83,16 @@ class Combined:
     def _odd(self, cut: pl.DataFrame) -> pl.DataFrame:
         head = pl.col("p0").str.head(-_STAMP).str.extract_groups(_HEAD).struct
         texts = cut.select(
-            (self._shaped() & head.field("other").fill_null(head.field("address")).fill_null(head.field("list")).is_not_null())
+            (
+                self._shaped()
+                & head.field("other").fill_null(head.field("address")).fill_null(head.field("list")).is_not_null()
+            )
             .fill_null(value=False)
             .alias("seen"),
             pl.col("p1").alias("request"),
-            pl.coalesce(
-                head.field("address"), head.field("other"), head.field("list").str.extract(r"([^ ,]+)$")
-            ).alias("source.ip"),
+            pl.coalesce(head.field("address"), head.field("other"), head.field("list").str.extract(r"([^ ,]+)$")).alias(
+                "source.ip"
+            ),
             head.field("list").alias("portal.forwarded_for"),
             head.field("user").alias("user.name"),
             head.field("domain").alias("url.domain"),
@@ -136,6 +141,6 @@ def shapes(
     name: str, *, client: bool | None = None, host: bool = False, trailing: Trailing | None = None
 ) -> tuple[Combined, Combined]:
     """Return the two shapes of a format of this family: the fast one, then the one that knows escapes."""
-    trailing = trailing or Trailing()
+    trailing = trailing or NOTHING
     clean = Combined(name=name, client=client, host=host, trailing=trailing)
     return clean, Combined(name=name, client=client, clean=False, trailing=trailing)

@@ -64,7 +64,7 @@ def shapes() -> tuple[Pattern, ...]:
             "source.ip": pl.col("ip"),
             "user.name": apache_user,
             "url.original": pl.when(apache_user.is_not_null()).then(
-                message.str.extract(r'(?:: |")(/\S*?)(?:")?(?:, referer: .*)?$')
+                pl.coalesce(message.str.extract(r' for "(/[^"]*)":'), message.str.extract(r": (/\S*)"))
             ),
             "event.action": _action(apache_user, message),
             "event.outcome": pl.lit("failure"),

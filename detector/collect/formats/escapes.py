@@ -28,7 +28,9 @@ def _to_text() -> tuple[list[str], list[str]]:
 
 
 def _to_percent() -> tuple[list[str], list[str]]:
-    pairs = {"\\\\": "%5C", '\\"': "%22", _BACKSLASH: "%5C", _QUOTE: "%22", "\\x": "%"} | {f"\\{name}": f"%{code:02X}" for name, code in _LETTERS.items()}
+    pairs = {"\\\\": "%5C", '\\"': "%22", _BACKSLASH: "%5C", _QUOTE: "%22", "\\x": "%"} | {
+        f"\\{name}": f"%{code:02X}" for name, code in _LETTERS.items()
+    }
     return list(pairs), list(pairs.values())
 
 

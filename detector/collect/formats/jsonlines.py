@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final
 
 import polars as pl
+from polars._typing import PolarsDataType
 
 from detector.collect.formats import shape
 from detector.collect.formats.times import TimeSetting
@@ -80,25 +81,25 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     halves = texts.str.contains(_SURROGATE)
     if halves.any():
         texts = mend(texts).zip_with(halves, texts) if not halves.all() else mend(texts)
-    objects = _whole(texts, dtype)
+    objects, good = _whole(texts, dtype), None
     if objects is None:
         objects, good = _piecewise(texts, dtype)
-        wanted = _scatter(good, wanted)
     if len(objects) != len(lines):
-        objects = objects.gather(_places(wanted))
+        places = _places(wanted)
+        objects = objects.gather(places)
+        wanted = wanted if good is None else good.gather(places).fill_null(value=False)
+    elif good is not None:
+        wanted = good
     return objects.struct.unnest(), wanted
-
-
-def _scatter(good: pl.Series, wanted: pl.Series) -> pl.Series:
-    """Put the verdicts on the wanted rows back among all rows."""
-    return good.gather(_places(wanted)).fill_null(value=False)
 
 
 def _places(wanted: pl.Series) -> pl.Series:
     """Say for every row which of the wanted rows it is; null for the others."""
-    return pl.DataFrame({"wanted": wanted}).select(
-        pl.when("wanted").then(pl.col("wanted").cast(pl.Int64).cum_sum() - 1)
-    ).to_series()
+    return (
+        pl.DataFrame({"wanted": wanted})
+        .select(pl.when("wanted").then(pl.col("wanted").cast(pl.Int64).cum_sum() - 1))
+        .to_series()
+    )
 
 
 def _whole(texts: pl.Series, dtype: pl.Struct) -> pl.Series | None:
@@ -137,7 +138,7 @@ def _piecewise(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series
 def _by_path(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
     """Decode rows in which a field is of another type than expected: what can be read as text is."""
 
-    def column(path: str, kind: pl.DataType | type[pl.DataType]) -> pl.Expr:
+    def column(path: str, kind: PolarsDataType) -> pl.Expr:
         if isinstance(kind, pl.Struct):
             return pl.struct(column(f"{path}['{one.name}']", one.dtype).alias(one.name) for one in kind.fields)
         if isinstance(kind, pl.List):

@@ -69,7 +69,7 @@ def _session(_: pl.DataFrame, __: Input) -> tuple[Shape, ...]:
 def _share(shape: Shape, lines: pl.DataFrame) -> float:
     if lines.is_empty():
         return 0.0
-    return shape.read(lines, TimeSetting())["reason"].is_null().sum() / lines.height
+    return int(shape.read(lines, TimeSetting())["reason"].is_null().sum()) / lines.height
 
 
 BUILDERS: Final[dict[str, Builder]] = {

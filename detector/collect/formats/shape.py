@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import polars as pl
+from polars.expr.whenthen import ChainedThen, Then
 
 from detector.collect.formats import escapes
 from detector.collect.formats.addresses import read_addresses
@@ -22,8 +23,17 @@ NO_TIME: Final = "time stamp missing, unreadable or out of range"
 FIELDS: Final = pl.Schema({name: dtype for name, dtype in RAW.items() if not name.startswith("log.")})
 """The columns that a shape fills: those of RAW that come from the line itself."""
 
-REQUEST: Final = r"^(?P<method>[A-Za-z][A-Za-z_-]{0,30}) +(?P<target>.*?\S)(?: +HTTP/(?P<version>[0-9]+(?:\.[0-9]+)?))? *$"
-_TEXTS: Final = ("user.name", "portal.session", "portal.forwarded_for", "url.domain", "http.request.referrer", "user_agent.original")
+REQUEST: Final = (
+    r"^(?P<method>[A-Za-z][A-Za-z_-]{0,30}) +(?P<target>.*?\S)(?: +HTTP/(?P<version>[0-9]+(?:\.[0-9]+)?))? *$"
+)
+_TEXTS: Final = (
+    "user.name",
+    "portal.session",
+    "portal.forwarded_for",
+    "url.domain",
+    "http.request.referrer",
+    "user_agent.original",
+)
 
 
 class Shape(Protocol):
@@ -122,12 +132,12 @@ def finish(texts: pl.DataFrame, kinds: tuple[str, ...], setting: TimeSetting) ->
         texts = texts.with_columns(escapes.printable(pl.col("user.name")))
     typed = [times, *([read_addresses(texts["source.ip"])] if "source.ip" in given else [])]
     columns = [_typed(name, dtype) for name, dtype in FIELDS.items() if name in given and name != "source.ip"]
-    reason = pl.when(~pl.col("seen")).then(pl.lit(UNKNOWN))
+    reason: Then | ChainedThen = pl.when(~pl.col("seen")).then(pl.lit(UNKNOWN))
     for name in texts.columns:
         if name.startswith("refuse "):
             reason = reason.when(pl.col(name)).then(pl.lit(name.removeprefix("refuse ")))
-    reason = reason.when(times.is_null()).then(pl.lit(NO_TIME)).alias(REASON)
-    read = texts.select(*columns, reason).with_columns(typed)
+    refused = reason.when(times.is_null()).then(pl.lit(NO_TIME)).alias(REASON)
+    read = texts.select(*columns, refused).with_columns(typed)
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in FIELDS.items() if name not in read.columns]
     return read.with_columns(absent).select(*FIELDS.names(), REASON)
 

@@ -14,8 +14,27 @@ from detector.collect.formats.trailing import Role, Trailing
 from detector.errors import DetectorError
 
 Holds = Literal[
-    "address", "peer", "forwarded_for", "user", "session", "time", "request", "method", "target", "path", "query",
-    "version", "status", "bytes", "referrer", "agent", "domain", "seconds", "milliseconds", "microseconds", "other",
+    "address",
+    "peer",
+    "forwarded_for",
+    "user",
+    "session",
+    "time",
+    "request",
+    "method",
+    "target",
+    "path",
+    "query",
+    "version",
+    "status",
+    "bytes",
+    "referrer",
+    "agent",
+    "domain",
+    "seconds",
+    "milliseconds",
+    "microseconds",
+    "other",
 ]
 
 
@@ -81,10 +100,20 @@ _REGEX: Final[dict[str, str]] = {
     "epoch_s": r"\d+",
     "epoch_ms": r"\d+",
     "status": r"\d{3}|-",
+    "method": r"[A-Z][A-Z_-]*|-",
     "bytes": r"\d+|-",
     "seconds": r"[\d.]+|-",
     "milliseconds": r"[\d.]+|-",
     "microseconds": r"\d+|-",
+}
+_STRFTIME: Final = dict.fromkeys(("%m", "%d", "%H", "%M", "%S", "%y"), r"\d\d") | {
+    "%Y": r"\d{4}",
+    "%e": r"[ \d]\d",
+    "%b": "[A-Za-z]{3}",
+    "%T": r"\d\d:\d\d:\d\d",
+    "%F": r"\d{4}-\d\d-\d\d",
+    "%z": r"[+-]\d\d:?\d\d",
+    "%.f": r"\.\d+",
 }
 _CHARACTER: Final = r'(?:[^"\\]|\\.)'
 """One character, or an escape: a quote alone ends the text it stands in."""
@@ -139,8 +168,6 @@ def _nginx_json(text: str, sample: Sequence[str], kinds: tuple[str, ...]) -> Jso
             names.setdefault(column, (key,))
             found += [part.kind] if part.holds == "time" else []
     _demand(names, "time", "$time_iso8601, $time_local or $msec")
-    if "url.path" in names:
-        names = {"url.query": (), "url.original": ()} | names
     return wellknown.shape("nginx", sample, names, kinds or (found[0],))
 
 
@@ -198,7 +225,8 @@ def _merged(parts: Sequence[Part]) -> list[Part]:
             merged[-1] = Part(literal=before.literal + part.literal)
         elif part.holds == "time" and (at := _piece_before(merged)) is not None:
             between = merged[at + 1].literal if at + 1 < len(merged) else ""
-            merged[at:] = [Part(holds="time", kind=merged[at].kind + between + part.kind)]
+            kind = merged[at].kind + between + part.kind
+            merged[at:] = [Part(holds="time", kind=kind.replace(".%3f", "%.f").replace(".%6f", "%.f"))]
         else:
             merged.append(part)
     return merged
@@ -212,7 +240,7 @@ def _piece_before(merged: Sequence[Part]) -> int | None:
 
 
 _COMBINED: Final = re.compile(
-    r'(?P<host>\0domain\0(?::\0other\0)? )?\0address\0 (?:-|\0other\0) \0user\0 \[\0time\0\] '
+    r"(?P<host>\0domain\0(?::\0other\0)? )?\0address\0 (?:-|\0other\0) \0user\0 \[\0time\0\] "
     r'"\0request\0" \0status\0 \0bytes\0 "\0referrer\0" "\0agent\0"'
     r'(?P<tail>(?: (?:[\w.-]+=)?(?:\0\w+\0|"\0\w+\0"))*)'
 )
@@ -229,7 +257,7 @@ def _as_combined(name: str, parts: Sequence[Part]) -> tuple[Shape, ...] | None:
 
 
 def _pattern(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> Pattern:
-    regex, groups = "^", {}
+    regex, groups = "^", dict[str, str]()
     for at, part in enumerate(parts):
         if part.holds is None:
             regex += re.escape(part.literal)
@@ -252,8 +280,8 @@ def _pattern(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> Patter
 
 def _of(part: Part, before: Part, after: str) -> str:
     """Return the expression of what a variable may hold, by what it is and by what stands around it."""
-    if part.holds == "time" and part.kind in _REGEX:
-        return _REGEX[part.kind]
+    if part.holds == "time":
+        return _REGEX.get(part.kind) or _of_strftime(part.kind)
     if part.holds in _REGEX:
         return _REGEX[part.holds or ""]
     if before.literal.endswith('"') and after.startswith('"'):
@@ -265,6 +293,12 @@ def _of(part: Part, before: Part, after: str) -> str:
     if after[:1] not in {"", " ", '"'}:
         return f"[^{re.escape(after[0])}]*?"
     return rf"{_CHARACTER}*?" if part.holds in _FREE else r"\S*"
+
+
+def _of_strftime(kind: str) -> str:
+    """Return the expression of what a time stamp of this pattern looks like."""
+    pieces = re.split(r"(%\.?[-_0-9]?[A-Za-z])", kind)
+    return "".join(_STRFTIME.get(one, r"\S+") if one.startswith("%") else re.escape(one) for one in pieces)
 
 
 def _fields(groups: dict[str, str]) -> dict[str, pl.Expr]:

@@ -29,24 +29,25 @@ class TimeSetting:
 Reader = Callable[[pl.Series, TimeSetting], pl.Series]
 
 
-def _zoned(format: str) -> Reader:
+def _zoned(pattern: str) -> Reader:
     def read(texts: pl.Series, _: TimeSetting) -> pl.Series:
-        return texts.str.to_datetime(format, time_unit="us", time_zone="UTC", strict=False)
+        return texts.str.to_datetime(pattern, time_unit="us", time_zone="UTC", strict=False)
 
     return read
 
 
-def _local(format: str) -> Reader:
+def _local(pattern: str) -> Reader:
     def read(texts: pl.Series, setting: TimeSetting) -> pl.Series:
-        naive = texts.str.to_datetime(format, time_unit="us", strict=False)
+        naive = texts.str.to_datetime(pattern, time_unit="us", strict=False)
         return at_zone(naive, setting.zone)
 
     return read
 
 
 def at_zone(naive: pl.Series, zone: str) -> pl.Series:
-    """Take local times to UTC. The doubled hour of autumn is read as its first; the missing one of spring as if the
-    clock had not yet moved.
+    """Take local times to UTC.
+
+    The doubled hour of autumn is read as its first; the missing one of spring as if the clock had not yet moved.
     """
     if zone == "UTC":
         return naive.dt.replace_time_zone("UTC")
@@ -85,7 +86,9 @@ def _epoch(texts: pl.Series, _: TimeSetting) -> pl.Series:
         .then(pl.col("number").round())
         .otherwise((pl.col("number") / 1e3).round())
     )
-    return frame.select(micros.cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")).to_series()
+    return frame.select(
+        micros.cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    ).to_series()
 
 
 def _epoch_in(per_second: float) -> Reader:

@@ -15,14 +15,16 @@ from detector.collect.formats.shape import nanoseconds, value
 
 Role = Literal["session", "duration", "forwarded_for", "other"]
 
-TOKEN: Final = r'(?:[\w.-]+=)?"[^"]*"|[^\s"]+'
-"""One trailing field: a word, a quoted text, or either behind `name=`."""
+FIELD: Final = r'(?:[\w.-]+=)?"[^"]*"|[^\s",]+(?:, ?[^\s",]+)*'
+"""One trailing field: a word, a list of words, a quoted text, or any of them behind `name=`."""
 
-_NAME: Final = r"^([A-Za-z_$][\w.$-]*)="
+_NAME: Final = r"^\"?([A-Za-z_$][\w.$-]*)="
 _DURATION: Final = r"^\d+\.\d+s?$|^\d+(?:\.\d+)?ms$"
 _SESSION: Final = r"^[\w+/=.:~%$-]+$"
 _SESSION_BYTES: Final = (8, 512)
-_NOT_SESSION: Final = r"^[\d.,:-]{1,11}m?s?$|^\d+\.\d+$|^\d{4}-\d\d-\d\d|^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?$|^https?:|^[A-Za-z]+$|^/"
+_NOT_SESSION: Final = (
+    r"^[\d.,:-]{1,11}m?s?$|^\d+\.\d+$|^\d{4}-\d\d-\d\d|^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?$|^https?:|^[A-Za-z]+$|^/"
+)
 _NAMED: Final[dict[str, Role]] = {
     "rt": "duration",
     "request_time": "duration",
@@ -39,6 +41,7 @@ _NAMED: Final[dict[str, Role]] = {
     "request_id": "other",
     "rid": "other",
 }
+_KNOWN_NAME: Final = f"^(?i:{'|'.join(_NAMED)})="
 _MOST_POSITIONS: Final = 16
 _SHARE: Final = 0.9
 _ENOUGH: Final = 200
@@ -54,6 +57,8 @@ class Trailing:
     def read(self, tails: pl.Series) -> dict[str, pl.Series]:
         """Take the known fields out of the trailing text.
 
+        A line with more or fewer fields than were learnt gives none: a quote in the client's name may have made them.
+
         Shapes: String -> {column of FIELDS: Series}, same rows.
         """
         wanted = [(at, role) for at, role in enumerate(self.roles) if role != "other"]
@@ -63,17 +68,23 @@ class Trailing:
             words = tails.str.contains(r'^(?: [^\s"=]+)?$')
             if words.all():
                 return {"portal.session": tails.str.slice(1)}
-        tokens = tails.str.extract_all(TOKEN).to_frame("tokens")
+        tokens = tails.str.extract_all(FIELD).to_frame("tokens")
+        counted = pl.col("tokens").list.len() == len(self.roles)
         columns: dict[str, pl.Series] = {}
         for at, role in wanted:
-            name, expression = _column(role, pl.col("tokens").list.get(at, null_on_oob=True))
+            token = pl.when(counted).then(pl.col("tokens").list.get(at, null_on_oob=True))
+            name, expression = _column(role, token)
             columns.setdefault(name, tokens.select(expression.alias(name)).to_series())
         return columns
 
 
+NOTHING: Final = Trailing()
+
+
 def _bare(token: pl.Expr) -> pl.Expr:
-    """Take the name and the quotes off a field; `name=` in front of less than four characters is no name."""
-    return token.str.replace(_NAME + r'"?(.{4,}?)"?$', "$2").str.strip_chars('"')
+    """Take the quotes and the name off a field; an unknown name before less than four characters is none."""
+    bare = token.str.strip_chars('"').str.replace(_KNOWN_NAME, "")
+    return bare.str.replace(_NAME + "(.{4,})$", "$2").str.strip_chars('"')
 
 
 def _column(role: Role, token: pl.Expr) -> tuple[str, pl.Expr]:
@@ -92,9 +103,11 @@ def learn(tails: pl.Series, users: pl.Series) -> Trailing:
 
     `users` is who made each request: where people come back and the token never does, it numbers requests.
     """
-    tokens = tails.str.extract_all(TOKEN)
-    longest = tokens.list.len().max()
-    positions = min(int(longest) if isinstance(longest, int) else 0, _MOST_POSITIONS)
+    tokens = tails.str.extract_all(FIELD)
+    counts = tokens.list.len()
+    commonest = counts.mode().max()
+    positions = min(commonest, _MOST_POSITIONS) if isinstance(commonest, int) else 0
+    tokens, users = tokens.filter(counts == positions), users.filter(counts == positions)
     roles = [_role(tokens.list.get(at, null_on_oob=True), users) for at in range(positions)]
     return Trailing(roles=tuple(_first_of_each(roles)))
 

@@ -7,8 +7,9 @@ from typing import Any, Final
 import polars as pl
 
 from detector.collect.formats.jsonlines import JsonLines
-from detector.collect.formats.shape import nanoseconds, value
+from detector.collect.formats.shape import FIELDS, nanoseconds, value
 from detector.collect.formats.times import ANY
+from detector.errors import DetectorError
 
 Names = tuple[str, ...]
 
@@ -105,9 +106,9 @@ _COMPOSED: Final = {"time", "request", "url.path", "url.query", "seconds", "mill
 def _composed(text: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
     fields: dict[str, pl.Expr] = {}
     if "url.path" in text:
-        query = text["url.query"].fill_null("")
+        query = text.get("url.query", pl.lit(None, pl.String)).fill_null("")
         path = text["url.path"] + pl.when(query != "").then("?" + query.str.strip_prefix("?")).otherwise(pl.lit(""))
-        fields["url.original"] = pl.coalesce(text["url.original"], path)
+        fields["url.original"] = pl.coalesce(text.get("url.original", pl.lit(None, pl.String)), path)
     if "http.version" in text:
         fields["http.version"] = text["http.version"].str.strip_prefix("HTTP/")
     per_second = {"seconds": 1.0, "milliseconds": 1e3, "nanoseconds": 1e9}
@@ -149,6 +150,16 @@ def _struct(tree: Mapping[str, Any]) -> pl.Struct:
 
 
 def named(fields: Mapping[str, str], sample: Iterable[str], kinds: Names = ANY) -> JsonLines:
-    """Return the shape of a configuration that names the JSON field of each column itself."""
+    """Return the shape of a configuration that names the JSON field of each column itself.
+
+    Raises: `DetectorError` when no field is the time stamp, or one names no column.
+    """
+    if "@timestamp" not in fields:
+        raise DetectorError("input.format.json_fields: required: a field for @timestamp")
+    if unknown := sorted(set(fields) - {*FIELDS.names(), *_COMPOSED}):
+        raise DetectorError(
+            f"input.format.json_fields: no such column: {', '.join(unknown)}; "
+            f"required: some of {', '.join(FIELDS.names())}"
+        )
     spelled = {{"@timestamp": "time"}.get(column, column): (path,) for column, path in fields.items()}
     return shape("json", sample, spelled, kinds)
