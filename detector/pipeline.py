@@ -69,7 +69,7 @@ class Pipeline:
         self.sequencer = Sequencer(config.input.max_lateness_s)
         self.sessions = Sessions(config.state.max_accounts_in_memory)
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
-        self.incidents = Incidents(config)
+        self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
         self.outbox = Outbox(self.checkpoint.database)
         self.today: date | None = None
         self.learned = False
@@ -211,6 +211,7 @@ class Pipeline:
 
     def _put(self, alerts: Sequence[Alert]) -> None:
         self.outbox.put(alerts)
+        self.outbox.prune([sink.name for sink in self.sinks])
         self.checkpoint.commit()
         self.telemetry.observe_alerts(alerts)
         self.deliver()

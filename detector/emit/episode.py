@@ -107,8 +107,19 @@ class Episode:
         return cls(**(tree | {"evidence": Evidence.from_tree(tree["evidence"])}))
 
 
-def draft(episode: Episode, state: State, signal: Signal | None, moment: datetime, related: tuple[str, ...]) -> Alert:
-    """Return the alert of an episode's turn at `moment`; `signal` is what turned it, None at the close."""
+def draft(
+    episode: Episode,
+    state: State,
+    signal: Signal | None,
+    moment: datetime,
+    *,
+    related: tuple[str, ...] = (),
+    runbook: Sequence[str] = (),
+) -> Alert:
+    """Return the alert of an episode's turn at `moment`; `signal` is what turned it, None at the close.
+
+    `related` are incidents that may belong to it, `runbook` the steps of the signal's rule.
+    """
     evidence = episode.evidence
     lead = episode.lead if signal is None else {name: signal[name] for name in _LEAD}
     level = LEVELS[episode.level]
@@ -134,7 +145,7 @@ def draft(episode: Episode, state: State, signal: Signal | None, moment: datetim
         network=lead["portal.network"],
         client=lead["portal.client"],
         message=_message(episode, state, signal),
-        next_step=_next_step(episode, state),
+        next_step=" ".join(runbook) or _next_step(episode, state),
         incident_id=episode.id,
         state=state,
         related_incidents=related,

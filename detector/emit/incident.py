@@ -5,7 +5,7 @@ admitting a chunk whole or in parts gives the same alerts. What this asks of the
 one `@timestamp` come in one call, and none comes below an earlier call's watermark.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -30,9 +30,13 @@ MAX_JOINS: Final = 2
 
 
 class Incidents:
-    """The open episodes, by account or else by source."""
+    """The open episodes, by account or else by source.
 
-    def __init__(self, config: Config) -> None:
+    `runbooks`: by rule id, the steps that an alert of the rule tells to take.
+    """
+
+    def __init__(self, config: Config, runbooks: Mapping[str, Sequence[str]] | None = None) -> None:
+        self._runbooks = runbooks or {}
         self._quiet = timedelta(hours=config.incidents.quiet_h)
         self._least = LEVELS.index(config.rules.min_level)
         self._allow = AllowList(config.allow, config.zone)
@@ -123,7 +127,8 @@ class Incidents:
     ) -> Alert:
         seen = 0 if episode.account is None else subjects(episode.account, episode.since, moment)
         episode.subjects_count = max(episode.subjects_count, seen)
-        return draft(episode, state, signal, moment, self._related(episode))
+        runbook = () if signal is None else self._runbooks.get(signal["rule.id"], ())
+        return draft(episode, state, signal, moment, related=self._related(episode), runbook=runbook)
 
     def _related(self, episode: Episode) -> tuple[str, ...]:
         keys = [f"user.name={name}" for name in episode.evidence.users]

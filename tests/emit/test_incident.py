@@ -232,3 +232,12 @@ def test_weak_signals_that_wait_are_bounded_and_come_back_in_order():
     assert [row["@timestamp"] for row in waiting.by_key["k7"]] == [at(2000 + n) for n in range(20 - MAX_A_KEY, 20)]
     scattered = dict(sorted(waiting.by_key.items()))
     assert list(Waiting(scattered).by_key) == list(waiting.by_key)
+
+
+def test_the_next_step_is_the_runbook_of_the_rule_that_spoke():
+    incidents = Incidents(CONFIG, {"r1": ["Call them.", "Close the session."]})
+    rows = signal(0), signal(1, rule__id="r2")
+    opened, joined, closed = incidents.admit(frame(*rows), nobody, at(60 * 24))
+    assert opened.next_step == "Call them. Close the session."
+    assert "u1" in joined.next_step
+    assert "Record what it was" in closed.next_step
