@@ -102,6 +102,15 @@ def test_a_block_with_every_control_character_is_cut_at_line_feeds_only() -> Non
     assert cut.lines["log.offset"].to_list() == [0, 256]
 
 
+@pytest.mark.parametrize(
+    "magic", [b"x^", b"x\x01", b"x\x9c", b"x\xda", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd", b"BZh9", b"PK"]
+)
+def test_a_line_that_begins_like_a_compressed_file_is_a_line(magic: bytes) -> None:
+    # The start of a block is wherever a chunk ended: one client could make all the lines after it unreadable.
+    cut = cut_all(b"first\n" + magic + b" and so on\nlast\n", [6])
+    assert cut.lines["line"].to_list() == ["first", (magic + b" and so on").decode("utf-8", "replace"), "last"]
+
+
 def test_blank_lines_are_lines_and_an_empty_file_has_none() -> None:
     assert cut_all(b"\n\na\n\n", [3]).lines["line"].to_list() == ["", "", "a", ""]
     assert cut_all(b"", [3]).lines.is_empty()

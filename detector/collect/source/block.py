@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 import polars as pl
 
@@ -87,7 +87,7 @@ class Source(Protocol):
     `live` says whether a stream that is at its end may grow later.
     """
 
-    live: bool
+    live: ClassVar[bool]
 
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""

@@ -11,6 +11,7 @@ from detector.collect.source.block import LINES
 from detector.schema import REJECT, empty
 
 _BOM: Final = b"\xef\xbb\xbf"
+_HARMLESS: Final = tuple(bytes([code]) for code in b'0123456789[{"#-<')
 _Array = np.ndarray[Any, Any]
 _Numbers = Sequence[int] | pl.Series
 _SEPARATORS: Final = tuple(bytes([code]) for code in (*range(1, 9), *range(14, 32), 127, 11, 12))
@@ -29,8 +30,9 @@ def texts(data: bytes) -> pl.Series:
     """Return the lines of `data`, which ends with a line feed, as text.
 
     One carriage return before a line feed goes with it; invalid UTF-8 becomes U+FFFD. Polars' CSV reader
-    does this with both cores, but cuts a line that holds its separator and swallows a byte order mark:
-    so the separator is a byte that `data` does not hold.
+    does this with both cores, but cuts a line that holds its separator: so that is a byte that `data` does not hold.
+    It also swallows a byte order mark, and unpacks what begins like a compressed file, as a line may (`x^` is zlib's
+    magic): so a blank line goes before whatever does not begin as lines of logs do.
     """
     for separator in _SEPARATORS:
         if separator not in data:
@@ -38,7 +40,7 @@ def texts(data: bytes) -> pl.Series:
     else:
         text = data.decode("utf-8", "replace").removesuffix("\n")
         return pl.Series("line", [text]).str.split("\n").explode().str.strip_suffix("\r")
-    shield = b"\n" if data.startswith(_BOM) else b""
+    shield = b"" if data[:1] in _HARMLESS else b"\n"
     frame = pl.read_csv(
         shield + data,
         separator=separator.decode(),

@@ -49,7 +49,7 @@ class Files:
     Raises: `InputError` for a path that is missing, unreadable, or holds no log.
     """
 
-    live: ClassVar = False
+    live: ClassVar[bool] = False
 
     def __init__(
         self,

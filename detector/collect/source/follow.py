@@ -29,7 +29,7 @@ class Follower:
     that cannot be read; later such files are in `refused` and tried again.
     """
 
-    live: ClassVar = True
+    live: ClassVar[bool] = True
 
     def __init__(
         self,
