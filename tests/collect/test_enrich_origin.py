@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector import clock
@@ -130,6 +130,7 @@ NETWORKS = st.lists(
 
 
 @given(NETWORKS, st.lists(st.integers(0, 2**12 + 500), min_size=1, max_size=20))
+@settings(deadline=None)
 def test_nested_prefixes_give_the_narrowest(networks: list[str], offsets: list[int]) -> None:
     ranges = prefix_ranges((network, network) for network in networks)[4]
     numbers = [(192 << 24) + offset for offset in offsets]

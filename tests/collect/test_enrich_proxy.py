@@ -2,7 +2,7 @@ import ipaddress
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector import config
@@ -58,6 +58,7 @@ ENRICHER = Enricher(
 
 
 @given(st.lists(st.tuples(st.one_of(st.just("10.0.0.1"), HOSTILE), HOSTILE), min_size=1, max_size=10))
+@settings(deadline=None)
 def test_hostile_headers_never_make_an_address_of_what_is_none(pairs: list[tuple[str, str]]) -> None:
     frame = raw(source__ip=[peer for peer, _ in pairs], portal__forwarded_for=[header for _, header in pairs])
     for text in ENRICHER.enrich(frame)["source.ip"].drop_nulls():

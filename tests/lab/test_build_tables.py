@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.collect.enrich.ranges import Ranges
@@ -18,6 +18,7 @@ SCHEMA = {"start": pl.UInt64, "end": pl.UInt64, "value": pl.String}
     st.lists(st.tuples(st.integers(0, 6), st.integers(0, 5), st.sampled_from("ab")), max_size=12),
     st.sampled_from([0, 2**32, 2**64 - 200]),
 )
+@settings(deadline=None)
 def test_break_points_say_what_the_ranges_say(steps: list[tuple[int, int, str]], base: int) -> None:
     ranges, start = [], base
     for gap, length, value in steps:

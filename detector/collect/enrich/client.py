@@ -52,7 +52,7 @@ def read_clients(agents: pl.DataFrame) -> pl.DataFrame:
     rows = [_describe(parse(agent)) if agent else (None,) * 4 for agent in agents["user_agent.original"]]
     names = list(SCHEMA)[:4]
     read = agents.hstack(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
-    return read.with_columns(_client(), _kind(), masked_agent(pl.col("user_agent.original")).alias("agent"))
+    return read.with_columns(_client(), _kind(), masked_agent(agents["user_agent.original"]).alias("agent"))
 
 
 def _describe(found: "Result") -> tuple[str | None, str | None, str | None, str | None]:

@@ -4,8 +4,10 @@ from typing import Final
 
 import polars as pl
 
+from detector.collect.enrich.where import where
+
 PASSES: Final = 6
-"""Encodings of encodings that are undone; what is deeper is taken for a hiding place (see `still_hidden`)."""
+"""Encodings of encodings that are undone; what is deeper is taken for a hiding place (see `HIDDEN`)."""
 
 _ASCII: Final = {f"%{code:02X}": chr(code) for code in range(0x20, 0x7F)} | {"%09": " "}
 _UNICODE: Final = {f"%u00{code:02X}": chr(code) for code in range(0x20, 0x7F)}
@@ -17,13 +19,12 @@ _DIGITS: Final = {
     for written in (chr(zero + digit), "".join(f"%{byte:02X}" for byte in chr(zero + digit).encode()))
 }
 _TABLE: Final = _ASCII | _UNICODE | _SPACES | _DIGITS
-_NEEDED: Final = r"%|[\x{FF10}-\x{FF19}\x{0660}-\x{0669}\x{06F0}-\x{06F9}\x{00A0}\x{202F}]"
-_HIDDEN: Final = r"%(?:25|[2-7][0-9a-fA-F]|u00[2-7][0-9a-fA-F])"
 
+ENCODED: Final = r"%|[\x{FF10}-\x{FF19}\x{0660}-\x{0669}\x{06F0}-\x{06F9}\x{00A0}\x{202F}]"
+"""Found in every text that `decode` might change."""
 
-def is_plain(texts: pl.Expr) -> pl.Expr:
-    """Tell texts in which nothing is encoded."""
-    return ~texts.str.contains(_NEEDED)
+HIDDEN: Final = r"%(?:25|[2-7][0-9a-fA-F]|u00[2-7][0-9a-fA-F])"
+"""Found in a decoded text that was encoded more deeply than `decode` goes: nobody does it but to hide something."""
 
 
 def decode(texts: pl.Series) -> pl.Series:
@@ -31,15 +32,13 @@ def decode(texts: pl.Series) -> pl.Series:
 
     Shapes: n String -> n String.
     """
-    decoded = texts
+    return where(texts, ENCODED, _decode)
+
+
+def _decode(texts: pl.Series) -> pl.Series:
     for _ in range(PASSES):
-        if not decoded.str.contains(_NEEDED).any():
-            return decoded
-        once = decoded.str.replace_all(r"%(?:25)+([0-9a-fA-Fu])", "%$1")
-        decoded = once.str.replace_many(list(_TABLE), list(_TABLE.values()), ascii_case_insensitive=True)
-    return decoded
-
-
-def still_hidden(decoded: pl.Expr) -> pl.Expr:
-    """Tell texts that are encoded more deeply than `decode` goes: nobody writes them but to hide something."""
-    return decoded.str.contains(_HIDDEN)
+        texts = where(texts, "%25", lambda some: some.str.replace_all(r"%(?:25)+([0-9a-fA-Fu])", "%$1"))
+        texts = texts.str.replace_many(list(_TABLE), list(_TABLE.values()), ascii_case_insensitive=True)
+        if not texts.str.contains(HIDDEN).any():
+            break
+    return texts

@@ -109,4 +109,4 @@ class Enricher:
 
 
 def _masked(texts: pl.DataFrame) -> pl.DataFrame:
-    return texts.with_columns(masked_text(without_guard(pl.first())).alias("masked"))
+    return texts.with_columns(masked_text(without_guard(texts.to_series())).alias("masked"))

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.collect.enrich.decode import is_plain
+from detector.collect.enrich.decode import ENCODED
 
 MARK: Final = "\ue001"
 LONG_NUMBER: Final = r"[0-9]{7,}"
@@ -36,7 +36,7 @@ def templates(targets: pl.Series, alike: bool) -> pl.DataFrame:
     if not alike:
         return frame.with_columns(target.alias("template"))
     frame = frame.with_columns(target.str.replace_all(LONG_NUMBER, MARK).alias("template"))
-    own = (pl.col("template").str.count_matches(MARK, literal=True) > 1) | ~is_plain(pl.col("template"))
+    own = (pl.col("template").str.count_matches(MARK, literal=True) > 1) | pl.col("template").str.contains(ENCODED)
     few = frame.select("template").unique().filter(own)
     if few.is_empty():
         return frame
