@@ -26,7 +26,7 @@ from detector.emit.alert import Alert
 from detector.emit.incident import Incidents
 from detector.emit.outbox import Outbox
 from detector.emit.sinks import Sink
-from detector.telemetry import Telemetry
+from detector.telemetry import Telemetry, log
 
 ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
 TODAY: Final = "pipeline.today"
@@ -66,7 +66,9 @@ class Pipeline:
         self.checkpoint = Checkpoint(state)
         key = self.checkpoint.subject_key()
         self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
-        self.sequencer = Sequencer(config.input.max_lateness_s)
+        self.sequencer = Sequencer(
+            config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
+        )
         self.sessions = Sessions(config.state.max_accounts_in_memory)
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
         self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
@@ -125,6 +127,8 @@ class Pipeline:
                 break
             clock.pause(POLL_S)
         self._settle(reader, on_progress)
+        for path in (*source.lost, *source.refused):
+            self.telemetry.fault("source", f"{path}: not read to its end")
         self._close(source)
 
     def _settle(self, reader: Reader, on_progress: Progress | None) -> None:
@@ -213,6 +217,7 @@ class Pipeline:
         self.outbox.put(alerts)
         self.outbox.prune([sink.name for sink in self.sinks])
         self.checkpoint.commit()
+        log.debug("committed", extra={"events": self.telemetry.events, "alerts": len(alerts)})
         self.telemetry.observe_alerts(alerts)
         self.deliver()
 

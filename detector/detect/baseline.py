@@ -22,9 +22,13 @@ UNFAMILIAR: Final = 1.5
 """Surprise from which a place counts as unfamiliar: an account shows such a one on 3 days in 100."""
 
 LIMITS: Final = pl.Schema(
-    {ACCOUNT: pl.String, "records_before": pl.Float64, "trust": pl.Float64}
+    {ACCOUNT: pl.String, "records_before": pl.Float64, "trust": pl.Float64, "trust_where": pl.Float64}
     | {f"{feature.name}.{part}": pl.Float64 for feature in COUNTS for part in ("mean", "shape", "limit")}
 )
+
+"""What each count may reach. `trust` says how far a surprise is believed: with the peers of a profession to lean on
+half on an account's first day, without them not at all, and nearly wholly after some weeks; `trust_where` the same
+for places and hours, which peers cannot tell."""
 
 NOVELTY: Final = pl.Schema(
     {ACCOUNT: pl.String}
@@ -76,7 +80,10 @@ class Baselines:
         owns = [self.accounts.get(name) for name in names]
         before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
         columns["records_before"] = before
-        columns["trust"] = np.array([trust(own.days if own else 0) for own in owns])
+        days = np.array([own.days if own else 0 for own in owns], dtype=np.float64)
+        grouped = np.array([name in self.professions for name in names])
+        columns["trust"] = (days + np.where(grouped, PRIOR_DAYS / 2, 0.0)) / (days + PRIOR_DAYS)
+        columns["trust_where"] = days / (days + PRIOR_DAYS / 2)
         peers = [self.cohort(name) for name in names]
         expected = [
             [cohort.expectation(feature.name, own) for cohort, own in zip(peers, owns, strict=True)] for feature in COUNTS
@@ -102,11 +109,6 @@ class Baselines:
             pl.Series(name, values, dtype=pl.Float64) for name, values in scores.items()
         )
         return scored.with_columns((pl.max_horizontal(list(scores)) >= UNFAMILIAR).alias("unfamiliar"))
-
-
-def trust(days: int) -> float:
-    """Return how far an account's expectation is believed, from a half on its first day to nearly 1."""
-    return (days + PRIOR_DAYS / 2) / (days + PRIOR_DAYS)
 
 
 def _array(expected: list[list[Expectation | None]], part: Callable[[Expectation], float]) -> tail.Array:

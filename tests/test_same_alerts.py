@@ -1,0 +1,139 @@
+"""Same lines, same alerts: whatever cuts the input, follows it, kills the program or starts it again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from detector import config
+from detector.emit.sinks.file import FileSink
+from detector.lab.simulate import simulate
+from detector.pipeline import Pipeline
+from detector.telemetry import Telemetry
+
+SAMPLE = config.shipped("sample_logs", "portal_week", "access.log.gz")
+
+
+@pytest.fixture(scope="session")
+def generated(tmp_path_factory):
+    """A small portal with several thefts, in time order as its server wrote it."""
+    folder = tmp_path_factory.mktemp("generated")
+    attacks = ("smash_and_grab", "swarm", "stuffing", "test_then_scrape")
+    simulate(folder, seed=77, accounts=40, days=8, attacks=attacks, size=0.05)
+    return folder
+
+
+def settings(generated, **changes):
+    loaded = config.load(generated / "detector.yml")
+    return loaded.model_copy(update={"input": loaded.input.model_copy(update=changes)})
+
+
+def ids(path):
+    return {json.loads(line)["event"]["id"] for line in Path(path).read_bytes().splitlines()}
+
+
+def batch(settings, paths, folder, name="batch", state=None):
+    alerts = folder / f"{name}.jsonl"
+    sink = FileSink(alerts, append=True)
+    telemetry = Telemetry()
+    Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry).batch(paths)
+    sink.close()
+    assert telemetry.lines == telemetry.events + telemetry.rejects
+    return ids(alerts)
+
+
+def follow(settings, path, folder, state, **how):
+    alerts = folder / "tail.jsonl"
+    sink = FileSink(alerts, append=True)
+    Pipeline(settings, state=state, sinks=[sink]).tail([path], from_start=True, once=True, **how)
+    sink.close()
+    return ids(alerts)
+
+
+@pytest.fixture(scope="session")
+def expected(generated, tmp_path_factory):
+    found = batch(settings(generated), [generated / "access.log"], tmp_path_factory.mktemp("expected"))
+    assert len(found) >= 4
+    return found
+
+
+@pytest.mark.parametrize("chunk_bytes", [4_099, 65_537, 1_000_003])
+def test_any_chunk_size_gives_the_same_alerts(generated, expected, tmp_path, chunk_bytes):
+    assert batch(settings(generated, chunk_bytes=chunk_bytes), [generated / "access.log"], tmp_path) == expected
+
+
+def test_rotated_and_compressed_parts_give_the_same_alerts(generated, expected, tmp_path):
+    lines = (generated / "access.log").read_bytes().splitlines(keepends=True)
+    third = len(lines) // 3
+    for name, part in [("access.log.2", lines[:third]), ("access.log.1", lines[third : 2 * third]), ("access.log", lines[2 * third :])]:
+        (tmp_path / name).write_bytes(b"".join(part))
+    subprocess.run(["gzip", tmp_path / "access.log.2"], check=True)
+    assert batch(settings(generated), [tmp_path], tmp_path.parent, f"{tmp_path.name}-rotated") == expected
+
+
+def test_lines_out_of_order_within_the_lateness_give_the_same_alerts(generated, expected, tmp_path):
+    lines = (generated / "access.log").read_bytes().splitlines(keepends=True)
+    stamps = [(index // 5, random.Random(index).random()) for index in range(len(lines))]
+    shuffled = [line for _, line in sorted(zip(stamps, lines, strict=True), key=lambda pair: pair[0])]
+    assert shuffled != lines
+    (tmp_path / "access.log").write_bytes(b"".join(shuffled))
+    wide = settings(generated, max_lateness_s=86_400.0)
+    ordered = batch(wide, [generated / "access.log"], tmp_path, "ordered")
+    assert batch(wide, [tmp_path / "access.log"], tmp_path, "shuffled") == ordered
+
+
+def test_tail_of_a_growing_file_in_many_runs_gives_the_same_alerts(generated, expected, tmp_path):
+    body = (generated / "access.log").read_bytes()
+    log, state, cuts = tmp_path / "access.log", tmp_path / "state", sorted(random.Random(3).sample(range(len(body)), 9))
+    for start, end in zip([0, *cuts], [*cuts, len(body)], strict=True):
+        with log.open("ab") as file:
+            file.write(body[start:end])
+        found = follow(settings(generated), log, tmp_path, state)
+    assert found == expected
+
+
+def test_batches_that_go_on_from_a_state_give_the_same_alerts(generated, expected, tmp_path):
+    lines = (generated / "access.log").read_bytes().splitlines(keepends=True)
+    for night, start in enumerate(range(0, len(lines), len(lines) // 4)):
+        part = tmp_path / f"night{night}.log"
+        part.write_bytes(b"".join(lines[start : start + len(lines) // 4]))
+        found = batch(settings(generated), [part], tmp_path, "nights", state=tmp_path / "state")
+    assert found == expected
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, seed):
+    """The real command, killed when its state has grown to some size, again and again, then left to end."""
+    chance, alerts = random.Random(seed), tmp_path / "alerts.jsonl"
+    described = (generated / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 300000\n")
+    (generated / f"kill{seed}.yml").write_text(described)
+    command = [sys.executable, "-m", "detector", "tail", str(generated / "access.log"), "--from-start", "--once"]
+    command += ["--config", str(generated / f"kill{seed}.yml"), "--state", str(tmp_path / "state"), "--alerts", str(alerts)]
+    killed = 0
+    for _ in range(4):
+        process = subprocess.Popen([*command, "--log-level", "debug"], stderr=subprocess.PIPE, env=os.environ)
+        for _ in range(chance.randint(3, 12)):  # the debug log says each commit: its lines pace the kill
+            if not process.stderr.readline():
+                break
+        process.send_signal(signal.SIGKILL)
+        process.stderr.close()
+        killed += process.wait() == -signal.SIGKILL
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    assert killed >= 1
+    assert ids(alerts) == expected
+
+
+def test_the_sample_raises_one_incident_within_forty_records_and_nothing_else(tmp_path):
+    sink = FileSink(tmp_path / "alerts.jsonl")
+    Pipeline(config.load(), sinks=[sink]).batch([SAMPLE])
+    sink.close()
+    alerts = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_bytes().splitlines()]
+    assert {alert["user"]["name"] for alert in alerts} == {"ph600005"}
+    assert len({alert["portal"]["incident"]["id"] for alert in alerts}) == 1
+    assert alerts[0]["portal"]["incident"]["state"] == "opened"
+    assert alerts[0]["portal"]["subjects_count"] <= 40
