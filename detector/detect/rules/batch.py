@@ -75,7 +75,7 @@ class Rows:
             return self.key[chosen]
         found = self.rows[chosen]
         return pl.DataFrame(
-            [keys.text(batch.column(name).gather(found)).alias(f"g{i}") for i, name in enumerate(self.columns)]
+            [keys.text(batch.column(name)[found]).alias(f"g{i}") for i, name in enumerate(self.columns)]
         )
 
 
@@ -122,7 +122,7 @@ def _gather_aliased(
         rows = batch.matched[ref]
         kept = _with_keys(batch, rows, groups[ref], hidden)
         rows = rows if kept is None else rows[kept]
-        texts = [keys.text(batch.column(name).gather(rows)).alias(f"g{i}") for i, name in enumerate(groups[ref])]
+        texts = [keys.text(batch.column(name)[rows]).alias(f"g{i}") for i, name in enumerate(groups[ref])]
         bits = np.full(len(rows), 1 << bit, dtype=np.uint32)
         parts.append(pl.DataFrame([pl.Series("row", rows), pl.Series("bits", bits), *texts]))
     names = [f"g{i}" for i in range(len(groups[inputs[0]]))]

@@ -19,7 +19,7 @@ MAX_PIECES = 16
 def table_schema(correlation: Correlation) -> pl.Schema:
     """Name the columns of the rows that are kept, besides their time and inputs: keys, evidence, values."""
     columns: dict[str, pl.DataType] = {f"g{i}": pl.String() for i in range(len(correlation.group_names))}
-    columns |= {"user": pl.String(), "ip": pl.String()}
+    columns |= {name: pl.String() for name in correlation.evidence}
     columns |= {f"v:{name}": pl.String() for name in correlation.text_fields}
     columns |= {f"n:{name}": pl.Int64() for name in correlation.number_fields}
     return pl.Schema(columns)

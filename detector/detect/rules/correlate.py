@@ -12,10 +12,9 @@ from detector.detect.rules.carry import Carry
 from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.keys import Bits, Index, Mask
 from detector.detect.rules.measure import Numbers, View, measured
-from detector.detect.rules.sliding import Sliding, plausible
+from detector.detect.rules.sliding import Sliding, crowded
 from detector.detect.rules.spec import Bounds, Correlation, Rule
 from detector.detect.rules.temporal import in_order, near
-from detector.schema import conform
 
 EVIDENCE_ROWS = 1000
 """Rows of a window that are looked at for the accounts and addresses of its evidence, the latest ones."""
@@ -113,7 +112,10 @@ class Correlator:
         hashed = np.concatenate([self.carry.hashed, rows.hashed])
         time = np.concatenate([self.carry.time, batch.time[rows.rows]])
         bits = np.concatenate([self.carry.bits, rows.bits])
-        chosen = self._counted(hashed, time, bits, old) if self.correlation.measures else self._near(hashed, bits, old)
+        if self.correlation.measures:
+            chosen = self._counted(batch, rows, hashed, time, bits)
+        else:
+            chosen = self._near(hashed, bits, old)
         if not len(chosen) or chosen[-1] < old:
             return []
         windows = Sliding(hashed[chosen], time[chosen], self.correlation.span_us)
@@ -127,20 +129,25 @@ class Correlator:
         batch.matched[self.rule.key] = np.unique(rows.rows[fresh])
         return self._fired(batch, rows, found, placed, where)
 
-    def _counted(self, hashed: keys.Hashes, time: Index, bits: Bits, old: int) -> Index:
-        """Choose the rows whose group may count enough near them, with all that is compared with the count."""
-        inputs, refs = self.correlation.inputs, self.correlation.refs
+    def _counted(self, batch: Batch, rows: Rows, hashed: keys.Hashes, time: Index, bits: Bits) -> Index:
+        """Choose the rows of groups that may count enough, with all that is compared with the count."""
+        inputs, old = self.correlation.inputs, len(self.carry)
         first = self.correlation.measures[0]
         need = first.bounds.least if first.kind in {"event_count", "value_count"} else 1
-        mask = sum(1 << inputs.index(ref) for ref in refs)
+        mask = sum(1 << inputs.index(ref) for ref in self.correlation.refs)
         others = ((1 << len(inputs)) - 1) & ~mask | self._long
+        values = None
+        if first.kind == "value_count" and need == 2:
+            parts = [(self.carry.table[f"v:{name}"], batch.hashed(name)[rows.rows]) for name in first.fields]
+            values = keys.combine([np.concatenate([keys.hashes(one), two]) for one, two in parts], len(hashed))
         if not others:
-            return plausible(hashed, time, old, self.correlation.span_us, need)
+            return crowded(hashed, time, old, self.correlation.span_us, need, values)
         own = np.flatnonzero(bits & mask)
-        fresh = int(np.searchsorted(own, old))
-        if fresh == len(own) or len(own) < need:
+        if len(own) < need or own[-1] < old:
             return own[:0]
-        own = own[plausible(hashed[own], time[own], fresh, self.correlation.span_us, need)]
+        fresh = int(np.searchsorted(own, old))
+        mine = None if values is None else values[own]
+        own = own[crowded(hashed[own], time[own], fresh, self.correlation.span_us, need, mine)]
         if not len(own):
             return own
         return np.flatnonzero(_slots_of(hashed, own) & ((bits & others > 0) | _at(own, len(bits))))
@@ -195,24 +202,27 @@ class Correlator:
         table = self.carry.table
         view = View(windows=windows, marks=marks, texts={}, numbers={}, present={})
 
-        def joined(before: pl.Series, after: pl.Series) -> Any:
-            both = np.empty(len(placed), dtype=after.to_numpy().dtype)
-            both[carried], both[~carried] = before.to_numpy(), after.to_numpy()
+        def joined(before: Any, after: Any) -> Any:
+            both = np.empty(len(placed), dtype=after.dtype)
+            both[carried], both[~carried] = before, after
             return both
 
         hashes: dict[str, keys.Hashes] = {}
         there: dict[str, Mask] = {}
         for name in (*self.correlation.text_fields, *self.correlation.number_fields):
             kind = "v" if name in self.correlation.text_fields else "n"
-            before = table[f"{kind}:{name}"].gather(placed[carried])
-            after = batch.column(name).gather(fresh)
-            there[name] = joined(before.is_not_null(), after.is_not_null())
+            before = table[f"{kind}:{name}"][placed[carried]]
+            there[name] = np.ones(len(placed), dtype=np.bool_)
+            absent = batch.absent(name)
+            there[name][~carried] = True if absent is None else ~absent[fresh]
+            if before.null_count():
+                there[name][carried] = before.is_not_null().to_numpy()
             if kind == "v":
-                text_hash = pl.Series(keys.hashes(before)), pl.Series(batch.hashed(name)[fresh])
-                hashes[name] = joined(*text_hash).astype(np.uint64)
+                hashes[name] = joined(keys.hashes(before), batch.hashed(name)[fresh])
         for name in self.correlation.number_fields:
-            before = table[f"n:{name}"].gather(placed[carried]).fill_null(0)
-            view.numbers[name] = joined(before, batch.column(name).gather(fresh).cast(pl.Int64).fill_null(0))
+            before = table[f"n:{name}"][placed[carried]].fill_null(0)
+            after = batch.column(name)[fresh].cast(pl.Int64).fill_null(0)
+            view.numbers[name] = joined(before.to_numpy(), after.to_numpy())
         for measure in self.correlation.measures:
             if measure.fields:
                 view.present[measure.fields] = np.all([there[name] for name in measure.fields], axis=0)
@@ -222,41 +232,56 @@ class Correlator:
         return view
 
     def _fired(self, batch: Batch, rows: Rows, found: _Found, placed: Index, where: Index) -> list[Match]:
+        """Choose the rows at which the rule speaks, and describe them."""
         old = len(self.carry)
         group = np.searchsorted(found.windows.starts, where, "right")
         heads = np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
-        names = rows.keys_of(batch, placed[where[heads]] - old).rows() if self.correlation.group_names else [()]
-        matches = []
-        for key, begin, end in zip(names, heads, np.append(heads[1:], len(where)), strict=True):
-            for at in fire(self.firing, key, found.windows.time[where[begin:end]]):
-                place = int(where[begin + at])
-                matches.append(self._match(batch, rows, found, placed, place, key))
-        return matches
+        found_keys = rows.keys_of(batch, placed[where[heads]] - old).rows() if self.correlation.group_names else [()]
+        spoken = [
+            (int(where[begin + at]), key)
+            for key, begin, end in zip(found_keys, heads, np.append(heads[1:], len(where)), strict=True)
+            for at in fire(self.firing, key, found.windows.time[where[begin:end]])
+        ]
+        evidence = [found.places(place) for place, _ in spoken]
+        names = [key for _, key in spoken]
+        users = self._texts(batch, rows, placed, evidence, "user.name", names)
+        addresses = self._texts(batch, rows, placed, evidence, "source.ip", names)
+        return [
+            Match(
+                row=int(rows.rows[placed[place] - old]),
+                key=key,
+                count=float(found.value[place]),
+                start_us=int(found.windows.time[places[0] if len(places) else place]),
+                users=who,
+                addresses=where_from,
+            )
+            for (place, key), places, who, where_from in zip(spoken, evidence, users, addresses, strict=True)
+        ]
 
-    def _match(self, batch: Batch, rows: Rows, found: _Found, placed: Index, place: int, key: tuple[str, ...]) -> Match:
+    def _texts(
+        self, batch: Batch, rows: Rows, placed: Index, evidence: list[Index], name: str, names: list[tuple[str, ...]]
+    ) -> list[tuple[str, ...]]:
+        """Give the distinct values of a column over the evidence of each match, sorted."""
+        if not evidence:
+            return []
+        known = self.correlation.key_place(name)
+        if known is not None:
+            return [(key[known],) for key in names]
+        chosen = placed[np.concatenate(evidence)]
         old = len(self.carry)
-        places = found.places(place)
-        chosen = placed[places]
-        carried, fresh = chosen[chosen < old], rows.rows[chosen[chosen >= old] - old]
-        users = {*self.carry.table["user"][carried], *batch.column("user.name")[fresh]} - {None}
-        addresses = {*self.carry.table["ip"][carried], *batch.column("source.ip")[fresh]} - {None}
-        return Match(
-            row=int(rows.rows[placed[place] - old]),
-            key=key,
-            count=float(found.value[place]),
-            start_us=int(found.windows.time[places[0]]) if len(places) else int(found.windows.time[place]),
-            users=tuple(sorted(users)),
-            addresses=tuple(sorted(addresses)),
-        )
+        texts = np.empty(len(chosen), dtype=object)
+        texts[chosen < old] = self.carry.table[name][chosen[chosen < old]].to_numpy()
+        texts[chosen >= old] = batch.column(name)[rows.rows[chosen[chosen >= old] - old]].to_numpy()
+        ends = np.cumsum([len(places) for places in evidence])
+        return [tuple(sorted({*part} - {None})) for part in np.split(texts, ends[:-1])]
 
     def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
         """Make the rows to carry. Shapes: n places of `rows` -> n rows in `carry.table_schema`."""
         found = rows.rows[chosen]
         columns = rows.keys_of(batch, chosen).get_columns() if self.correlation.group_names else []
-        columns += [batch.column("user.name").gather(found).alias("user")]
-        columns += [batch.column("source.ip").gather(found).alias("ip")]
-        for name in self.correlation.text_fields:
-            columns.append(keys.text(batch.column(name).gather(found)).alias(f"v:{name}"))
-        for name in self.correlation.number_fields:
-            columns.append(batch.column(name).gather(found).cast(pl.Int64).alias(f"n:{name}"))
-        return conform(pl.DataFrame(columns), self.carry.schema)
+        columns += [batch.column(name)[found] for name in self.correlation.evidence]
+        columns += [keys.text(batch.column(name)[found]).alias(f"v:{name}") for name in self.correlation.text_fields]
+        columns += [
+            batch.column(name)[found].cast(pl.Int64).alias(f"n:{name}") for name in self.correlation.number_fields
+        ]
+        return pl.DataFrame(columns)

@@ -18,7 +18,7 @@ from detector.detect.rules.fields import resolve
 from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.keys import Index, Mask, codes, combine, text
 from detector.detect.rules.load import Loader, adjusted
-from detector.detect.rules.matcher import Matcher, holds
+from detector.detect.rules.matcher import Answers, Matcher, holds
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Rule
@@ -110,7 +110,7 @@ class Rules:
         self._end_us = batch.end_us
         return pl.concat(found).sort("@timestamp", "rule.id", "signal.key") if found else pl.DataFrame(schema=SIGNAL)
 
-    def _single(self, rule: Rule, batch: Batch, answers: pl.DataFrame) -> list[Match]:
+    def _single(self, rule: Rule, batch: Batch, answers: Answers) -> list[Match]:
         truth = self._truth(rule, batch, answers)
         batch.matched[rule.key] = np.flatnonzero(truth if batch.all_live else truth & batch.live)
         if rule.key not in self._firing:
@@ -124,18 +124,18 @@ class Rules:
         firing.forget(batch.end_us)
         return [_single_match(batch, row, key) for row, key in rows]
 
-    def _truth(self, rule: Rule, batch: Batch, answers: pl.DataFrame) -> Mask:
+    def _truth(self, rule: Rule, batch: Batch, answers: Answers) -> Mask:
         if rule.tree is None:
             raise ValueError(f"{rule.title} is a correlation")
-        truth = holds(rule.tree, answers, self._matcher.names)
+        truth = holds(rule.tree, answers)
         for one in rule.filters:
-            passed = holds(one.tree, answers, self._matcher.names)
+            passed = holds(one.tree, answers)
             self._filtered[one.title] += int(np.count_nonzero(truth & ~passed))
             truth = truth & passed
         return self._allow.kept(rule.key, truth)
 
     def _keys(self, rule: Rule, batch: Batch, rows: Index) -> list[tuple[str | None, ...]]:
-        columns = [text(batch.column(name).gather(rows)).alias(name) for name in rule.custom.per]
+        columns = [text(batch.column(name)[rows]).alias(name) for name in rule.custom.per]
         return pl.DataFrame(columns).rows() if columns else [()] * len(rows)
 
     def _speaking(self, rule: Rule, batch: Batch, rows: Index) -> list[tuple[int, tuple[str | None, ...]]]:

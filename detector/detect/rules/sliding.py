@@ -11,35 +11,57 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.detect.rules import keys
-from detector.detect.rules.keys import Hashes, Index, Mask, slot_bits, slots
+from detector.detect.rules.keys import Hashes, Index, Mask
 
-_PIECE = np.uint64(0xD6E8FEB86659FD93)
-"""An odd number that sets the pieces of time of one group apart from each other."""
+MANY = 20
+"""Rows from which on groups are counted by slots before they are sorted: few have so many."""
 
 
-def plausible(hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: int) -> Index:
-    """Give the rows whose group may reach `need` rows within the span around them; never too few.
+def crowded(
+    hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: int, values: Hashes | None = None
+) -> Index:
+    """Give the rows of the groups in which some new row (from `fresh_from`) is the last of `need` within the span.
 
-    Groups share counters (slots), so a row may be given that need not be. Groups are counted first as a whole;
-    then time is cut into pieces as long as the span, so that a window touches two of them. Rows of a group
-    that got no new row (from `fresh_from`) nearby are not given.
+    With `values`, two rows next to each other must differ: then a window may hold two distinct ones.
     """
-    bits = slot_bits(len(hashed))
-    slot = slots(hashed, bits)
-    fresh = np.bincount(slot[fresh_from:], minlength=1 << bits) > 0
-    enough = fresh if need <= 1 else fresh & (np.bincount(slot, minlength=1 << bits) >= need)
-    rows = np.flatnonzero(enough[slot])
-    if not len(rows) or int(time[-1]) - int(time[0]) <= span_us:
-        return rows
-    hashed, fresh_from = hashed[rows], int(np.searchsorted(rows, fresh_from))
-    piece = hashed + ((time[rows] - time[0]) // span_us).astype(np.uint64) * _PIECE
-    bits = slot_bits(len(rows))
-    here, before, after = slots(piece, bits), slots(piece - _PIECE, bits), slots(piece + _PIECE, bits)
-    count = np.bincount(here, minlength=1 << bits)
-    fresh = np.bincount(here[fresh_from:], minlength=1 << bits) > 0
-    now = count[here]
-    ends_here = (now + count[before] >= need) & fresh[here]
-    return rows[ends_here | ((now + count[after] >= need) & fresh[after])]
+    rows = _numerous(hashed, need)
+    if rows is not None:
+        some = None if values is None else values[rows]
+        fresh = int(np.searchsorted(rows, fresh_from))
+        found = _crowded(hashed[rows], time[rows], fresh, span_us, need, some) if fresh < len(rows) else rows[:0]
+        return rows[found]
+    return _crowded(hashed, time, fresh_from, span_us, need, values)
+
+
+def _numerous(hashed: Hashes, need: int) -> Index | None:
+    """Give the rows whose group may have `need` rows at all; None where it does not pay to ask."""
+    if need < MANY:
+        return None
+    bits = keys.slot_bits(len(hashed) // 4)
+    slot = keys.slots(hashed, bits)
+    return np.flatnonzero((np.bincount(slot, minlength=1 << bits) >= need)[slot])
+
+
+def _crowded(hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: int, values: Hashes | None) -> Index:
+    order = keys.order(hashed)
+    ordered = hashed[order]
+    back = max(need - 1, 0)
+    ends = order[back:] >= fresh_from
+    if back:
+        moments = time[order]
+        ends &= (ordered[back:] == ordered[:-back]) & (moments[back:] - moments[:-back] <= span_us)
+    if values is not None:
+        placed = values[order]
+        ends &= placed[back:] != placed[back - 1 : -1]
+    found = np.flatnonzero(ends) + back
+    if not len(found):
+        return found
+    starts = np.ones(len(ordered), dtype=np.bool_)
+    starts[1:] = ordered[1:] != ordered[:-1]
+    group = np.cumsum(starts) - 1
+    chosen = np.zeros(int(group[-1]) + 1, dtype=np.bool_)
+    chosen[group[found]] = True
+    return np.sort(order[chosen[group]])
 
 
 class Sliding:

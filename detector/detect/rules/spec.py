@@ -132,6 +132,16 @@ class Correlation:
         return tuple(dict.fromkeys(found))
 
     @property
+    def evidence(self) -> tuple[str, ...]:
+        """The columns whose values are shown as evidence, besides those that every group has by its key."""
+        return tuple(name for name in ("user.name", "source.ip") if self.key_place(name) is None)
+
+    def key_place(self, name: str) -> int | None:
+        """Give the place in a group's key where every rule has the column `name`; None if there is none."""
+        places = enumerate(zip(*self.groups.values(), strict=True))
+        return next((place for place, columns in places if set(columns) == {name}), None)
+
+    @property
     def others(self) -> tuple[str, ...]:
         """Rules whose events it reads without counting them as its own."""
         return tuple(ref for ref in self.inputs if ref not in self.refs)

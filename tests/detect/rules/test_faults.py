@@ -14,6 +14,7 @@ id: 00000000-0000-4000-8000-0000000000{n:02d}
 name: r{n}
 logsource: {{category: webserver}}
 """
+BARE = "title: A\nlogsource: {category: webserver}\n"
 GOOD = "detection:\n  sel:\n    url.path: a\n  condition: sel\n"
 COUNT = "correlation:\n  type: {kind}\n  rules: [{rules}]\n  timespan: {span}\n  {more}\n"
 
@@ -94,9 +95,8 @@ def test_faults_name_the_rule(broken: Path) -> None:
     [
         ("title: [\n", 2, "not YAML"),
         ("- a\n- b\n", 1, "a rule is a mapping"),
-        ("title: A\nlogsource: {category: webserver}\n", 1, "neither detection"),
-        ("title: A\nlogsource: {category: webserver}\nfilter:\n  rules: [nope]\n  s:\n    c-ip: a\n  condition: not s\n",
-         4, "refers to rule 'nope'"),
+        (BARE, 1, "neither detection"),
+        (f"{BARE}filter:\n  rules: [nope]\n  s:\n    c-ip: a\n  condition: not s\n", 4, "refers to rule 'nope'"),
     ],
 )  # fmt: skip
 def test_files_that_are_no_rules(tmp_path: Path, text: str, line: int, words: str) -> None:

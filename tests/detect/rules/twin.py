@@ -2,6 +2,7 @@
 
 import fnmatch
 import ipaddress
+import itertools
 import math
 import re
 from dataclasses import dataclass, field
@@ -244,21 +245,21 @@ class Twin:
         span = microseconds(correlation["timespan"])
         own = set(self.own(document))
         cancel = set(custom.get("cancel_on", []))
-        rows = [Row(r.time, r.refs - own if r.refs & cancel else r.refs, r.event) for r in rows]
         now = rows[-1].time
-        if not rows[-1].refs & own:
-            return None
         low = next(i for i, r in enumerate(rows) if r.time >= now - span)
         for i, r in enumerate(rows):
             if r.refs & cancel:
                 low = max(low, i + 1)
+        rows = [Row(r.time, r.refs - own if r.refs & cancel else r.refs, r.event) for r in rows]
+        if not rows[-1].refs & own:
+            return None
         kind = correlation["type"]
         if kind.startswith("temporal"):
             return self.temporal(document, rows, low)
         mine = [i for i, r in enumerate(rows) if r.refs & own]
         if "gap" in custom:
             begun = mine[0]
-            for a, b in zip(mine, mine[1:], strict=False):
+            for a, b in itertools.pairwise(mine):
                 if rows[b].time - rows[a].time > microseconds(custom["gap"]):
                     begun = b
             low = max(low, begun)
@@ -318,7 +319,7 @@ class Twin:
             return compare(condition, self.measure(kind, condition, rows, low, refs, cap)[0], factor)
         found = [v for v, _ in self.values(kind, condition, rows, low, refs)]
         if kind == "gap_median":
-            numbers = [(b - a) / 1e6 for a, b in zip(found, found[1:], strict=False)]
+            numbers = [(b - a) / 1e6 for a, b in itertools.pairwise(found)]
         else:
             numbers = [v[0] for v in found]
         if not numbers:
