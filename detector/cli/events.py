@@ -15,6 +15,9 @@ from detector.config import Config
 from detector.schema import LATE
 from detector.telemetry import Telemetry
 
+_ANY_S: Final = 1e10
+"""300 years, in seconds: more than lies between any two stamps that are read at all."""
+
 # Neither can stand inside a JSON string: a quote there has a backslash before it.
 _NULL: Final = re.compile(rb',"[@a-z0-9_.]+":null')
 _CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
@@ -22,9 +25,14 @@ _CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
 
 
 def write_events(paths: Sequence[str], config: Config, telemetry: Telemetry, out: BinaryIO) -> None:
-    """Write the events of `paths`, oldest first, read the way `batch` does. Raises: InputError, BrokenPipeError."""
+    """Write the events of `paths`, oldest first, read the way `batch` does. Raises: InputError, BrokenPipeError.
+
+    But for one thing: no line is refused for being far ahead of its neighbours. Lines tried out are often a handful
+    from different days, and what is asked is how each reads.
+    """
     source = Files(paths, config.input, first_time(config.input))
-    reader = Reader(source, Enricher(config).enrich, Sequencer(config.input.max_lateness_s), config.input)
+    sequencer = Sequencer(config.input.max_lateness_s, max_future_s=_ANY_S)
+    reader = Reader(source, Enricher(config).enrich, sequencer, config.input)
     try:
         for got in reader.batches():
             _write(got, telemetry, out)

@@ -5,9 +5,10 @@ columns by one table, in every stage that the other project calls a success.
 """
 
 import gzip
+import io
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,11 @@ from typing import Any
 import polars as pl
 import pytest
 
+from detector.cli.events import write_events
 from detector.collect.formats.addresses import canonical
 from detector.collect.parse import choose_format, parse
-from detector.config import Input
+from detector.config import Config, Input
+from detector.telemetry import Telemetry
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "third_party"
 HUB = DATA / "crowdsec_hub"
@@ -283,6 +286,18 @@ def test_differences_on_purpose_are_right_in_their_own_way() -> None:
         if "Parsed.raw_remote_addr" in asserted and "," not in asserted["Parsed.raw_remote_addr"]:
             row = events_of("envoy-logs", "auto")[line_number("envoy-logs", where, asserted)]
             assert row["source.ip"] == canonical(asserted["Parsed.raw_remote_addr"])
+
+
+@needs_data
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_command_shows_every_line_that_is_read(folder: str) -> None:
+    (path,) = (HUB / folder).glob("*.log")
+    out = io.BytesIO()
+    write_events([str(path)], Config(), Telemetry(), out)
+    shown = [json.loads(line) for line in out.getvalue().splitlines()]
+    read = list(events_of(folder, "auto").values())
+    assert Counter(row.get("source.ip") for row in shown) == Counter(row["source.ip"] for row in read)
+    assert Counter(row.get("user.name") for row in shown) == Counter(row["user.name"] for row in read)
 
 
 @pytest.mark.skipif(not (DATA / "elastic_examples").is_dir(), reason=f"the Apache log is not there: {DATA}")
