@@ -230,6 +230,11 @@ def test_the_first_lines_tell_the_format_and_a_sentence_says_why(lines: list[str
     assert why.startswith(f"{name}: it reads ")
 
 
+@pytest.mark.parametrize(("fields", "name"), [("date time c-ip", "w3c"), ("date time x-edge-location", "cloudfront")])
+def test_directives_alone_tell_the_format_too(fields: str, name: str) -> None:
+    assert choose_format(framed(["#Version: 1.0", f"#Fields: {fields}"]), Input())[0].name == name
+
+
 def test_lines_of_no_known_format_are_no_crash() -> None:
     chosen, why = choose_format(framed(["noise", "more noise"]), Input())
     assert chosen.name == "combined"

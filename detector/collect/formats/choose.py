@@ -9,7 +9,7 @@ import polars as pl
 from detector.collect.formats import w3c
 from detector.collect.formats.combined import Combined
 from detector.collect.formats.reading import cleaned, read_rows
-from detector.collect.formats.registry import BUILDERS, Format, build
+from detector.collect.formats.registry import BUILDERS, HINTS, Format, build
 from detector.collect.formats.shape import REASON
 from detector.collect.formats.times import TimeSetting
 from detector.config import Input
@@ -38,13 +38,23 @@ def choose_format(lines: pl.DataFrame, settings: Input) -> tuple[Format, str]:
         return chosen, f"{chosen.name}: the configuration says so"
     if sample.is_empty():
         return build("combined", sample, settings), "combined: there is no line yet to tell by"
-    candidates = [build(name, sample, settings) for name in BUILDERS if name not in _NAMED_LATER]
+    if sample["line"].str.starts_with("#").all():
+        name = "cloudfront" if sample["line"].str.contains("x-edge-", literal=True).any() else "w3c"
+        return build(name, sample, settings), f"{name}: there are only directives yet"
+    candidates = [build(name, sample, settings) for name in _likely(sample)]
     read = {one.name: _lines_read(one, sample) for one in candidates}
     best = max(candidates, key=lambda one: read[one.name][0])  # of equals the first: the most specific
     if read[best.name][0] == 0:
         best = next(one for one in candidates if one.name == "combined")
         return best, f"combined, for want of a better: no known format reads any of the first {sample.height} lines"
     return _named(best, sample), _sentence(best, _named(best, sample).name, read)
+
+
+def _likely(sample: pl.DataFrame) -> list[str]:
+    """Return the names of the formats of which some line shows what all of theirs do."""
+    line = pl.col("line")
+    shown = sample.select(line.str.contains(hint).any().alias(name) for name, hint in HINTS.items()).row(0, named=True)
+    return [name for name in BUILDERS if shown.get(name, name not in _NAMED_LATER)]
 
 
 def _lines_read(fmt: Format, sample: pl.DataFrame) -> tuple[float, int, int]:

@@ -96,6 +96,23 @@ BUILDERS: Final[dict[str, Builder]] = {
 }
 """The named formats, the most specific first: of two that read as many lines, `auto` takes the first."""
 
+HINTS: Final = {
+    "traefik": r'"ClientHost"|ms *$',
+    "caddy": '"uri"',
+    "envoy": r'"start_time"|\[\d{4}-\d\d-\d\dT',
+    "authelia": "authentication attempt|username input",
+    "keycloak": r"\.events",
+    "cas": "AuditTrailManager",
+    "lemonldap": "LLNG|[Ll]emonldap",
+    "haproxy": r"\d/-?\d+/|SSL handshake",
+    "aws_alb": r"^\w+ \d{4}-\d\d-\d\dT",
+    "w3c": "^#",
+    "cloudfront": "\t",
+    "nginx_proxy_manager": r"\[Client ",
+    "json": r"\{",
+}
+"""What every log of a format shows in some line: `auto` tries only those of which it sees this."""
+
 ALIASES: Final = {
     "alb": "aws_alb",
     "aws_cloudfront": "cloudfront",
