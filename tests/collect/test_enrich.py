@@ -102,3 +102,10 @@ def test_facts_for_the_statistics_hold_no_key(tmp_path: Path) -> None:
 def test_faults_of_what_it_reads_are_told(tmp_path: Path) -> None:
     with pytest.raises(FaultsError):
         Enricher(Config.model_validate({"accounts": {"file": tmp_path / "none.csv"}}))
+
+
+def test_many_rows_at_once_give_what_few_give() -> None:
+    few = some()
+    many = pl.concat([few] * 80)
+    enricher = Enricher(config.load(), SECRET)
+    assert enricher.enrich(many).equals(pl.concat([enricher.enrich(few)] * 80))

@@ -10,7 +10,7 @@ import polars as pl
 
 from detector.collect.enrich.mask import SIGNS
 from detector.collect.enrich.personal import ATTACK
-from detector.collect.enrich.where import where
+from detector.collect.enrich.where import position, where
 from detector.config import SubjectAt
 
 _LEADING: Final = r"^([0-9][0-9ABab ._+-]*[0-9]|[\p{L}\p{N}][\p{L}\p{N}._+-]*)"
@@ -80,9 +80,9 @@ def _replaced(part: str, sign: str) -> pl.Expr:
     whole = pl.col(part).cast(pl.Binary)
     rest = whole.bin.slice("start").cast(pl.String)
     if part == "path":
-        filling = (rest + "/").str.find(pl.concat_str(pl.lit("/"), "text", pl.lit("/")), literal=True)
+        filling = position(rest + "/", pl.concat_str(pl.lit("/"), "text", pl.lit("/")))
     else:
-        filling = rest.str.find(pl.concat_str(pl.lit("="), "text"), literal=True)
-    at = pl.col("start") + pl.coalesce(filling + 1, rest.str.find(pl.col("text"), literal=True))
+        filling = position(rest, pl.concat_str(pl.lit("="), "text"))
+    at = pl.col("start") + pl.coalesce(filling + 1, position(rest, pl.col("text")))
     head, tail = whole.bin.slice(0, at), whole.bin.slice(at + pl.col("text").str.len_bytes())
     return pl.concat_str(head.cast(pl.String), pl.lit(sign), tail.cast(pl.String)).alias(part)

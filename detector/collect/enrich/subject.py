@@ -11,7 +11,7 @@ from detector.collect.enrich.mask import MASKED, SUBJECT, masked_path, masked_te
 from detector.collect.enrich.personal import PersonalParameters
 from detector.collect.enrich.template import LONG_NUMBER, tells_digits_apart, templates
 from detector.collect.enrich.url import join_urls, split_urls
-from detector.collect.enrich.where import where
+from detector.collect.enrich.where import position, where
 from detector.config import SubjectAt
 
 IDENTIFIER: Final = "identifier"
@@ -85,7 +85,7 @@ class Subjects:
 def _without(texts: pl.Series, identifiers: pl.Series) -> pl.Series:
     """Replace an identifier wherever else it stands in its URL."""
     both = pl.DataFrame([texts.alias("text"), identifiers.alias(IDENTIFIER)])
-    here = pl.col("text").str.contains(pl.col(IDENTIFIER), literal=True)
+    here = pl.col("text").cast(pl.Binary).bin.contains(pl.col(IDENTIFIER).cast(pl.Binary))
     long = pl.col(IDENTIFIER).str.len_chars() >= _LEAST_REPEATED
     rows = both.select((here & long).fill_null(False).arg_true()).to_series()
     if rows.is_empty():
@@ -97,5 +97,5 @@ def _span() -> list[pl.Expr]:
     """Say where in the target the identifier stands, if it holds the number in which look-alikes differ."""
     target, identifier = pl.col("target"), pl.col(IDENTIFIER)
     shared = (pl.col("template") != target) & ~target.str.contains(ENCODED) & identifier.str.contains(LONG_NUMBER)
-    start, length = target.str.find(identifier, literal=True), identifier.str.len_bytes()
+    start, length = position(target, identifier), identifier.str.len_bytes()
     return [pl.when(shared).then(start).alias("start"), pl.when(shared).then(length).alias("length")]
