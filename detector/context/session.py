@@ -40,6 +40,7 @@ class Sessions:
         return filled
 
     def _fill(self, events: pl.DataFrame) -> pl.DataFrame:
+        logged_on = pl.when(pl.col("portal.action") == "logon").then(pl.col("user.name"))
         before = self.owners.select("portal.session", pl.col("user.name").alias("owner"))
         return (
             events.join(before, on="portal.session", how="left", maintain_order="left")
@@ -47,7 +48,7 @@ class Sessions:
                 pl.coalesce(
                     "user.name",
                     pl.when(pl.col("portal.session").is_not_null()).then(
-                        pl.coalesce(pl.col("user.name").forward_fill().over("portal.session"), "owner")
+                        pl.coalesce(logged_on.forward_fill().over("portal.session"), "owner")
                     ),
                 ).alias("user.name")
             )

@@ -91,7 +91,9 @@ def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines) -> li
             continue
         value = mine.sort(feature.name, "first", descending=[True, False]).get_column(trait).item(0)
         share = own.traits[trait].values.get(value, 0.0) / max(own.traits[trait].days, 1.0) if own else 0.0
-        reasons.append(_share(feature.name, feature.unit, share, surprise, days, feature.text.format(value=value)))
+        known = "rare for this account" if share > 0 else "new to this account"
+        text = feature.text.format(value=value, known=known)
+        reasons.append(_share(feature.name, feature.unit, share, surprise, days, text))
     if row[HOUR.name] >= LEAST:
         share = own.rhythm.share(int(row["hour_of_week"])) if own else 0.0
         reasons.append(_share(HOUR.name, HOUR.unit, share, row[HOUR.name], days, HOUR.text))
@@ -120,5 +122,7 @@ def _start(mine: pl.DataFrame, moment: datetime) -> datetime:
 
 def _sentence(account: str, row: dict[str, Any], reasons: list[dict[str, Any]]) -> str:
     profession = f" ({row['portal.profession']})" if row["portal.profession"] else ""
-    return f"Account {account}{profession}: " + "; ".join(one["text"] for one in reasons[:4])
+    place = ", ".join(str(row[name]) for name in ("portal.network", "source.geo.country_iso_code") if row[name])
+    where = f" from {row['source.ip']}" + (f" ({place})" if place else "") if row["source.ip"] else ""
+    return f"Account {account}{profession}{where}: " + "; ".join(one["text"] for one in reasons[:4])
 

@@ -72,10 +72,10 @@ COUNTS: Final = (
 )
 
 COUNTRY: Final = Feature(
-    name="country", family="geography", unit="share of days", text="country {value} is new or rare"
+    name="country", family="geography", unit="share of days", text="country {value} is {known}"
 )
-NETWORK: Final = Feature(name="network", family="network", unit="share of days", text="network {value} is new or rare")
-CLIENT: Final = Feature(name="client", family="device", unit="share of days", text="client {value} is new or rare")
+NETWORK: Final = Feature(name="network", family="network", unit="share of days", text="network {value} is {known}")
+CLIENT: Final = Feature(name="client", family="device", unit="share of days", text="client {value} is {known}")
 HOUR: Final = Feature(name="hour", family="time", unit="share of days", text="active at an hour when it rarely is")
 
 TRAIT_FEATURES: Final = {
