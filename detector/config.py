@@ -4,7 +4,6 @@ Only this module knows pydantic. The JSON Schema for editors is `Config.model_js
 """
 
 import ipaddress
-import re
 from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
@@ -36,6 +35,13 @@ def _regex(text: str) -> str:
     except pl.exceptions.ComputeError as fault:
         raise ValueError(f"not a regular expression of Rust's engine: {fault}") from None
     return text
+
+
+def groups_of(pattern: str) -> list[str]:
+    """Return the names of a Rust pattern's groups, in order; one without a name is called by its number."""
+    import polars as pl
+
+    return pl.Series([""]).str.extract_groups(pattern).struct.fields
 
 
 def _zone(name: str) -> str:
@@ -106,7 +112,7 @@ class SubjectAt(Section):
     def _one(self) -> "SubjectAt":
         if (self.path is None) == (self.query is None):
             raise ValueError("exactly one of path, query is required")
-        if self.path is not None and re.compile(self.path).groups < 1:
+        if self.path is not None and not groups_of(self.path):
             raise ValueError("path needs a group around the identifier, such as ^/patients/([^/]+)")
         return self
 
@@ -257,7 +263,8 @@ class Config(Section):
 def load(path: Path | None = None) -> Config:
     """Read and validate a configuration file; None is the shipped one.
 
-    Relative paths inside it are relative to the file. Raises: `FaultsError` with every fault.
+    Relative paths inside it are relative to the file; a portal that it leaves out is the shipped one.
+    Raises: `FaultsError` with every fault.
     """
     path = path or shipped("config", "default.yml")
     try:
@@ -274,6 +281,8 @@ def load(path: Path | None = None) -> Config:
     tree: Any = yaml.safe_load(text) or {}
     try:
         config = Config.model_validate(tree)
+        if path != shipped("config", "default.yml"):
+            config = _with_the_shipped_portal(config)
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             where = ".".join(map(str, error["loc"])) or "the file"
@@ -281,6 +290,12 @@ def load(path: Path | None = None) -> Config:
     if faults:
         raise FaultsError(faults)
     return _anchored(config, path.parent)
+
+
+def _with_the_shipped_portal(config: Config) -> Config:
+    """Take what the shipped portal says of subjects and actions where a file says nothing of its own."""
+    said = {name: getattr(config.portal, name) for name in config.portal.model_fields_set}
+    return config.model_copy(update={"portal": load().portal.model_copy(update=said)})
 
 
 def _anchored(config: Config, folder: Path) -> Config:

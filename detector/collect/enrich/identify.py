@@ -11,7 +11,7 @@ import polars as pl
 from detector.collect.enrich.mask import SIGNS
 from detector.collect.enrich.personal import ATTACK
 from detector.collect.enrich.where import position, where
-from detector.config import SubjectAt
+from detector.config import SubjectAt, groups_of
 
 _LEADING: Final = r"^([0-9][0-9ABab ._+-]*[0-9]|[\p{L}\p{N}][\p{L}\p{N}._+-]*)"
 """The identifier at the start of a value that goes on as an attack: the rest stays for the rules to see."""
@@ -32,7 +32,10 @@ def places(entries: Sequence[SubjectAt]) -> Iterator[Place]:
         if is_path:
             for entry in alike:
                 pattern = entry.path or ""
-                yield Place(part="path", pattern=pattern, group=re.compile(pattern).groupindex.get("subject", 1))
+                groups = groups_of(pattern)
+                yield Place(
+                    part="path", pattern=pattern, group=groups.index("subject") + 1 if "subject" in groups else 1
+                )
         else:
             names = "|".join(re.escape(entry.query or "") for entry in alike)
             yield Place(part="query", pattern=rf"(?i)(?:^|[&;?])(?:{names})=([^&]*)", group=1)

@@ -1,0 +1,35 @@
+"""What a configuration leaves out of the portal is as in the shipped one; patterns are Rust's."""
+
+from pathlib import Path
+
+import pytest
+
+from detector import config
+from detector.errors import FaultsError
+
+SHIPPED = config.load().portal
+
+
+@pytest.mark.parametrize("text", ["", "input: {timezone: UTC}\n", "portal: {key: {env: MY_KEY}}\n"])
+def test_a_file_that_says_nothing_of_it_keeps_the_shipped_portal(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text(text)
+    portal = config.load(path).portal
+    assert portal.actions == SHIPPED.actions != ()
+    assert portal.subjects == SHIPPED.subjects != ()
+
+
+def test_a_list_of_ones_own_stands_alone(tmp_path: Path) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text("portal: {subjects: [], actions: [{action: logon, path: ^/in$}]}\n")
+    portal = config.load(path).portal
+    assert portal.subjects == ()
+    assert [one.path for one in portal.actions] == ["^/in$"]
+
+
+def test_a_pattern_may_use_what_only_rust_knows(tmp_path: Path) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text(r"portal: {subjects: [{path: '^/p/(?P<subject>\p{L}+)'}, {path: '^/p/\p{L}+'}]}" + "\n")
+    with pytest.raises(FaultsError, match="needs a group") as fault:
+        config.load(path)
+    assert len(fault.value.faults) == 1
