@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from detector import config
+from detector.collect.formats import names
 from detector.errors import FaultsError
 
 SHIPPED = config.load().portal
@@ -33,3 +35,20 @@ def test_a_pattern_may_use_what_only_rust_knows(tmp_path: Path) -> None:
     with pytest.raises(FaultsError, match="needs a group") as fault:
         config.load(path)
     assert len(fault.value.faults) == 1
+
+
+def test_the_shipped_file_shows_every_setting_and_what_it_is_without_it() -> None:
+    shown = yaml.safe_load(config.shipped("config", "default.yml").read_text("utf-8"))
+    without, shipped = config.Config(), config.load()
+    for name in config.Config.model_fields:
+        section = getattr(without, name)
+        assert name in shown
+        if name == "portal" or not isinstance(section, config.Section):
+            continue
+        assert shown[name].keys() == type(section).model_fields.keys(), name
+        assert getattr(shipped, name) == section, name
+
+
+def test_the_shipped_file_names_every_format() -> None:
+    text = config.shipped("config", "default.yml").read_text("utf-8")
+    assert [name for name in names() if name not in text] == []
