@@ -9,6 +9,8 @@ import polars as pl
 _OCTET: Final = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 IPV4: Final = rf"^{_OCTET}\.{_OCTET}\.{_OCTET}\.{_OCTET}$"
 ADDRESS_LIST: Final = r"^[0-9A-Fa-f:.\[\]%_a-z]*[0-9A-Fa-f:.\]]+(?:, ?[0-9A-Za-z:.\[\]%_-]+)*$"
+_CANDIDATE: Final = r'^[\s"]*(?:\[?[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[^\]\s]*)?\]?|[0-9.]+)(?::\d+)?[\s"]*$'
+"""What may be an address. A log full of hosts' names then costs no look at each."""
 _WITH_PORT: Final = re.compile(r"\A(?:\[(?P<six>[^\]]*)\](?::\d+)?|(?P<four>\d+\.\d+\.\d+\.\d+):\d+)\Z")
 
 
@@ -38,9 +40,10 @@ def read_addresses(texts: pl.Series) -> pl.Series:
     plain = texts.str.contains(IPV4)
     if plain.all(ignore_nulls=True):
         return texts
-    odd = texts.set(plain, None)
+    frame = pl.DataFrame({"text": texts, "plain": plain})
+    text = pl.col("text")
+    odd = frame.select(pl.when(~pl.col("plain") & text.str.contains(_CANDIDATE)).then(text)).to_series()
     values = odd.unique().drop_nulls()
-    table = {text: canonical(text) for text in values.to_list()}
-    return texts.replace_strict(
-        pl.Series(list(table), dtype=pl.String), pl.Series(list(table.values()), dtype=pl.String), default=texts
-    )
+    meant = pl.Series([canonical(one) for one in values.to_list()], dtype=pl.String)
+    odd = odd.replace_strict(values, meant, default=None, return_dtype=pl.String)
+    return frame.select(pl.when("plain").then("text").otherwise(odd).alias(texts.name)).to_series()

@@ -9,6 +9,9 @@ _LETTERS: Final = {"n": 0x0A, "r": 0x0D, "t": 0x09, "b": 0x08, "v": 0x0B, "f": 0
 _QUOTE, _BACKSLASH = "\ue000", "\ue001"
 """Stand-ins while a line is split on its quotes. Private characters: no server writes them of itself."""
 
+ANY: Final = rf"[\\{_QUOTE}{_BACKSLASH}]"
+"""Found in a text that holds an escape."""
+
 CONTROL: Final = r"[\x00-\x1f\x7f]"
 
 

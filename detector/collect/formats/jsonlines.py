@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 from polars._typing import PolarsDataType
 
-from detector.collect.formats import shape
+from detector.collect.formats import flat, shape
 from detector.collect.formats.times import TimeSetting
 
 _FEW: Final = 256
@@ -81,9 +81,7 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     halves = texts.str.contains(_SURROGATE)
     if halves.any():
         texts = mend(texts).zip_with(halves, texts) if not halves.all() else mend(texts)
-    objects, good = _whole(texts, dtype), None
-    if objects is None:
-        objects, good = _piecewise(texts, dtype)
+    objects, good = _flat(texts, dtype)
     if len(objects) != len(lines):
         places = _places(wanted)
         objects = objects.gather(places)
@@ -91,6 +89,27 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     elif good is not None:
         wanted = good
     return objects.struct.unnest(), wanted
+
+
+def _flat(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series | None]:
+    """Read the rows that have the layout of the first, decode the others. No verdicts: all are objects."""
+    layout = flat.learn(texts[0], dtype) if len(texts) else None
+    of_layout = layout.holds(texts) if layout is not None else None
+    if layout is None or of_layout is None or of_layout.sum() * 2 < len(texts):
+        return _any(texts, dtype)
+    if of_layout.all():
+        return layout.read(texts, dtype), None
+    read = layout.read(texts.filter(of_layout), dtype)
+    others, good = _any(texts.filter(~of_layout), dtype)
+    objects = pl.concat([read, others])
+    places = pl.concat([of_layout.arg_true(), (~of_layout).arg_true()]).arg_sort()
+    verdicts = pl.concat([of_layout.filter(of_layout), others.is_not_null() if good is None else good])
+    return objects.gather(places), None if good is None else verdicts.gather(places)
+
+
+def _any(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series | None]:
+    objects = _whole(texts, dtype)
+    return (objects, None) if objects is not None else _piecewise(texts, dtype)
 
 
 def _places(wanted: pl.Series) -> pl.Series:

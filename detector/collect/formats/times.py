@@ -61,11 +61,13 @@ def at_zone(naive: pl.Series, zone: str) -> pl.Series:
 
 def _iso(texts: pl.Series, setting: TimeSetting) -> pl.Series:
     """ISO 8601 and RFC 3339: `T` or a space, `.` or `,` before the fraction, `Z`, `+01:00`, `+0100` or no zone."""
-    plain = texts.str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T").str.replace(",", ".", literal=True)
+    strict = _zoned("%+")(texts, setting)
+    if strict.null_count() == texts.null_count():
+        return strict
+    plain = texts.set(strict.is_not_null(), None).str.replace(r"^(\d{4}-\d\d-\d\d) ", "${1}T")
+    plain = plain.str.replace(",", ".", literal=True)
     plain = plain.str.replace(r" ?(?:Z|UTC)$", "+0000").str.replace(r" ([+-]\d\d:?\d\d)$", "$1")
-    zoned = _zoned("%Y-%m-%dT%H:%M:%S%.f%z")(plain, setting)
-    if zoned.null_count() == texts.null_count():
-        return zoned
+    zoned = strict.fill_null(_zoned("%Y-%m-%dT%H:%M:%S%.f%z")(plain, setting))
     return zoned.fill_null(_local("%Y-%m-%dT%H:%M:%S%.f")(plain, setting))
 
 

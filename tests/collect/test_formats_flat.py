@@ -1,0 +1,74 @@
+"""What the shortcut for flat JSON reads is what decoding reads, and it takes only lines that it can."""
+
+import json
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector.collect.formats import flat
+from detector.collect.formats.jsonlines import _whole
+
+DTYPE = pl.Struct(
+    {"a": pl.String, "b": pl.String, "c": pl.String, "gone": pl.String, "deep": pl.Struct({"x": pl.String})}
+)
+FIRST = '{"a":"1", "b":-2.5,"c": null ,"z":true}'
+
+
+def layout() -> flat.Layout:
+    found = flat.learn(FIRST, DTYPE)
+    assert found is not None
+    return found
+
+
+def decoded(texts: pl.Series) -> pl.Series:
+    objects = _whole(texts, DTYPE)
+    assert objects is not None
+    return objects
+
+
+texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+numbers = st.integers() | st.booleans() | st.none() | st.sampled_from([0.5, -1.25, 12345.5])
+
+
+@settings(deadline=None)
+@given(rows=st.lists(st.tuples(texts, numbers, numbers, numbers), min_size=1, max_size=8))
+def test_it_reads_what_decoding_reads(rows: list[tuple[str, int, int, int]]) -> None:
+    lines = pl.Series(
+        f'{{"a":{json.dumps(a, ensure_ascii=False)}, "b":{json.dumps(b)},"c": {json.dumps(c)} ,"z":{json.dumps(z)}}}'
+        for a, b, c, z in rows
+    )
+    of_layout = layout().holds(lines)
+    taken = lines.filter(of_layout)
+    assert of_layout.to_list() == ["\\" not in line for line in lines]
+    assert layout().read(taken, DTYPE).to_list() == decoded(taken).to_list()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"a":"1", "b":-2.5,"c": null ,"z":true} ',
+        '{"a":"1", "b":-2.5,"c": null ,"z":true},{"a":"2"}',
+        '{"a":"1", "b":-2.5,"c": null ,"z":tru}',
+        '{"a":"1", "b":01,"c": null ,"z":true}',
+        '{"a":"1", "b":"2","c": null ,"z":true}',
+        '{"a":"1\\"", "b":-2.5,"c": null ,"z":true}',
+        '{"a":"1", "b":-2.5,"c": null ,"y":true}',
+        '{"a":"1\x01", "b":-2.5,"c": null ,"z":true}',
+        '{"a":"1","b":9", "b":-2.5,"c": null ,"z":true}',
+    ],
+)
+def test_other_lines_are_left_to_decoding(line: str) -> None:
+    assert not layout().holds(pl.Series([line]))[0]
+
+
+@pytest.mark.parametrize(
+    "line", ["{}", '{"a":{"x":1}}', '{"a":[1]}', '{"a":"\\u0041"}', '{"a"}', '{"a":1', "[1]", '{"deep":"x"}', ""]
+)
+def test_objects_with_nesting_or_escapes_have_no_layout(line: str) -> None:
+    assert flat.learn(line, DTYPE) is None
+
+
+def test_no_field_wanted_is_still_a_row_a_line() -> None:
+    assert len(layout().read(pl.Series([FIRST] * 3), pl.Struct({"other": pl.String}))) == 3
