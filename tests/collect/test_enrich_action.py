@@ -52,6 +52,7 @@ CASES = [
     ("GET", "/static/app.js", 200, "other", "success"),
     ("GET", "/favicon.ico", 404, "other", "failure"),
     ("GET", "/", 200, "other", "success"),
+    (None, f"/patients/{NIR}", 200, "record_view", "success"),
     (None, None, None, "other", None),
 ]
 

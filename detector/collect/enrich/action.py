@@ -33,6 +33,7 @@ class Actions:
     def describe(self, requests: pl.DataFrame) -> pl.DataFrame:
         """Name the action and the outcome of unique requests; what an identity provider's log says comes first.
 
+        A request whose method is not logged counts as a GET.
         A status that is neither among an entry's successes nor its failures leaves the outcome null.
         Shapes: `REQUEST` with url.path (redacted) and portal.has_subject -> the same rows with portal.action and
         outcome beside.
@@ -55,7 +56,8 @@ def _of_a_log_of_log_ons() -> pl.Expr:
 def _fits(entry: ActionAt) -> pl.Expr:
     fits = pl.col("url.path").str.contains(entry.path)
     if entry.method:
-        fits &= pl.col("http.request.method").str.to_uppercase().is_in([one.upper() for one in entry.method])
+        method = pl.col("http.request.method").str.to_uppercase().fill_null("GET")  # what most requests are
+        fits &= method.is_in([one.upper() for one in entry.method])
     if entry.subject is not None:
         fits &= pl.col("portal.has_subject") == entry.subject
     return fits
