@@ -1,6 +1,5 @@
 """Tell, for every account of the day, what each count may reach before it is surprising, and what places are new."""
 
-from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -12,12 +11,9 @@ from detector.detect.models import tail
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
-from detector.detect.models.peers import PRIOR_DAYS
+from detector.detect.models.peers import PRIOR_DAYS, predict
 
 EVERYBODY: Final = "*"
-FIRST_LIMIT: Final = 1.0
-"""Surprise from which a count is looked at on every event: one day in ten."""
-
 UNFAMILIAR: Final = 1.5
 """Surprise from which a place counts as unfamiliar: an account shows such a one on 3 days in 100."""
 
@@ -54,7 +50,13 @@ class Baselines:
 
     def cohort(self, account: str) -> Cohort:
         """Return the cohort of an account: its profession, or everybody where no directory names one."""
-        return self.cohorts.get(self.professions.get(account, EVERYBODY)) or Cohort()
+        return self._named(self._profession(account))
+
+    def _profession(self, account: str) -> str:
+        return self.professions.get(account, EVERYBODY)
+
+    def _named(self, profession: str) -> Cohort:
+        return self.cohorts.get(profession) or Cohort()
 
     def expectation(self, account: str, feature: str) -> Expectation | None:
         """Return what one count of one account is expected to reach; None while cold."""
@@ -84,19 +86,17 @@ class Baselines:
         grouped = np.array([name in self.professions for name in names])
         columns["trust"] = (days + np.where(grouped, PRIOR_DAYS / 2, 0.0)) / (days + PRIOR_DAYS)
         columns["trust_where"] = days / (days + PRIOR_DAYS / 2)
-        peers = [self.cohort(name) for name in names]
-        expected = [
-            [cohort.expectation(feature.name, own) for cohort, own in zip(peers, owns, strict=True)] for feature in COUNTS
-        ]
-        mean, shape = _array(expected, lambda one: one.mean), _array(expected, lambda one: one.shape)
-        limits = tail.limit(FIRST_LIMIT, mean, shape)
+        told = {profession: _peaks(self._named(profession)) for profession in set(map(self._profession, names))}
+        peers = np.array([told[self._profession(name)] for name in names]).transpose(2, 1, 0)
+        mean, shape = predict(np.array([_peaks(own or AccountModels()) for own in owns]).transpose(2, 1, 0), peers)
+        limits = tail.limit(mean, shape)
         for row, feature in enumerate(COUNTS):
             parts = zip(("mean", "shape", "limit"), (mean[row], shape[row], limits[row]), strict=True)
             columns |= {f"{feature.name}.{part}": values for part, values in parts}
         return pl.DataFrame(columns, schema=LIMITS)
 
     def _novelty(self, places: pl.DataFrame) -> pl.DataFrame:
-        everybody = self.cohorts.get(EVERYBODY) or Cohort()
+        everybody = self._named(EVERYBODY)
         owns = [self.accounts.get(name) for name in places.get_column(ACCOUNT)]
         scores = {}
         for trait in TRAITS:
@@ -111,5 +111,5 @@ class Baselines:
         return scored.with_columns((pl.max_horizontal(list(scores)) >= UNFAMILIAR).alias("unfamiliar"))
 
 
-def _array(expected: list[list[Expectation | None]], part: Callable[[Expectation], float]) -> tail.Array:
-    return np.array([[np.nan if one is None else part(one) for one in row] for row in expected], dtype=np.float64)
+def _peaks(models: AccountModels | Cohort) -> list[list[float]]:
+    return [models.peaks[feature.name].numbers() for feature in COUNTS]

@@ -54,15 +54,15 @@ def learn(
     everybody: str,
 ) -> None:
     """Teach cohorts first, with the accounts as they stood, then each account its own day; write both."""
-    taught: dict[str, Cohort] = {}
-    learned: list[tuple[str, AccountModels]] = []
-    for account, day in days:
-        own = accounts.get(account) or AccountModels()
+    owns = [(account, accounts.get(account) or AccountModels()) for account, _ in days]
+    members: dict[str, list[tuple[AccountModels, ClosedDay]]] = {}
+    for (account, own), (_, day) in zip(owns, days, strict=True):
         for name in {everybody, professions.get(account, everybody)}:
-            if name not in taught:
-                taught[name] = cohorts.get(name) or Cohort()
-            taught[name].learn(day, own)
+            members.setdefault(name, []).append((own, day))
+    for name, theirs in members.items():
+        cohort = cohorts.get(name) or Cohort()
+        cohort.learn_many(theirs)
+        cohorts.put([(name, cohort)])
+    for (_, own), (_, day) in zip(owns, days, strict=True):
         own.learn(day)
-        learned.append((account, own))
-    cohorts.put(taught.items())
-    accounts.put(learned)
+    accounts.put(owns)

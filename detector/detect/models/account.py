@@ -1,8 +1,10 @@
 """Hold the models of one account, and of one cohort of accounts; learn a closed day of theirs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
+
+import numpy as np
 
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
@@ -82,16 +84,21 @@ class Cohort:
         self.traits = {trait: Population() for trait in TRAIT_FEATURES}
         self.hours = Population()
 
-    def learn(self, day: ClosedDay, own: AccountModels) -> None:
-        """Learn one account-day, before the account itself does."""
+    def learn_many(self, days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
+        """Learn account-days at once, before the accounts themselves do."""
         for name, peak in self.peaks.items():
-            mine = own.peaks[name]
-            peak.learn_one({"count": day.counts[name], "days": mine.days, "usual": mine.log_count.mean.get()})
-        for trait, population in self.traits.items():
-            if day.traits[trait]:
-                population.learn_one(dict.fromkeys(day.traits[trait], 1))
-        if day.hours:
-            self.hours.learn_one({str(hour): 1 for hour in day.hours})
+            own = [models.peaks[name].log_count.mean for models, _ in days]
+            peak.learn_many(
+                np.array([day.counts[name] for _, day in days]),
+                np.array([mean.n for mean in own]),
+                np.array([mean.get() for mean in own]),
+            )
+        for _, day in days:
+            for trait, population in self.traits.items():
+                if day.traits[trait]:
+                    population.learn_one(dict.fromkeys(day.traits[trait], 1))
+            if day.hours:
+                self.hours.learn_one(dict.fromkeys(map(str, day.hours), 1))
 
     def hour_share(self, hour: int) -> float:
         """Return the share of account-days with activity in that hour of the week, 0 to 1."""

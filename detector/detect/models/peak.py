@@ -25,15 +25,15 @@ class Expectation:
     baseline: str
 
 
-def moments(mean_log: float, var_log: float, days: int, baseline: str) -> Expectation:
-    """Turn the moments of log(1 + count) into a Gamma-Poisson expectation.
+def gamma_poisson(mean_log: tail.Array, var_log: tail.Array) -> tuple[tail.Array, tail.Array]:
+    """Turn the moments of log(1 + count) into mean and shape of a Gamma-Poisson, element by element.
 
     A log-normal rate with variance v on the log scale has relative variance exp(v) - 1, and a Gamma of
     shape r has 1 / r. Part of the variance is the Poisson noise of the counts themselves, and is taken out.
     """
-    mean = max(math.expm1(mean_log + var_log / 2), 0.05)
-    of_rate = min(max(var_log - 1 / (mean + 1), 0.02), 4.0)
-    return Expectation(mean=mean, shape=1 / math.expm1(of_rate), days=days, baseline=baseline)
+    mean = np.maximum(np.expm1(mean_log + var_log / 2), 0.05)
+    of_rate = np.clip(var_log - 1 / (mean + 1), 0.02, 4.0)
+    return mean, 1 / np.expm1(of_rate)
 
 
 class DailyPeak(AnomalyDetector):
@@ -76,7 +76,8 @@ class DailyPeak(AnomalyDetector):
         """Return what a day is expected to reach; None while cold."""
         if self.days < 1:
             return None
-        return moments(self.log_count.mean.get(), self.log_count.get(), int(self.days), "account")
+        mean, shape = gamma_poisson(np.float64(self.log_count.mean.get()), np.float64(self.log_count.get()))
+        return Expectation(mean=float(mean), shape=float(shape), days=int(self.days), baseline="account")
 
     def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise (-log10 of the tail) of the most surprising count in `x`."""

@@ -8,6 +8,9 @@ from river.base import AnomalyDetector
 
 HOURS = 168
 FADE = 0.98
+LARGEST_UNIT = 8.0
+"""When the unit of weight has grown so far (100 days), all weights are written anew."""
+
 LEAST_WEIGHT = 0.02
 """An hour whose weight fell below this is forgotten."""
 
@@ -28,15 +31,22 @@ class Rhythm(AnomalyDetector):
     def __init__(self, fade: float = FADE) -> None:
         self.fade = fade
         self.days = 0.0
+        self.unit = 1.0  # what one of today's hours weighs: it grows instead of all others fading
         self.hours: dict[int, float] = {}
 
     def learn_one(self, x: Mapping[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the hours of the week (0 to 167) with activity."""
         self.days = self.days * self.fade + 1
-        kept = {hour: weight * self.fade for hour, weight in self.hours.items() if weight > LEAST_WEIGHT}
+        self.unit /= self.fade
         for hour in x:
-            kept[int(hour)] = kept.get(int(hour), 0.0) + 1
-        self.hours = kept
+            self.hours[int(hour)] = self.hours.get(int(hour), 0.0) + self.unit
+        if self.unit > LARGEST_UNIT:
+            self._rescale()
+
+    def _rescale(self) -> None:
+        weights = {hour: weight / self.unit for hour, weight in self.hours.items()}
+        self.hours = {hour: weight for hour, weight in weights.items() if weight > LEAST_WEIGHT}
+        self.unit = 1.0
 
     def share(self, hour: int) -> float:
         """Return the smoothed share of days, of the hour's kind, with activity in that hour."""
@@ -47,7 +57,7 @@ class Rhythm(AnomalyDetector):
             for day in kind
             for step in (-1, 0, 1)
         )
-        return (own + like) / (4.0 * self.days + 1e-9)
+        return (own + like) / (4.0 * self.days * self.unit + 1e-9)
 
     def score_one(self, x: Mapping[Any, Any], peers: float = 0.05) -> float | None:  # type: ignore[override]
         """Return the surprise of the oddest hour among the keys of `x`; `peers` is their share of it."""
@@ -61,14 +71,14 @@ class Rhythm(AnomalyDetector):
 
     def numbers(self) -> list[Any]:
         """Return the state as plain numbers."""
-        return [self.days, list(self.hours), list(self.hours.values())]
+        return [self.days, self.unit, list(self.hours), list(self.hours.values())]
 
     @classmethod
     def from_numbers(cls, numbers: list[Any]) -> Self:
         """Rebuild the model that `numbers` told of."""
         model = cls()
-        model.days = numbers[0]
-        model.hours = dict(zip(numbers[1], numbers[2], strict=True))
+        model.days, model.unit, hours, weights = numbers
+        model.hours = dict(zip(hours, weights, strict=True))
         return model
 
 

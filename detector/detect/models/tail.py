@@ -32,16 +32,11 @@ def surprise(count: Array, mean: Array, shape: Array) -> Array:
     return result
 
 
-def limit(least: float, mean: Array, shape: Array) -> Array:
-    """Return the smallest whole count whose surprise reaches `least`; infinite where mean is NaN.
+def limit(mean: Array, shape: Array) -> Array:
+    """Return the first whole count beyond one standard deviation above the mean; infinite where mean is NaN.
 
-    Bisection over whole arrays. By Markov's inequality the count is at most mean * 10^least, so that the number of
-    steps is the logarithm of the largest.
+    Below it no count is worth a closer look: at least one day in ten gets there (tried over means from 0.05 to
+    5,000 and shapes from 0.05 to 50 in the tests). Cheap, since every account has one for every count every day.
     """
-    low = np.zeros_like(mean)
-    high = np.ceil(np.nan_to_num(mean) * 10.0**least) + 1
-    while (high - low > 1).any():
-        middle = np.floor((low + high) / 2)
-        reached = surprise(middle, mean, shape) >= least
-        high, low = np.where(reached, middle, high), np.where(reached, low, middle)
-    return np.where(np.isnan(mean), np.inf, high)
+    first: Array = np.floor(mean + np.sqrt(mean + mean**2 / shape)) + 1
+    return np.where(np.isnan(mean), np.inf, first)
