@@ -42,7 +42,7 @@ def test_it_reads_what_decoding_reads(rows: list[tuple[str, int, int, int]]) -> 
     of_layout = layout().holds(lines)
     taken = lines.filter(of_layout)
     assert of_layout.to_list() == ["\\" not in line for line in lines]
-    assert layout().read(taken, DTYPE).to_list() == decoded(taken).to_list()
+    assert layout().read(taken, DTYPE).equals(decoded(taken).struct.unnest())
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ def test_objects_with_nesting_or_escapes_have_no_layout(line: str) -> None:
 
 
 def test_no_field_wanted_is_still_a_row_a_line() -> None:
-    assert len(layout().read(pl.Series([FIRST] * 3), pl.Struct({"other": pl.String}))) == 3
+    assert layout().read(pl.Series([FIRST] * 3), pl.Struct({"other": pl.String})).height == 3

@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.collect.formats.jsonlines import JsonLines
+from detector.collect.formats.jsonlines import JsonLines, both
 from detector.collect.formats.shape import Pattern, nanoseconds, value
 
 _TEXT: Final = r'(?:[^"\\]|\\.)*'
@@ -66,4 +66,4 @@ def shapes(*, proxies_known: bool) -> tuple[Pattern | JsonLines, ...]:
         },
         kinds=("iso",),
     )
-    return json, clf
+    return (*both(json), clf)

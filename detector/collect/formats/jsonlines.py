@@ -6,7 +6,7 @@ where that fails the bad rows are mended, set aside, or read path by path.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
@@ -18,6 +18,8 @@ from detector.collect.formats.times import TimeSetting
 
 _FEW: Final = 256
 """Rows that are read path by path rather than halved again."""
+_TRIED: Final = 8
+"""Lines that a layout is sought in."""
 _SURROGATE: Final = r"\\u[dD][89a-fA-F]"
 """Half a pair of UTF-16 may stand alone in nobody's log; Polars' decoder makes a NUL of it."""
 NOT_JSON: Final = "not a JSON object"
@@ -28,7 +30,8 @@ class JsonLines:
     """A shape of JSON objects, one a line.
 
     `fields` makes FIELDS columns (as text) from the object's; `seen` says which objects are of this shape;
-    `skipped` is the reason given to objects that are not, where no other shape could know them.
+    `skipped` is the reason given to objects that are not, where no other shape could know them. `flat` takes only
+    lines that have the layout of the first, and takes them fast; the others are for a second shape that is not `flat`.
     """
 
     name: str
@@ -39,11 +42,12 @@ class JsonLines:
     kinds: tuple[str, ...]
     request: pl.Expr | None = None
     skipped: str = shape.UNKNOWN
+    flat: bool = False
     refuse: Mapping[str, pl.Expr] = field(default_factory=dict)
 
     def read(self, lines: pl.DataFrame, setting: TimeSetting) -> pl.DataFrame:
         """See `Shape`."""
-        objects, is_object = decode(lines["line"], self.dtype)
+        objects, is_object = (_of_one_layout if self.flat else decode)(lines["line"], self.dtype)
         texts = objects.select(
             self.seen.fill_null(value=False).alias("wanted"),
             self.time.alias("time"),
@@ -70,6 +74,22 @@ def _with_request(texts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def both(slow: JsonLines) -> tuple[JsonLines, JsonLines]:
+    """Return the shape for lines of one layout, then the one for all others."""
+    return replace(slow, flat=True), slow
+
+
+def _of_one_layout(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]:
+    """Read the lines that have the layout of the first that has one. Shapes: as `decode`."""
+    layouts = (flat.learn(line, dtype) for line in lines.head(_TRIED))
+    layout = next((one for one in layouts if one is not None), None)
+    if layout is None or (held := layout.holds(lines)).sum() * 2 < len(lines):
+        nothing = [pl.lit(None, one.dtype).alias(one.name) for one in dtype.fields]
+        frame = lines.to_frame().with_columns(pl.lit(value=False).alias("held")).with_columns(nothing)
+        return frame.select(one.name for one in dtype.fields), frame["held"]
+    return layout.read(lines, dtype), held
+
+
 def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]:
     """Decode one object a line.
 
@@ -81,7 +101,9 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     halves = texts.str.contains(_SURROGATE)
     if halves.any():
         texts = mend(texts).zip_with(halves, texts) if not halves.all() else mend(texts)
-    objects, good = _flat(texts, dtype)
+    objects, good = _whole(texts, dtype), None
+    if objects is None:
+        objects, good = _piecewise(texts, dtype)
     if len(objects) != len(lines):
         places = _places(wanted)
         objects = objects.gather(places)
@@ -89,27 +111,6 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     elif good is not None:
         wanted = good
     return objects.struct.unnest(), wanted
-
-
-def _flat(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series | None]:
-    """Read the rows that have the layout of the first, decode the others. No verdicts: all are objects."""
-    layout = flat.learn(texts[0], dtype) if len(texts) else None
-    of_layout = layout.holds(texts) if layout is not None else None
-    if layout is None or of_layout is None or of_layout.sum() * 2 < len(texts):
-        return _any(texts, dtype)
-    if of_layout.all():
-        return layout.read(texts, dtype), None
-    read = layout.read(texts.filter(of_layout), dtype)
-    others, good = _any(texts.filter(~of_layout), dtype)
-    objects = pl.concat([read, others])
-    places = pl.concat([of_layout.arg_true(), (~of_layout).arg_true()]).arg_sort()
-    verdicts = pl.concat([of_layout.filter(of_layout), others.is_not_null() if good is None else good])
-    return objects.gather(places), None if good is None else verdicts.gather(places)
-
-
-def _any(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series | None]:
-    objects = _whole(texts, dtype)
-    return (objects, None) if objects is not None else _piecewise(texts, dtype)
 
 
 def _places(wanted: pl.Series) -> pl.Series:

@@ -24,6 +24,7 @@ from detector.collect.formats import (
     wellknown,
 )
 from detector.collect.formats.groups import from_regex
+from detector.collect.formats.jsonlines import both
 from detector.collect.formats.shape import Shape
 from detector.collect.formats.times import ANY, TimeSetting
 from detector.collect.formats.trailing import Trailing
@@ -92,7 +93,7 @@ BUILDERS: Final[dict[str, Builder]] = {
     ),
     "combined": _access,
     "nginx_proxy_manager": lambda _, __: (*npm.shapes(), *combined.shapes("combined"), *errorlog.shapes()),
-    "json": lambda lines, _: (wellknown.shape("json", lines["line"].head(_SAMPLED).to_list()),),
+    "json": lambda lines, _: both(wellknown.shape("json", lines["line"].head(_SAMPLED).to_list())),
 }
 """The named formats, the most specific first: of two that read as many lines, `auto` takes the first."""
 
@@ -172,5 +173,5 @@ def _described(described: Described, lines: pl.DataFrame) -> tuple[Shape, ...]:
     if described.apache is not None:
         return (*template.apache(described.apache, kinds), *errorlog.shapes())
     if described.json_fields is not None:
-        return (wellknown.named(described.json_fields, sample, kinds or ANY),)
+        return both(wellknown.named(described.json_fields, sample, kinds or ANY))
     return (from_regex(described.regex or "", kinds or ANY),)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import polars as pl
 
 from detector.collect.formats import combined, wellknown
-from detector.collect.formats.jsonlines import JsonLines
+from detector.collect.formats.jsonlines import JsonLines, both
 from detector.collect.formats.shape import Pattern, Shape, nanoseconds, value
 from detector.collect.formats.trailing import Role, Trailing
 from detector.errors import DetectorError
@@ -125,7 +125,7 @@ def nginx(template: str, sample: Sequence[str], kinds: tuple[str, ...] = ()) -> 
     """Return the shapes of a `log_format` string, with or without the directive's name, quotes and semicolon."""
     text = _nginx_text(template)
     if text.lstrip().startswith("{"):
-        return (_nginx_json(text, sample, kinds),)
+        return both(_nginx_json(text, sample, kinds))
     parts: list[Part] = []
     at = 0
     for match in re.finditer(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", text):
