@@ -282,13 +282,10 @@ def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.D
         return
     floor = pl.lit(today, pl.Date)
     on_time = pl.when(~pl.col(schema.LATE)).then(pl.col("portal.local_date"))
-    dated = events.with_columns(
-        pl.max_horizontal(on_time.cum_max(), floor).forward_fill().backward_fill().alias("day")
-    )
+    dated = events.with_columns(pl.max_horizontal(on_time.cum_max(), floor).forward_fill().backward_fill().alias("day"))
     first = dated.get_column("day").item(0)
     if first is None:
         dated = dated.with_columns(pl.col("day").fill_null(pl.col("portal.local_date").max()))
     for (day,), part in dated.group_by("day", maintain_order=True):
         if isinstance(day, date):
             yield day, part.drop("day")
-

@@ -70,7 +70,8 @@ def test_any_chunk_size_gives_the_same_alerts(generated, expected, tmp_path, chu
 def test_rotated_and_compressed_parts_give_the_same_alerts(generated, expected, tmp_path):
     lines = (generated / "access.log").read_bytes().splitlines(keepends=True)
     third = len(lines) // 3
-    for name, part in [("access.log.2", lines[:third]), ("access.log.1", lines[third : 2 * third]), ("access.log", lines[2 * third :])]:
+    parts = {"access.log.2": lines[:third], "access.log.1": lines[third : 2 * third], "access.log": lines[2 * third :]}
+    for name, part in parts.items():
         (tmp_path / name).write_bytes(b"".join(part))
     subprocess.run(["gzip", tmp_path / "access.log.2"], check=True)
     assert batch(settings(generated), [tmp_path], tmp_path.parent, f"{tmp_path.name}-rotated") == expected
@@ -112,8 +113,9 @@ def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, s
     chance, alerts = random.Random(seed), tmp_path / "alerts.jsonl"
     described = (generated / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 300000\n")
     (generated / f"kill{seed}.yml").write_text(described)
+    given = {"--config": generated / f"kill{seed}.yml", "--state": tmp_path / "state", "--alerts": alerts}
     command = [sys.executable, "-m", "detector", "tail", str(generated / "access.log"), "--from-start", "--once"]
-    command += ["--config", str(generated / f"kill{seed}.yml"), "--state", str(tmp_path / "state"), "--alerts", str(alerts)]
+    command += [str(part) for pair in given.items() for part in pair]
     killed = 0
     for _ in range(4):
         process = subprocess.Popen([*command, "--log-level", "debug"], stderr=subprocess.PIPE, env=os.environ)

@@ -1,1 +1,1 @@
-"""Turn lines into events: files, followed logs or standard input go in, EVENT frames in event time and counted rejects come out."""
+"""Turn lines into events: files, followed logs or standard input go in, EVENT frames and counted rejects come out."""

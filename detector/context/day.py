@@ -16,29 +16,29 @@ TIME: Final = pl.Datetime("us", "UTC")
 
 SLOTS: Final = pl.Schema(
     {
-        ACCOUNT: pl.String,
-        "slot": pl.Int32,
-        "hour_of_week": pl.Int16,
-        "requests": pl.Int64,
-        "records": pl.Int64,
-        "missed": pl.Int64,
-        "unclaimed": pl.Int64,
+        ACCOUNT: pl.String(),
+        "slot": pl.Int32(),
+        "hour_of_week": pl.Int16(),
+        "requests": pl.Int64(),
+        "records": pl.Int64(),
+        "missed": pl.Int64(),
+        "unclaimed": pl.Int64(),
     }
 )
 """A row for each account and ten minutes (UTC) with activity."""
 
 PLACES: Final = pl.Schema(
     {
-        ACCOUNT: pl.String,
-        **dict.fromkeys(TRAITS, pl.String),
+        ACCOUNT: pl.String(),
+        **dict.fromkeys(TRAITS, pl.String()),
         "first": TIME,
         "last": TIME,
-        "records": pl.Int64,
+        "records": pl.Int64(),
     }
 )
 """A row for each account and combination of country, network and client seen."""
 
-DISPLAYS: Final = pl.Schema({ACCOUNT: pl.String, "portal.subject": pl.UInt64, "@timestamp": TIME})
+DISPLAYS: Final = pl.Schema({ACCOUNT: pl.String(), "portal.subject": pl.UInt64(), "@timestamp": TIME})
 """A row for each insured person displayed to an account; the token as a 64-bit number."""
 
 
@@ -53,7 +53,7 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
     looked = pl.col("portal.action").is_in(["record_view", "export"]).fill_null(False)
     asked = looked | (pl.col("portal.action") == "search").fill_null(False)
     success = (pl.col("event.outcome") == "success").fill_null(False)
-    number = plh.col("portal.subject").nchash.xxhash64()  # type: ignore[attr-defined]
+    number = plh.col("portal.subject").nchash.xxhash64()
     session = pl.concat_str(ACCOUNT, pl.coalesce("portal.session", "portal.source"), separator=" ", ignore_nulls=True)
     return (
         events.lazy()
@@ -73,7 +73,7 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
             pl.when(looked & success & pl.col("portal.subject").is_not_null()).then(number).alias("portal.subject"),
             session.alias("run_key"),
         )
-        .with_columns(plh.col("run_key").nchash.xxhash64())  # type: ignore[attr-defined]
+        .with_columns(plh.col("run_key").nchash.xxhash64())
         .collect()
     )
 

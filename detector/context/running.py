@@ -11,9 +11,7 @@ OVERLAP_S: Final = 1800
 """Two places within half an hour of each other are in use at once. Assumption: shorter than any commute
 between a practice and a home with a log-on at both ends."""
 
-TALLIES: Final = pl.Schema(
-    {ACCOUNT: pl.String, "overlap_day": pl.Int64, "unfamiliar_day": pl.Int64}
-)
+TALLIES: Final = pl.Schema({ACCOUNT: pl.String, "overlap_day": pl.Int64, "unfamiliar_day": pl.Int64})
 """What cannot be read off slots and places: records from unfamiliar places, and while a
 familiar one was in use."""
 
@@ -98,7 +96,9 @@ def _with_carry(
         .join(subjects, on=ACCOUNT, how="left", maintain_order="left")
         .join(told, on=ACCOUNT, how="left", maintain_order="left")
     )
-    return joined.with_columns((pl.selectors.starts_with("carry.") - pl.selectors.by_name("carry.familiar_last")).fill_null(0))
+    return joined.with_columns(
+        (pl.selectors.starts_with("carry.") - pl.selectors.by_name("carry.familiar_last")).fill_null(0)
+    )
 
 
 def _shown(carry: Carry, accounts: pl.DataFrame) -> pl.DataFrame:

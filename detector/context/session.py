@@ -6,7 +6,7 @@ import polars as pl
 
 from detector.context import frames
 
-OWNERS: Final = pl.Schema({"portal.session": pl.String, "user.name": pl.String, "seen": pl.Datetime("us", "UTC")})
+OWNERS: Final = pl.Schema({"portal.session": pl.String(), "user.name": pl.String(), "seen": pl.Datetime("us", "UTC")})
 
 
 class Sessions:

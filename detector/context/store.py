@@ -41,7 +41,8 @@ class Store(Generic[T]):
         self._durable = durable
         self._held: OrderedDict[str, T] = OrderedDict()
         database.execute(
-            "CREATE TABLE IF NOT EXISTS memory (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            "CREATE TABLE IF NOT EXISTS memory"
+            " (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
         )
 
     def get(self, key: str) -> T | None:

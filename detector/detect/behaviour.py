@@ -71,7 +71,9 @@ class Behaviour:
         if watched.is_empty():
             return schema.empty(schema.SIGNAL)
         before = carry.places.join(self.baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
-        familiar = before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
+        familiar = (
+            before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
+        )
         counted = running.running(self._with_novelty(watched, before), carry, self.tallies, familiar, self.known)
         self.tallies = running.last_tallies(counted, self.tallies)
         return self._signals(self._with_worst(counted, before))
@@ -80,9 +82,13 @@ class Behaviour:
         """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""
         limits = self.baselines.limits
         over = [pl.col(f.name) >= pl.col(f"{f.name}.limit") for f in COUNTS if f.name in _OF_TOTALS]
-        totals = self.day.totals().join(limits, on=ACCOUNT).with_columns(
-            (pl.col("records_day") + pl.col("records_before")).alias("records_7d"),
-            pl.col("records_day").alias("strangers_day"),  # at most that many: exact only for those who are watched
+        totals = (
+            self.day.totals()
+            .join(limits, on=ACCOUNT)
+            .with_columns(
+                (pl.col("records_day") + pl.col("records_before")).alias("records_7d"),
+                pl.col("records_day").alias("strangers_day"),  # at most that many: exact only for those who are watched
+            )
         )
         busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
         odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
@@ -177,7 +183,10 @@ class Behaviour:
             "behaviour.reached": frames.pack(self.reached),
             "behaviour.professions": frames.pack(
                 pl.DataFrame(
-                    {ACCOUNT: list(self.baselines.professions), "profession": list(self.baselines.professions.values())},
+                    {
+                        ACCOUNT: list(self.baselines.professions),
+                        "profession": list(self.baselines.professions.values()),
+                    },
                     schema={ACCOUNT: pl.String, "profession": pl.String},
                 )
             ),

@@ -125,4 +125,3 @@ def _sentence(account: str, row: dict[str, Any], reasons: list[dict[str, Any]]) 
     place = ", ".join(str(row[name]) for name in ("portal.network", "source.geo.country_iso_code") if row[name])
     where = f" from {row['source.ip']}" + (f" ({place})" if place else "") if row["source.ip"] else ""
     return f"Account {account}{profession}{where}: " + "; ".join(one["text"] for one in reasons[:4])
-

@@ -56,7 +56,9 @@ def families(taken: pl.DataFrame) -> pl.DataFrame:
         columns.append(pl.Series(f"surprise.{feature.name}", believed))
         members[feature.family].append(f"surprise.{feature.name}")
     for feature in (*TRAIT_FEATURES.values(), HOUR):
-        columns.append((taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}"))
+        columns.append(
+            (taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}")
+        )
         members[feature.family].append(f"surprise.{feature.name}")
     parts = [
         (pl.max_horizontal(names) * FAMILIES[name].weight).clip(0.0, FAMILIES[name].cap).alias(f"family.{name}")

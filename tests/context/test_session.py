@@ -22,7 +22,8 @@ def events(said):
                 "user.name": [name for _, name, _ in said],
                 "portal.action": ["logon" if name and logon else "record_view" for _, name, logon in said],
             },
-            schema={"@timestamp": schema.TIME} | dict.fromkeys(("portal.session", "user.name", "portal.action"), pl.String),
+            schema={"@timestamp": schema.TIME}
+            | dict.fromkeys(("portal.session", "user.name", "portal.action"), pl.String),
         ),
         schema.EVENT,
     )

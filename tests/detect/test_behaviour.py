@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.detect.portal_days import events
 
 from detector import schema
 from detector.config import Config
 from detector.detect.behaviour import Behaviour
+from tests.detect.portal_days import events
 
 THEFT = events(days=10, accounts=30, seed=5, thief_records=60)
 QUIET = events(days=10, accounts=30, seed=6)

@@ -1,7 +1,6 @@
 """Learn which countries, networks and clients an account comes from, and how new a value would be."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, Self
 
 from river.base import AnomalyDetector
@@ -34,7 +33,7 @@ class Familiarity(AnomalyDetector):
         self.novelty = 0.0
         self.values: dict[str, float] = {}
 
-    def learn_one(self, x: Mapping[str, Any]) -> None:
+    def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the values that were seen."""
         fresh = sum(1 for value in x if value not in self.values)
         if self.days >= COLD_DAYS:
@@ -45,7 +44,7 @@ class Familiarity(AnomalyDetector):
         for value in x:
             self.values[value] = self.values.get(value, 0.0) + 1
 
-    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+    def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise of the least likely value: `{value: everybody's share of it}`."""
         if self.days < COLD_DAYS or not x:
             return None
@@ -78,7 +77,7 @@ class Population(AnomalyDetector):
         self.account_days = 0
         self.values: dict[str, int] = {}
 
-    def learn_one(self, x: Mapping[str, Any]) -> None:
+    def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one account-day: the keys of `x` are the values that were seen."""
         self.account_days += 1
         for value in x:
@@ -88,7 +87,7 @@ class Population(AnomalyDetector):
         """Return the share of account-days that show `value`, half a day for one never seen."""
         return (self.values.get(value, 0) + 0.5) / (self.account_days + 1.0)
 
-    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+    def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise of the rarest key of `x` among everybody."""
         if not self.account_days or not x:
             return None

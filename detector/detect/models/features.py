@@ -71,9 +71,7 @@ COUNTS: Final = (
     ),
 )
 
-COUNTRY: Final = Feature(
-    name="country", family="geography", unit="share of days", text="country {value} is {known}"
-)
+COUNTRY: Final = Feature(name="country", family="geography", unit="share of days", text="country {value} is {known}")
 NETWORK: Final = Feature(name="network", family="network", unit="share of days", text="network {value} is {known}")
 CLIENT: Final = Feature(name="client", family="device", unit="share of days", text="client {value} is {known}")
 HOUR: Final = Feature(name="hour", family="time", unit="share of days", text="active at an hour when it rarely is")
@@ -83,6 +81,7 @@ TRAIT_FEATURES: Final = {
     "portal.network": NETWORK,
     "portal.client": CLIENT,
 }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:

@@ -1,7 +1,6 @@
 """Learn how high one count of an account usually gets in a day, and what would be surprising."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -59,7 +58,7 @@ class DailyPeak(AnomalyDetector):
         """Weight of the days learned."""
         return float(self.log_count.n)
 
-    def learn_one(self, x: Mapping[str, Any]) -> None:
+    def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn the counts of one closed day: `{"count": 61}`; several keys are several counts."""
         for value in x.values():
             self._learn(float(value))
@@ -76,10 +75,10 @@ class DailyPeak(AnomalyDetector):
         """Return what a day is expected to reach; None while cold."""
         if self.days < 1:
             return None
-        mean, shape = gamma_poisson(np.float64(self.log_count.mean.get()), np.float64(self.log_count.get()))
+        mean, shape = gamma_poisson(np.array(self.log_count.mean.get()), np.array(self.log_count.get()))
         return Expectation(mean=float(mean), shape=float(shape), days=int(self.days), baseline="account")
 
-    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+    def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise (-log10 of the tail) of the most surprising count in `x`."""
         expected = self.expectation()
         if expected is None or not x:

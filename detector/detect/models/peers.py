@@ -1,6 +1,5 @@
 """Learn what accounts of one profession do, for those of them too new to have a past."""
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -64,7 +63,7 @@ class PeerPeak(AnomalyDetector):
         self.total = Var()
         self.within = Mean()
 
-    def learn_one(self, x: Mapping[str, Any]) -> None:
+    def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one account-day: `count`; if known, the account's `days` before and their `usual` mean of logs."""
         numbers = (x["count"], x.get("days", 0.0), x.get("usual", 0.0))
         self.learn_many(*(np.array([float(number)]) for number in numbers))
@@ -90,7 +89,7 @@ class PeerPeak(AnomalyDetector):
         baseline = "account" if known.days >= PRIOR_DAYS else "peers"
         return Expectation(mean=float(mean), shape=float(shape), days=int(known.days), baseline=baseline)
 
-    def score_one(self, x: Mapping[str, Any]) -> float | None:  # type: ignore[override]
+    def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise of `count` for an account of which nothing else is known."""
         expected = self.expectation()
         if expected is None:

@@ -1,7 +1,7 @@
 """Learn at which hours of the week an account works, and how odd another hour would be."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Self
 
 from river.base import AnomalyDetector
@@ -34,7 +34,7 @@ class Rhythm(AnomalyDetector):
         self.unit = 1.0  # what one of today's hours weighs: it grows instead of all others fading
         self.hours: dict[int, float] = {}
 
-    def learn_one(self, x: Mapping[Any, Any]) -> None:
+    def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the hours of the week (0 to 167) with activity."""
         self.days = self.days * self.fade + 1
         self.unit /= self.fade
@@ -59,7 +59,7 @@ class Rhythm(AnomalyDetector):
         )
         return (own + like) / (4.0 * self.days * self.unit + 1e-9)
 
-    def score_one(self, x: Mapping[Any, Any], peers: float = 0.05) -> float | None:  # type: ignore[override]
+    def score_one(self, x: dict[Any, Any], peers: float = 0.05) -> float | None:  # type: ignore[override]
         """Return the surprise of the oddest hour among the keys of `x`; `peers` is their share of it."""
         if self.days < PRIOR_DAYS + 1 or not x:
             return None

@@ -14,13 +14,20 @@ from detector.detect.models.peak import DailyPeak
 from detector.detect.models.peers import PeerPeak
 from detector.detect.models.rhythm import Rhythm
 
-COUNT_DAYS = [{"count": value} for value in (12, 9, 15, 11, 13, 8, 10, 14, 12, 9, 11, 13, 10, 12, 16, 11, 9, 12, 10, 13, 11, 12)]
+COUNT_DAYS = [
+    {"count": value} for value in (12, 9, 15, 11, 13, 8, 10, 14, 12, 9, 11, 13, 10, 12, 16, 11, 9, 12, 10, 13, 11, 12)
+]
 CASES = {
     "peak": (DailyPeak, COUNT_DAYS, {"count": 12}, {"count": 300}),
     "peers": (PeerPeak, COUNT_DAYS, {"count": 12}, {"count": 300}),
     "familiarity": (Familiarity, [{"FR": 0.9}] * 22, {"FR": 0.9}, {"NL": 0.01}),
     "population": (Population, [{"FR": 1}] * 22, {"FR": 1}, {"NL": 1}),
-    "rhythm": (Rhythm, [dict.fromkeys(range(8 + 24 * (d % 5), 17 + 24 * (d % 5)), 1) for d in range(22)], {10: 1}, {3: 1}),
+    "rhythm": (
+        Rhythm,
+        [dict.fromkeys(range(8 + 24 * (d % 5), 17 + 24 * (d % 5)), 1) for d in range(22)],
+        {10: 1},
+        {3: 1},
+    ),
 }
 RIVER_CHECKS = [
     common.check_repr,
