@@ -81,24 +81,14 @@ class Combined:
         )
 
     def _odd(self, cut: pl.DataFrame) -> pl.DataFrame:
-        head = pl.col("p0").str.head(-_STAMP).str.extract_groups(_HEAD).struct
         texts = cut.select(
-            (
-                self._shaped()
-                & head.field("other").fill_null(head.field("address")).fill_null(head.field("list")).is_not_null()
-            )
-            .fill_null(value=False)
-            .alias("seen"),
+            self._shaped().fill_null(value=False).alias("seen"),
             pl.col("p1").alias("request"),
-            pl.coalesce(head.field("address"), head.field("other"), head.field("list").str.extract(r"([^ ,]+)$")).alias(
-                "source.ip"
-            ),
-            head.field("list").alias("portal.forwarded_for"),
-            head.field("user").alias("user.name"),
-            head.field("domain").alias("url.domain"),
+            pl.col("p0").str.head(-_STAMP).alias("head"),
             *_plain(),
         )
-        return shape.with_request(texts)
+        texts = _with_head(texts)
+        return shape.with_request(texts.with_columns(pl.col("seen") & pl.col("source.ip").is_not_null()))
 
     def _shaped(self) -> pl.Expr:
         """Say whether quotes, stamp and numbers stand where they should."""
@@ -109,6 +99,33 @@ class Combined:
         counted = {True: full, False: count == 3, None: full | (count == 3)}[self.client]
         stamped = head.str.ends_with("] ") & (head.str.slice(-_STAMP, 2) == " [")
         return counted & stamped & pl.col("p2").str.contains(_NUMBERS)
+
+
+def _with_head(texts: pl.DataFrame) -> pl.DataFrame:
+    """Cut what stands before the stamp into host, address and user.
+
+    Nearly all are three words, or the third is the user's name with its spaces; the expression is for the others.
+    """
+    words = texts.select(pl.col("head").str.splitn(" ", 3).alias("words")).select(pl.col("words").struct.unnest())
+    first, second, third = (words[f"field_{at}"] for at in range(3))
+    plain = second.is_not_null() & ~second.str.contains(f"^(?:{_ADDRESS})$") & ~first.str.ends_with(",")
+    texts = texts.with_columns(
+        first.alias("source.ip"),
+        third.alias("user.name"),
+        pl.lit(None, pl.String).alias("url.domain"),
+        pl.lit(None, pl.String).alias("portal.forwarded_for"),
+    )
+    if plain.all():
+        return texts
+    odd = pl.when(~plain).then(pl.col("head")).str.extract_groups(_HEAD).struct
+    last = odd.field("list").str.extract(r"([^ ,]+)$")
+    meant = {
+        "source.ip": pl.coalesce(odd.field("address"), odd.field("other"), last),
+        "user.name": odd.field("user"),
+        "url.domain": odd.field("domain"),
+        "portal.forwarded_for": odd.field("list"),
+    }
+    return texts.with_columns(pl.when(plain).then(name).otherwise(one).alias(name) for name, one in meant.items())
 
 
 def _plain() -> list[pl.Expr]:
