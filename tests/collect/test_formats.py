@@ -138,6 +138,11 @@ def test_an_nginx_template_of_its_own_kind() -> None:
              "@timestamp": datetime(2026, 3, 2, 8, 15, 0, 42_000, UTC)},
         ),
         (
+            r'%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" %{lang}C %{SID}C %D',
+            '192.0.2.1 - - [02/Mar/2026:09:15:00 +0000] "GET /a HTTP/1.1" 200 - "-" "x" fr s1a2b3c4 1500',
+            {"event.duration": 1_500_000, "portal.session": "s1a2b3c4"},
+        ),
+        (
             "%{sec}t %a %u %m %U %>s",
             "1772442900 192.0.2.1 anne martin GET /a 200",
             {"user.name": "anne martin", "@timestamp": datetime(2026, 3, 2, 9, 15, tzinfo=UTC)},

@@ -8,6 +8,7 @@ import polars as pl
 
 from detector.collect.formats import (
     alb,
+    apache,
     authelia,
     caddy,
     cas,
@@ -17,8 +18,8 @@ from detector.collect.formats import (
     haproxy,
     keycloak,
     lemonldap,
+    nginx,
     npm,
-    template,
     traefik,
     w3c,
     wellknown,
@@ -169,9 +170,9 @@ def _described(described: Described, lines: pl.DataFrame) -> tuple[Shape, ...]:
     kinds = (described.time_format,) if described.time_format else ()
     sample = lines["line"].head(_SAMPLED).to_list()
     if described.nginx is not None:
-        return (*template.nginx(described.nginx, sample, kinds), *errorlog.shapes())
+        return (*nginx.shapes(described.nginx, sample, kinds), *errorlog.shapes())
     if described.apache is not None:
-        return (*template.apache(described.apache, kinds), *errorlog.shapes())
+        return (*apache.shapes(described.apache, kinds), *errorlog.shapes())
     if described.json_fields is not None:
         return both(wellknown.named(described.json_fields, sample, kinds or ANY))
     return (from_regex(described.regex or "", kinds or ANY),)

@@ -1,41 +1,21 @@
-"""Read any nginx `log_format` or Apache `LogFormat`, as pasted from the server's configuration."""
+"""Make shapes of a template: literal text and variables, as servers' configurations describe their log lines."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import polars as pl
 
-from detector.collect.formats import combined, wellknown
-from detector.collect.formats.jsonlines import JsonLines, both
+from detector.collect.formats import combined
 from detector.collect.formats.shape import Pattern, Shape, nanoseconds, value
 from detector.collect.formats.trailing import Role, Trailing
 from detector.errors import DetectorError
 
 Holds = Literal[
-    "address",
-    "peer",
-    "forwarded_for",
-    "user",
-    "session",
-    "time",
-    "request",
-    "method",
-    "target",
-    "path",
-    "query",
-    "version",
-    "status",
-    "bytes",
-    "referrer",
-    "agent",
-    "domain",
-    "seconds",
-    "milliseconds",
-    "microseconds",
-    "other",
-]
+    "address", "peer", "forwarded_for", "user", "session", "time", "request", "method", "target", "path", "query",
+    "version", "status", "bytes", "referrer", "agent", "domain", "seconds", "milliseconds", "microseconds", "other",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,51 +28,7 @@ class Part:
     """Of a time stamp: the kind it is written in."""
 
 
-_NGINX: Final[dict[str, tuple[Holds, str]]] = {
-    "remote_addr": ("address", ""),
-    "http_x_real_ip": ("peer", ""),
-    "realip_remote_addr": ("peer", ""),
-    "http_x_forwarded_for": ("forwarded_for", ""),
-    "proxy_add_x_forwarded_for": ("forwarded_for", ""),
-    "remote_user": ("user", ""),
-    "time_local": ("time", "clf"),
-    "time_iso8601": ("time", "iso"),
-    "msec": ("time", "epoch"),
-    "request": ("request", ""),
-    "request_method": ("method", ""),
-    "request_uri": ("target", ""),
-    "uri": ("path", ""),
-    "document_uri": ("path", ""),
-    "args": ("query", ""),
-    "query_string": ("query", ""),
-    "server_protocol": ("version", ""),
-    "status": ("status", ""),
-    "body_bytes_sent": ("bytes", ""),
-    "bytes_sent": ("bytes", ""),
-    "http_referer": ("referrer", ""),
-    "http_user_agent": ("agent", ""),
-    "host": ("domain", ""),
-    "http_host": ("domain", ""),
-    "server_name": ("domain", ""),
-    "request_time": ("seconds", ""),
-}
-_APACHE: Final[dict[str, Holds]] = {
-    "h": "address", "a": "address", "u": "user", "r": "request", "m": "method", "U": "path", "q": "query",
-    "H": "version", "s": "status", "b": "bytes", "B": "bytes", "O": "bytes", "v": "domain", "V": "domain",
-    "D": "microseconds", "T": "seconds",
-}  # fmt: skip
-_HEADERS: Final[dict[str, Holds]] = {
-    "x-forwarded-for": "forwarded_for",
-    "user-agent": "agent",
-    "referer": "referrer",
-    "host": "domain",
-    "x-real-ip": "peer",
-}
-_APACHE_TIMES: Final = {"sec": "epoch_s", "msec": "epoch_ms", "usec": "epoch"}
-_APACHE_UNITS: Final[dict[str, Holds]] = {"ms": "milliseconds", "us": "microseconds", "s": "seconds"}
-_DIRECTIVE: Final = re.compile(r"%[!<>,0-9]*(?:\{(?P<argument>[^}]*)\})?(?P<letter>\^t[io]|[A-Za-z%])")
-_JSON_FIELD: Final = re.compile(r'"([^"]+)"\s*:\s*"?\$\{?(\w+)\}?"?')
-
+_SESSION_COOKIE: Final = re.compile(r"(?i)sess|sid|token|jwt|auth|id$")
 _REGEX: Final[dict[str, str]] = {
     "clf": r"\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}",
     "iso": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)",
@@ -121,98 +57,21 @@ _FREE: Final = {"user", "request", "agent", "referrer", "forwarded_for", "target
 """What may hold spaces even where the template puts no quotes around it."""
 
 
-def nginx(template: str, sample: Sequence[str], kinds: tuple[str, ...] = ()) -> tuple[Shape, ...]:
-    """Return the shapes of a `log_format` string, with or without the directive's name, quotes and semicolon."""
-    text = _nginx_text(template)
-    if text.lstrip().startswith("{"):
-        return both(_nginx_json(text, sample, kinds))
-    parts: list[Part] = []
-    at = 0
-    for match in re.finditer(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?", text):
-        parts += [Part(literal=text[at : match.start()]), _nginx_part(match[1])]
-        at = match.end()
-    return _shapes("nginx", [*parts, Part(literal=text[at:])], kinds)
+def holds_session(name: str, *, cookie: bool) -> bool:
+    """Say whether a variable of this name holds a session: a cookie of the language does not, nor a request's id."""
+    return _SESSION_COOKIE.search(name) is not None if cookie else "session" in name.lower()
 
 
-def _nginx_text(template: str) -> str:
-    text = re.sub(r"^\s*log_format\s+\S+\s*", "", template.strip()).rstrip().removesuffix(";").rstrip()
-    text = re.sub(r"^escape=\w+\s+", "", text)
-    if text[:1] in {"'", '"'} and text[-1:] == text[0]:
-        quoted = re.findall(rf"{text[0]}((?:[^{text[0]}\\]|\\.)*){text[0]}", text)
-        text = re.sub(r"\\(['\"\\])", r"\1", "".join(quoted))
-    return text
-
-
-def _nginx_part(variable: str) -> Part:
-    if variable in _NGINX:
-        holds, kind = _NGINX[variable]
-        return Part(holds=holds, kind=kind)
-    return Part(holds="session" if variable.startswith("cookie_") or "session" in variable else "other")
-
-
-_JSON_COLUMNS: Final[dict[str, str]] = {
-    "address": "source.ip", "forwarded_for": "portal.forwarded_for", "user": "user.name", "session": "portal.session",
-    "time": "time", "request": "request", "method": "http.request.method", "target": "url.original",
-    "path": "url.path", "query": "url.query", "version": "http.version", "status": "http.response.status_code",
-    "bytes": "http.response.body.bytes", "referrer": "http.request.referrer", "agent": "user_agent.original",
-    "domain": "url.domain", "seconds": "seconds",
-}  # fmt: skip
-
-
-def _nginx_json(text: str, sample: Sequence[str], kinds: tuple[str, ...]) -> JsonLines:
-    names: dict[str, tuple[str, ...]] = {}
-    found: list[str] = []
-    for key, variable in _JSON_FIELD.findall(text):
-        part = _nginx_part(variable)
-        if column := _JSON_COLUMNS.get(part.holds or ""):
-            names.setdefault(column, (key,))
-            found += [part.kind] if part.holds == "time" else []
-    _demand(names, "time", "$time_iso8601, $time_local or $msec")
-    return wellknown.shape("nginx", sample, names, kinds or (found[0],))
-
-
-def apache(template: str, kinds: tuple[str, ...] = ()) -> tuple[Shape, ...]:
-    r"""Return the shapes of a `LogFormat` string, with or without the directive's name, its quotes and nickname."""
-    text = template.strip()
-    if match := re.match(r'^(?:LogFormat\s+)?"((?:[^"\\]|\\.)*)"(?:\s+\S+)?$', text):
-        text = match[1]
-    text = text.replace('\\"', '"').replace("\\t", "\t").replace("\\\\", "\\")
-    parts: list[Part] = []
-    at = 0
-    for match in _DIRECTIVE.finditer(text):
-        parts += [Part(literal=text[at : match.start()]), *_apache_parts(match["letter"], match["argument"])]
-        at = match.end()
-    return _shapes("apache", [*parts, Part(literal=text[at:])], kinds)
-
-
-def _apache_parts(letter: str, argument: str | None) -> list[Part]:
-    if letter == "%":
-        return [Part(literal="%")]
-    if letter == "t" and argument is None:
-        return [Part(literal="["), Part(holds="time", kind="clf"), Part(literal="]")]
-    if letter == "t":
-        kind = (argument or "").removeprefix("begin:").removeprefix("end:")
-        kind = {"msec_frac": "%3f", "usec_frac": "%6f"}.get(kind, kind)
-        return [Part(holds="time", kind=_APACHE_TIMES.get(kind, kind))]
-    if letter == "i":
-        return [Part(holds=_HEADERS.get((argument or "").lower(), "other"))]
-    if letter == "T" and argument:
-        return [Part(holds=_APACHE_UNITS.get(argument, "other"))]
-    if letter == "a" and argument == "c":
-        return [Part(holds="peer")]
-    if letter == "C" or (argument and "session" in argument.lower()):
-        return [Part(holds="session")]
-    return [Part(holds=_APACHE.get(letter, "other"))]
-
-
-def _demand(names: object, what: str, example: str) -> None:
-    if what not in names:  # type: ignore[operator]  # any container of names
+def demand(names: Container[str | None], what: str, example: str) -> None:
+    """Raise a `DetectorError` where a template lacks what no event can do without."""
+    if what not in names:
         raise DetectorError(f"input.format: the template holds no time stamp; required: one such as {example}")
 
 
-def _shapes(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> tuple[Shape, ...]:
+def shapes(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> tuple[Shape, ...]:
+    """Return the shapes of a template. Raises: `DetectorError` when it holds no time stamp."""
     parts = _merged([part for part in parts if part.literal or part.holds])
-    _demand({part.holds for part in parts}, "time", "$time_local (nginx) or %t (Apache)")
+    demand({part.holds for part in parts}, "time", "$time_local (nginx) or %t (Apache)")
     return _as_combined(name, parts) or (_pattern(name, parts, kinds),)
 
 
@@ -244,7 +103,13 @@ _COMBINED: Final = re.compile(
     r'"\0request\0" \0status\0 \0bytes\0 "\0referrer\0" "\0agent\0"'
     r'(?P<tail>(?: (?:[\w.-]+=)?(?:\0\w+\0|"\0\w+\0"))*)'
 )
-_ROLES: Final[dict[str, Role]] = {"session": "session", "seconds": "duration", "forwarded_for": "forwarded_for"}
+_ROLES: Final[dict[str, Role]] = {
+    "session": "session",
+    "seconds": "duration",
+    "milliseconds": "milliseconds",
+    "microseconds": "microseconds",
+    "forwarded_for": "forwarded_for",
+}
 
 
 def _as_combined(name: str, parts: Sequence[Part]) -> tuple[Shape, ...] | None:

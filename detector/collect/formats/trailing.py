@@ -13,7 +13,7 @@ import polars as pl
 from detector.collect.formats.addresses import ADDRESS_LIST
 from detector.collect.formats.shape import nanoseconds, value
 
-Role = Literal["session", "duration", "forwarded_for", "other"]
+Role = Literal["session", "duration", "milliseconds", "microseconds", "forwarded_for", "other"]
 
 FIELD: Final = r'(?:[\w.-]+=)?"[^"]*"|[^\s",]+(?:, ?[^\s",]+)*'
 """One trailing field: a word, a list of words, a quoted text, or any of them behind `name=`."""
@@ -93,6 +93,8 @@ def _column(role: Role, token: pl.Expr) -> tuple[str, pl.Expr]:
         return "portal.session", value(bare)
     if role == "forwarded_for":
         return "portal.forwarded_for", pl.when(bare.str.contains(ADDRESS_LIST)).then(bare)
+    if role != "duration":
+        return "event.duration", nanoseconds(bare, {"milliseconds": 1e3, "microseconds": 1e6}[role])
     milli = bare.str.ends_with("ms")
     number = bare.str.strip_chars_end("ms")
     return "event.duration", pl.when(milli).then(nanoseconds(number, 1e3)).otherwise(nanoseconds(number, 1.0))
