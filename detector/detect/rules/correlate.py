@@ -143,14 +143,28 @@ class Correlator:
         if not others:
             return crowded(hashed, time, old, self.correlation.span_us, need, values)
         own = np.flatnonzero(bits & mask)
-        if len(own) < need or own[-1] < old:
+        required = self._required(bits)
+        if len(own) < need or own[-1] < old or not all(map(len, required)):
             return own[:0]
         fresh = int(np.searchsorted(own, old))
         mine = None if values is None else values[own]
         own = own[crowded(hashed[own], time[own], fresh, self.correlation.span_us, need, mine)]
-        if not len(own):
-            return own
+        for marks in required:
+            own = own[_slots_of(hashed, marks)[own]] if len(own) else own
+        if not len(own) or own[-1] < old:
+            return own[:0]
         return np.flatnonzero(_slots_of(hashed, own) & ((bits & others > 0) | _at(own, len(bits))))
+
+    def _required(self, bits: Bits) -> list[Index]:
+        """Give the rows of other rules of which a group needs at least one, rule by rule."""
+        inputs = self.correlation.inputs
+        found = []
+        for measure in self.correlation.measures[1:]:
+            lower = any(operator in {"gt", "gte", "eq"} and number > 0 for operator, number in measure.bounds.pairs)
+            if lower and measure.kind in {"event_count", "value_count"}:
+                mask = sum(1 << inputs.index(ref) for ref in measure.refs)
+                found.append(np.flatnonzero(bits & mask))
+        return found
 
     def _near(self, hashed: keys.Hashes, bits: Bits, old: int) -> Index:
         """Choose the rows of groups in which the rules of a temporal condition may have matched."""
@@ -181,7 +195,7 @@ class Correlator:
             if correlation.kind == "temporal":
                 met = near(windows, marks, correlation.refs, correlation.expression or correlation.ways)
             else:
-                met = in_order(windows, marks, correlation.ways)
+                met = in_order(windows, marks, correlation.ways, correlation.context)
             return _Found(windows=windows, holds=met.holds & own, value=met.value, evidence=met.evidence)
         if correlation.gap_us is not None:
             windows.pause_at(own, correlation.gap_us)

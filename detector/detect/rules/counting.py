@@ -46,6 +46,7 @@ class Reader:
             span_us=parsed.timespan.seconds * 1_000_000,
             measures=measures,
             expression=self._expression(parsed, refs) if temporal else None,
+            context=self._context(parsed, refs),
             cancel=self._refs(list(self.custom.cancel_on), ("custom", "cancel_on")),
             gap_us=self.custom.gap_us,
             cap=self.custom.cap or max(DEFAULT_CAP, *(2 * m.bounds.least for m in measures), 1),
@@ -62,6 +63,15 @@ class Reader:
             else:
                 self._fault(loc, f"refers to rule {name!r}, which no loaded file defines")
         return tuple(dict.fromkeys(found))
+
+    def _context(self, parsed: SigmaCorrelationRule, refs: tuple[str, ...]) -> tuple[str, ...]:
+        where: Loc = ("custom", "context")
+        found = self._refs(list(self.custom.context), where)
+        if found and (parsed.type is not SigmaCorrelationType.TEMPORAL_ORDERED or found != refs[: len(found)]):
+            self._fault(where, "context names the first rules of a temporal_ordered correlation, in their order")
+        if found and len(found) >= len(refs):
+            self._fault(where, "at least one rule must be more than context")
+        return found
 
     def _measures(self, parsed: SigmaCorrelationRule, refs: tuple[str, ...]) -> tuple[Measure, ...]:
         condition = self.document.data["correlation"].get("condition")

@@ -105,6 +105,7 @@ _READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "version": ("version", _word),
     "placeholders": ("placeholders", _placeholders),
     "also": ("also", _mappings),
+    "context": ("context", _words),
     "cancel_on": ("cancel_on", _words),
     "gap": ("gap_us", duration_us),
     "cap": ("cap", _count),

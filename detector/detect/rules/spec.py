@@ -104,6 +104,7 @@ class Correlation:
     span_us: int
     measures: tuple[Measure, ...] = ()
     expression: "Bounds | tuple[Way, ...] | None" = None
+    context: tuple[str, ...] = ()
     cancel: tuple[str, ...] = ()
     gap_us: int | None = None
     cap: int = DEFAULT_CAP
@@ -194,6 +195,8 @@ class Custom:
     - `placeholders`: values of `%name%` for the modifier `expand`
     - `also`: further measures that must hold (`type`, `field`, `rules`, `percentile`, `timespan`,
       `gt gte lt lte eq neq`, and the same with `_times`: times the rule's own count)
+    - `context`: rules of a temporal_ordered correlation that only set the scene: they must have matched first,
+      but the evidence begins after them
     - `cancel_on`: rules whose events clear the window
     - `gap`: a window ends where its events pause this long (a session window)
     - `cap`: rows, or distinct values, of one group that are counted at most
@@ -209,6 +212,7 @@ class Custom:
     version: str | None = None
     placeholders: Mapping[str, list[str]] = field(default_factory=dict)
     also: tuple[Mapping[str, Any], ...] = ()
+    context: tuple[str, ...] = ()
     cancel_on: tuple[str, ...] = ()
     gap_us: int | None = None
     cap: int | None = None

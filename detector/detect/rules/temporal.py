@@ -40,8 +40,10 @@ def near(windows: Sliding, marks: dict[str, Mask], refs: tuple[str, ...], condit
     return Met(holds=holds, value=value, evidence=evidence)
 
 
-def in_order(windows: Sliding, marks: dict[str, Mask], ways: tuple[Way, ...]) -> Met:
+def in_order(windows: Sliding, marks: dict[str, Mask], ways: tuple[Way, ...], context: tuple[str, ...]) -> Met:
     """Find the rows of the last rule of a way that complete a chain inside the window.
+
+    The evidence begins with the chain, or with the latest row of the first rule that is more than `context`.
 
     `begun` holds, for the rules so far, the latest place where a chain that is complete by this row began;
     it never falls, so the latest row of a rule carries the latest beginning.
@@ -61,4 +63,7 @@ def in_order(windows: Sliding, marks: dict[str, Mask], ways: tuple[Way, ...]) ->
         fresh = way & (here > begin)
         begin[fresh], value[fresh] = here[fresh], len(wanted)
         holds |= way
+    if context:
+        first = next(ref for ref in ways[0][0] if ref not in context)
+        begin = np.where(holds, windows.last(marks[first]), -1)
     return Met(holds=holds, value=value, evidence=[begin, windows.place])

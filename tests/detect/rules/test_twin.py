@@ -15,7 +15,7 @@ from detector.detect.rules.load import Loader
 from detector.schema import EVENT, LATE
 from tests.detect.rules.twin import Twin
 
-USERS = ["ann", "Bob", "cy", None]
+USERS = ["ann", "ann", "Bob", "cy", None]
 SOURCES = ["192.0.2.1", "192.0.2.77", "198.51.100.3", "2001:db8::1", None]
 PATHS = ["/a", "/a/b", "/A/*", "/x?y", None]
 FIELDS = ["user.name", "portal.source", "portal.session", "url.path"]
@@ -23,7 +23,7 @@ BEGIN = datetime(2026, 3, 2, 23, 59, 40, tzinfo=UTC)
 
 event = st.fixed_dictionaries(
     {
-        "step": st.sampled_from([0, 0, 1, 2, 5, 10, 30]),
+        "step": st.sampled_from([0, 0, 1, 1, 2, 3, 5, 30]),
         LATE: st.sampled_from([False] * 9 + [True]),
         "user.name": st.sampled_from(USERS),
         "source.ip": st.sampled_from(SOURCES),
@@ -56,6 +56,9 @@ detection = st.one_of(
     item, st.tuples(item, item).map(lambda two: two[0] | two[1]), st.lists(item, min_size=2, max_size=2),
     st.sampled_from([["select", "plain"], ["sql=*ct", "ann"]]),
 )  # fmt: skip
+frequent = st.sampled_from(
+    [{"portal.action": "logon"}, {"portal.action": "record_view"}, {"event.outcome": "failure"}, {"c-ip|exists": True}]
+)
 CONDITIONS = ["sel_a", "sel_a and not sel_b", "sel_a or sel_b", "1 of sel_*", "all of them", "not (sel_a or sel_b)"]
 
 
@@ -74,9 +77,9 @@ def singles(draw: st.DrawFn) -> list[dict]:
                     "name": f"base_{i}",
                     "logsource": {"category": "webserver"},
                     "detection": {
-                        "sel_a": draw(detection),
+                        "sel_a": draw(st.one_of(frequent, frequent, detection)),
                         "sel_b": draw(detection),
-                        "condition": draw(st.sampled_from(CONDITIONS)),
+                        "condition": draw(st.sampled_from(["sel_a", "sel_a", *CONDITIONS])),
                     },
                     "custom": draw(st.sampled_from([{}, {"output": True, "mute": "5s"}, {"per": ["portal.session"]}])),
                 }
@@ -109,19 +112,23 @@ COUNTING = ["event_count", "value_count", "value_sum", "value_avg", "value_perce
 def correlation(draw: st.DrawFn, name: str, names: list[str]) -> dict:
     kind = draw(st.sampled_from([*COUNTING, "event_count", "value_count", "temporal", "temporal_ordered"]))
     rules = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
-    body: dict = {"type": kind, "rules": rules, "timespan": draw(st.sampled_from(["1s", "5s", "12s", "1m"]))}
-    body["group-by"] = draw(st.lists(st.sampled_from(FIELDS), max_size=2, unique=True))
+    body: dict = {"type": kind, "rules": rules, "timespan": draw(st.sampled_from(["1s", "2s", "5s", "5s", "1m"]))}
+    body["group-by"] = draw(st.sampled_from([[], ["user.name"], ["user.name"], ["portal.session"], FIELDS[:2]]))
     if draw(st.booleans()) and body["group-by"] and not name.endswith("0"):
         aliased = {ref: draw(st.sampled_from(["user.name", "portal.session"])) for ref in rules}
         body["aliases"] = {"who": aliased}
         body["group-by"] = ["who", *body["group-by"][1:]]
-    custom: dict = draw(st.sampled_from([{}, {}, {"mute": "3s"}, {"mute": "0s"}]))
+    custom: dict = draw(st.sampled_from([{}, {"mute": "3s"}, {"mute": "0s"}, {"mute": "0s"}, {"mute": "0s"}]))
     custom = dict(custom)
     if kind in COUNTING:
         body["condition"] = draw(condition(kind))
-        custom |= draw(st.sampled_from([{}, {}, {"gap": "3s"}, {"cap": 2}, {"gap": "6s", "cap": 3}]))
+        custom |= draw(st.sampled_from([{}, {}, {"gap": "2s"}, {"cap": 2}, {"gap": "3s", "cap": 3}]))
         if "aliases" not in body:
             custom |= draw(extras(names))
+    elif kind == "temporal_ordered" and len(rules) > 1:
+        custom |= draw(st.sampled_from([{}, {"context": rules[:1]}]))
+        if "context" not in custom and draw(st.booleans()):
+            body["condition"] = " and ".join(rules)
     elif kind == "temporal":
         written = " or ".join([" and ".join(rules), f"({rules[0]} and not {rules[-1]})"])
         extended = written if len(rules) > 1 else None
@@ -195,7 +202,7 @@ def twin_alerts(documents: list[dict], events: pl.DataFrame) -> list[tuple]:
 
 
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(documents=packs(), rows=st.lists(event, max_size=40), data=st.data())
+@given(documents=packs(), rows=st.lists(event, min_size=4, max_size=50), data=st.data())
 def test_same_alerts_as_the_twin_over_any_chunks(documents, rows, data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pack")
     events = frame(rows)

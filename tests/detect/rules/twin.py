@@ -281,12 +281,19 @@ class Twin:
             field = {k: v for k, v in also.items() if k in ("field", "percentile")}
             if not self.meets(also["type"], field | relative, rows, begin, refs, cap, count):
                 return None
-        return self.told(count, evidence, now)
+        return self.told(document, count, evidence, rows[-1])
 
-    def told(self, count, evidence, now):
-        users = sorted({r.event["user.name"] for r in evidence} - {None})
-        ips = sorted({r.event["source.ip"] for r in evidence} - {None})
-        return (count, evidence[0].time if evidence else now, users, ips)
+    def told(self, document, count, evidence, last):
+        """Say who the evidence is of; a group's own account or address is always part of it."""
+        correlation, found = document["correlation"], []
+        for name in ("user.name", "source.ip"):
+            ways = [
+                [correlation.get("aliases", {}).get(n, {}).get(ref, n) for ref in self.inputs(document)]
+                for n in correlation.get("group-by", [])
+            ]
+            mine = any({NAMES.get(n, n) for n in way} == {name} for way in ways)
+            found.append(sorted({r.event[name] for r in evidence + [last] * mine} - {None}))
+        return (count, evidence[0].time if evidence else last.time, *found)
 
     def values(self, kind, condition, rows, low, refs):
         """Give what is measured: (value, row), without absent ones."""
@@ -346,10 +353,13 @@ class Twin:
                 held = present == set(own)
             else:
                 held = self.boolean(condition, present)
-            return self.told(len(present), latest, rows[-1].time) if held else None
+            return self.told(document, len(present), latest, rows[-1]) if held else None
         wanted = [w for w in re.findall(r"\w+", condition) if w != "and"] if isinstance(condition, str) else own
         start = self.chain(inside, wanted)
-        return None if start is None else self.told(len(wanted), [inside[start], inside[-1]], rows[-1].time)
+        shown = next(ref for ref in wanted if ref not in document.get("custom", {}).get("context", []))
+        if start is not None and shown != wanted[0]:
+            start = max(i for i, r in enumerate(inside) if shown in r.refs)
+        return None if start is None else self.told(document, len(wanted), [inside[start], inside[-1]], rows[-1])
 
     def chain(self, rows, wanted):
         """Find the latest beginning of wanted[0], ..., wanted[-1] in order that ends at the last row."""

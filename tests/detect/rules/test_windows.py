@@ -1,0 +1,156 @@
+"""What each kind of correlation counts, at its edges."""
+
+import polars as pl
+import pytest
+
+from detector.detect.rules.proof import frame
+
+BASES = """
+title: A
+name: a
+logsource: {category: webserver}
+detection: {s: {portal.action: logon}, condition: s}
+custom: {output: false}
+---
+title: B
+name: b
+logsource: {category: webserver}
+detection: {s: {portal.action: search}, condition: s}
+custom: {output: false}
+---
+title: C
+name: c
+logsource: {category: webserver}
+detection: {s: {portal.action: claim}, condition: s}
+custom: {output: false}
+"""
+ACTIONS = {"a": "logon", "b": "search", "c": "claim"}
+
+
+def rule(kind: str, rules: str = "[a]", condition: str = "", custom: str = "", group: str = "[user.name]") -> str:
+    said = f"\n  condition: {condition}" if condition else ""
+    return (
+        f"title: R\nid: 30000000-0000-4000-8000-000000000001\ncorrelation:\n  type: {kind}\n  rules: {rules}\n"
+        f"  group-by: {group}\n  timespan: 10s{said}\ncustom: {{mute: 0s{', ' + custom if custom else ''}}}\n"
+    )
+
+
+def events(written: str, **more: object):
+    """`a0 b5+7 a10@x`: a letter a rule, the second, then bytes after + and the account after @."""
+    rows = []
+    for word in written.split():
+        what, _, user = word.partition("@")
+        what, _, size = what.partition("+")
+        at = f"2026-03-02T10:00:{int(what[1:]):02d}Z"
+        fixed = {"@timestamp": at, "portal.action": ACTIONS[what[0]], "user.name": user or "u"}
+        rows.append(fixed | ({"http.response.body.bytes": int(size)} if size else {}) | more)
+    return frame(rows)
+
+
+def fired(rules, written: str) -> list[str]:
+    found = rules.observe(events(written))
+    return [f"{t.second}:{n}" for t, n in found.select("@timestamp", "signal.count").rows()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "written", "expected"),
+    [
+        ("event_count", "{gte: 3}", "a0 a5 a10 a16", ["10:3"]),  # the window holds both its ends
+        ("event_count", "{gte: 3}", "a0 a0 a0", ["0:3"]),  # three in one moment
+        ("event_count", "{gt: 2.5}", "a0 a1 a2 a3", ["2:3", "3:4"]),
+        ("event_count", "{gt: 1, lte: 2}", "a0 a1 a2 a3", ["1:2"]),
+        ("event_count", "{eq: 2}", "a0 a1 a2 a13", ["1:2"]),
+        ("event_count", "{neq: 2}", "a0 a1 a2", ["0:1", "2:3"]),
+        ("event_count", "{lt: 2}", "a0 a1 a20", ["0:1", "20:1"]),
+        ("event_count", "{gte: 2}", "a0@x a1@y a2@x", ["2:2"]),
+        ("value_count", "{field: sc-bytes, gte: 2}", "a0+1 a1+1 a2+2 a13+2", ["2:2"]),
+        ("value_count", "{field: sc-bytes, gte: 2}", "a0+1 a10+2 a21+3", ["10:2"]),
+        ("value_count", "{field: sc-bytes, gte: 2}", "a0+1 a1 a2", []),  # absent is no value
+        ("value_count", "{field: [sc-bytes, user.name], gte: 2}", "a0+1 a1+2", ["1:2"]),
+        ("value_sum", "{field: sc-bytes, gte: 10}", "a0+9 a5 a10+1 a11+9", ["10:10", "11:10"]),
+        ("value_avg", "{field: sc-bytes, gt: 4.5}", "a0+4 a1+5 a2+6", ["2:5"]),
+        ("value_avg", "{field: sc-bytes, lt: 1}", "a0 a1", []),  # an average of nothing holds nothing
+        ("value_median", "{field: sc-bytes, gte: 5}", "a0+1 a1+9 a2+5", ["2:5"]),  # nearest rank: of two, the lower
+        ("value_percentile", "{field: sc-bytes, gte: 9, percentile: 100}", "a0+9 a1+1 a12+1", ["0:9", "1:9"]),
+        ("value_percentile", "{field: sc-bytes, lt: 2, percentile: 1}", "a0+9 a1+1", ["1:2"]),
+    ],
+)
+def test_counting(pack, kind, condition, written, expected):
+    assert fired(pack(BASES, rule(kind, condition=condition)), written) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "rules", "condition", "written", "expected"),
+    [
+        ("temporal", "[a, b]", "", "b0 a10 a11", ["10:2"]),
+        ("temporal", "[a, b, c]", "{gte: 2}", "a0 c5 c20", ["5:2"]),
+        ("temporal", "[a, b, c]", "a and (b or c)", "c0 b1 a2", ["2:3"]),
+        ("temporal", "[a, b]", "a and not b", "a0 b1 a2 a12", ["0:1", "12:1"]),
+        ("temporal_ordered", "[a, b]", "", "b0 a1 b2 b3", ["2:2", "3:2"]),
+        ("temporal_ordered", "[a, b]", "", "a0 b11", []),
+        ("temporal_ordered", "[a, b, c]", "", "a0 b1 a2 c3", ["3:3"]),
+        ("temporal_ordered", "[a, b, c]", "", "b0 a1 c2", []),
+        ("temporal_ordered", "[a, b, c]", "a and b and not c", "a0 b1 c2 a3 b4 a20 b21", ["1:2", "21:2"]),
+        ("temporal_ordered", "[a, b, c]", "a and (b or c)", "a0 b1 c2", ["1:2", "2:2"]),
+    ],
+)
+def test_near_in_time(pack, kind, rules, condition, written, expected):
+    assert fired(pack(BASES, rule(kind, rules, condition)), written) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "condition", "custom", "written", "expected"),
+    [
+        ("event_count", "{gte: 2}", "cap: 2", "a0 a1 a2 a3", ["1:2", "2:2", "3:2"]),
+        ("value_count", "{field: sc-bytes, gte: 2}", "cap: 2", "a0+1 a1+2 a2+3", ["1:2", "2:2"]),
+        ("event_count", "{gte: 2}", "gap: 3s", "a0 a3 a7 a8", ["3:2", "8:2"]),
+        ("event_count", "{gte: 3}", "cancel_on: [b]", "a0 a1 b2 a3 a4 a5", ["5:3"]),
+        ("value_count", "{field: sc-bytes, gte: 2}", "cancel_on: [b]", "a0+1 b1 a2+2 a3+1", ["3:2"]),
+        ("event_count", "{gte: 2}", "also: [{type: event_count, rules: [b], gte: 1}]", "a0 a1 b2 a3", ["3:3"]),
+        ("event_count", "{gte: 2}", "also: [{type: event_count, rules: [b], lt_times: 0.5}]", "b0 a1 a2 a3", ["3:3"]),
+        ("event_count", "{gt: 0}", "also: [{type: event_count, rules: b, timespan: 8s, eq: 0}]", "b0 a8 a9", ["9:2"]),
+        ("event_count", "{gte: 2}", "also: [{type: event_count, timespan: 40s, gte: 4}]", "a0 a11 a22 a23", ["23:2"]),
+        ("event_count", "{gte: 3}", "also: [{type: gap_median, gt: 2}]", "a0 a1 a4 a7", ["7:4"]),
+        ("event_count", "{gte: 3}", "also: [{type: value_count, field: sc-bytes, eq: 1}]", "a0+1 a1+1 a2+1", ["2:3"]),
+    ],
+)  # fmt: skip
+def test_what_sigma_cannot_say(pack, kind, condition, custom, written, expected):
+    assert fired(pack(BASES, rule(kind, "[a]", condition, custom)), written) == expected
+
+
+def test_context_sets_the_scene_and_is_no_evidence(pack):
+    rules = pack(BASES, rule("temporal_ordered", "[a, b, c]", custom="context: [a]"))
+    (signal,) = rules.observe(events("a0 b3 c5")).rows(named=True)
+    assert signal["signal.start"].second == 3
+
+
+def test_an_event_of_two_rules_counts_once(pack):
+    both = BASES.replace("title: B", "title: B2").replace("portal.action: search", "portal.action: logon")
+    assert fired(pack(both, rule("event_count", "[a, b]", "{gte: 2}")), "a0 a1") == ["1:2"]
+
+
+def test_aliases_group_rules_by_different_fields(pack):
+    aliased = rule("temporal", "[a, b]", group="[who]").replace(
+        "timespan: 10s", "timespan: 10s\n  aliases: {who: {a: user.name, b: portal.session}}"
+    )
+    moment = {"user.name": "ann", "portal.action": "logon", "portal.session": "s1"}
+    other = {"user.name": "bob", "portal.action": "search", "portal.session": "ann"}
+    (signal,) = pack(BASES, aliased).observe(frame([moment, other])).rows(named=True)
+    assert (signal["signal.key"], signal["related.user"]) == ("who=ann", ["ann", "bob"])
+
+
+def test_a_chain_sees_every_event_on_which_the_inner_condition_holds(pack):
+    inner = rule("event_count", condition="{gte: 2}").replace("title: R", "title: I\nname: inner")
+    inner = inner.replace("000001", "000002").replace("mute: 0s", "mute: 1d")
+    outer = rule("temporal_ordered", "[inner, b]").replace("timespan: 10s", "timespan: 2s")
+    assert fired(pack(BASES, inner, outer), "a0 a1 a8 b10") == ["10:2"]
+
+
+def test_late_matches_are_silent_both_ways(pack):
+    loud = "title: L\nid: 30000000-0000-4000-8000-000000000009\nlogsource: {category: webserver}\n"
+    loud += "detection: {s: {portal.action: logon}, condition: s}\ncustom: {mute: 5s}\n"
+    late = events("a20 a10").reverse().with_columns(pl.lit(True).alias("portal.late"))
+    rules = pack(loud)
+    assert rules.observe(late[[1, 0]])["@timestamp"].dt.second().to_list() == [10, 20]
+    assert rules.observe(late[[0]].with_columns(pl.col("@timestamp").dt.offset_by("-4s"))).height == 0
+    assert rules.observe(late[[0]].with_columns(pl.col("@timestamp").dt.offset_by("-30s"))).height == 1
