@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -103,11 +104,13 @@ def spellings(one: str) -> list[str]:
     return [one, percent, *(between.join(groups) for between in (" ", "%20", "+", "."))]
 
 
-def held(body: bytes, used: set[str]) -> list[str]:
-    """The identifiers that `body` shows, in any of their spellings."""
-    words = [word for one in used for word in spellings(one)]
-    text = pl.Series([body.decode(errors="replace")])
-    return text.str.extract_many(words, ascii_case_insensitive=True).explode().drop_nulls().to_list()
+def held(body: bytes, used: set[str]) -> set[str]:
+    """The identifiers that `body` shows, however they are spelled: every window of digits is looked up."""
+    plain = re.sub(rb"%3([0-9])", rb"\1", body)
+    joined = re.sub(rb"(?<=[0-9])(?: |%20|[+.-])+(?=[0-9])", b"", plain)
+    sizes = {len(one) for one in used}
+    runs = {run.decode() for text in (plain, joined) for run in re.findall(rb"[0-9]{13,}", text)}
+    return {run[i : i + size] for run in runs for size in sizes for i in range(len(run) - size + 1)} & used
 
 
 def test_the_run_has_something_of_everything(outputs):
@@ -148,4 +151,6 @@ def test_the_search_would_find_one(outputs):
     _, used = outputs
     one = next(iter(used))
     for word in spellings(one):
-        assert held(f"<{word}>".encode(), used) == [word]
+        assert held(f"7<{word}>".encode(), used) == {one}, word
+        assert held(f"4{word}4".encode(), used) == {one}, word
+    assert held(b"0000000000000", used) == set()
