@@ -173,6 +173,19 @@ def test_many_lines_read_by_threads_are_read_as_few_are() -> None:
 
 
 @pytest.mark.parametrize("described", [*FORMATS, *TEMPLATES], ids=str)
+def test_a_block_of_many_chunks_some_empty(described: str | Format) -> None:
+    cas = "2026-03-02 09:15:00,1 INFO [x.AuditTrailManager] - d|CAS|x|AUTHENTICATION_SUCCESS|anne|192.0.2.1|::1"
+    json = '{"time":"2026-03-02T09:15:00Z","remote_addr":"192.0.2.1","status":200}'
+    lines = framed(["#Fields: date time c-ip", CLEAN, json, '{"a":', cas, "2026-03-02 09:15:00 192.0.2.1", "no"])
+    pieces = [piece for at in range(lines.height) for piece in (lines.slice(at, 1), lines.clear())]
+    chosen, _ = choose_format(lines, Input(format=described))
+    whole = parse(lines, chosen, path="f")
+    chunked = parse(pl.concat(pieces, rechunk=False), chosen, path="f")
+    assert chunked.events.equals(whole.events)
+    assert chunked.rejects.equals(whole.rejects)
+
+
+@pytest.mark.parametrize("described", [*FORMATS, *TEMPLATES], ids=str)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_nothing_is_lost_whatever_the_bytes(described: str | Format, data: st.DataObject) -> None:

@@ -36,6 +36,7 @@ def read_rows(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting
 
     Shapes: {line: String} -> the same rows, same order, in FIELDS plus `reason`.
     """
+    lines = lines.rechunk()  # Polars 2.1 panics when it joins texts over a frame that has an empty chunk
     threads = pl.thread_pool_size()
     if threads == 1 or lines.height < _PARALLEL_ROWS:
         return _read(lines, shapes, setting)
