@@ -36,7 +36,7 @@ PLACES: Final = pl.Schema(
         "records": pl.Int64(),
     }
 )
-"""A row for each account and combination of country, network and client seen."""
+"""A row for each account and combination of country, network and client seen: when first, when last asked a record."""
 
 DISPLAYS: Final = pl.Schema({ACCOUNT: pl.String(), "portal.subject": pl.UInt64(), "@timestamp": TIME})
 """A row for each insured person displayed to an account; the token as a 64-bit number."""
@@ -120,7 +120,9 @@ class Day:
             pl.col("unclaimed_run").max().alias("unclaimed"),
         )
         places = rows.group_by(ACCOUNT, *TRAITS).agg(
-            pl.col("@timestamp").min().alias("first"), pl.col("@timestamp").max().alias("last"), records
+            pl.col("@timestamp").min().alias("first"),
+            pl.col("@timestamp").filter(pl.col("displayed") | pl.col("missed")).max().alias("last"),
+            records,
         )
         self.slots = (
             pl.concat([self.slots, slots.select(SLOTS.names())])

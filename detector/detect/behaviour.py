@@ -74,7 +74,8 @@ class Behaviour:
         familiar = (
             before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
         )
-        counted = running.running(self._with_novelty(watched, before), carry, self.tallies, familiar, self.known)
+        told = self._with_novelty(watched, before).filter(pl.col("displayed") | pl.col("missed") | pl.col("new_place"))
+        counted = running.running(told, carry, self.tallies, familiar, self.known)
         self.tallies = running.last_tallies(counted, self.tallies)
         return self._signals(self._with_worst(counted, before))
 

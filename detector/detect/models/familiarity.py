@@ -11,7 +11,8 @@ FADE = 0.98
 LEAST_WEIGHT = 0.05
 """A value whose weight fell below this is forgotten."""
 
-COLD_DAYS = 1.0
+COLD_DAYS = 2.5
+"""Fading weight of three days: somebody seen twice has no habits yet."""
 
 
 class Familiarity(AnomalyDetector):
@@ -24,7 +25,7 @@ class Familiarity(AnomalyDetector):
     Source: Freeman et al., "Who Are You? A Statistical Approach to Measuring User Authenticity" (NDSS
     2016), equation 6, with the smoothing of Hoppe's urn for the unseen.
 
-    Cold: `score_one` is None before the first day.
+    Cold: `score_one` is None before the third day.
     """
 
     def __init__(self, fade: float = FADE) -> None:
@@ -36,7 +37,7 @@ class Familiarity(AnomalyDetector):
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the values that were seen."""
         fresh = sum(1 for value in x if value not in self.values)
-        if self.days >= COLD_DAYS:
+        if self.days >= 1:
             self.novelty = self.novelty * self.fade + fresh
         self.days = self.days * self.fade + 1
         kept = {value: weight * self.fade for value, weight in self.values.items()}

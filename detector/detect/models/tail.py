@@ -33,10 +33,10 @@ def surprise(count: Array, mean: Array, shape: Array) -> Array:
 
 
 def limit(mean: Array, shape: Array) -> Array:
-    """Return the first whole count beyond one standard deviation above the mean; infinite where mean is NaN.
+    """Return the first whole count beyond two standard deviations above the mean; infinite where mean is NaN.
 
-    Below it no count is worth a closer look: at least one day in ten gets there (tried over means from 0.05 to
-    5,000 and shapes from 0.05 to 50 in the tests). Cheap, since every account has one for every count every day.
+    Below it no count is worth a closer look: at least one day in a hundred gets there (tried over means from 0.05
+    to 5,000 and shapes from 0.05 to 50 in the tests). Cheap: every account has one for every count every day.
     """
-    first: Array = np.floor(mean + np.sqrt(mean + mean**2 / shape)) + 1
+    first: Array = np.floor(mean + 2 * np.sqrt(mean + mean**2 / shape)) + 1
     return np.where(np.isnan(mean), np.inf, first)
