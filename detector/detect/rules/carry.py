@@ -13,6 +13,9 @@ from detector.schema import conform
 COMPACT_AT = 4096
 """Rows below which it is not worth looking for those that no window needs."""
 
+WORTH = 0.8
+"""Share of rows that must remain at most for it to be worth copying them."""
+
 MAX_PIECES = 16
 
 
@@ -29,7 +32,7 @@ class Carry:
     """Rows of one correlation that later windows may reach, in event order.
 
     `time`, `bits` (which inputs matched) and `hashed` (the group) stand beside `table`, row by row. `evicted`
-    counts the rows that were dropped because there were too many.
+    counts the rows that were dropped because a group, or all of them, had too many.
     """
 
     def __init__(self, correlation: Correlation, max_rows: int) -> None:
@@ -62,7 +65,7 @@ class Carry:
         self.table = pl.concat([self.table, table], rechunk=False) if self.table.height else table
         if self.table.n_chunks() > MAX_PIECES:
             self.table = self.table.rechunk()
-        if len(self) > COMPACT_AT + 2 * self._compacted:
+        if len(self) > min(COMPACT_AT + 2 * self._compacted, self.max_rows):
             self._compact()
 
     def needs(self) -> int:
@@ -77,35 +80,41 @@ class Carry:
         return bits
 
     def _compact(self) -> None:
-        kept = self._useful()
-        if kept is not None and len(kept) < len(self):
+        kept, beyond_cap = self._useful()
+        if len(kept) < WORTH * len(self):
+            self.evicted += beyond_cap
             self._take(kept)
+            self._compacted = len(self)
+        else:
+            self._compacted = 2 * len(self)  # hardly any row repeats another: look again much later
         over = len(self) - self.max_rows
         if over > 0:
             self.evicted += over
             self._take(np.arange(over, len(self)))
-        self._compacted = len(self)
 
     def _take(self, rows: Index) -> None:
         self.time, self.bits, self.hashed = self.time[rows], self.bits[rows], self.hashed[rows]
         self.table = self.table[rows]
 
-    def _useful(self) -> Index | None:
-        """Give the rows that can still matter: per group, the latest of a value, of a rule, or the last ones."""
+    def _useful(self) -> tuple[Index, int]:
+        """Give the rows that can still matter, and how many others would were it not for the cap.
+
+        Those are, of a group, the latest row of each value, the latest of each rule, or the last `cap`.
+        """
         correlation = self.correlation
+        every = np.arange(len(self))
         if not correlation.measures:
             if correlation.kind == "temporal_ordered" and not correlation.is_pair:
-                return None
-            return np.sort(self._latest(np.arange(len(self)), []))
+                return every, 0
+            return np.sort(self._latest(every, [])), 0
         whole = sum(bit for ref, bit in self._inputs.items() if ref not in correlation.distinct_only)
         repeated = np.flatnonzero(self.bits & whole == 0)
         kept = self._latest(repeated, [f"v:{name}" for name in correlation.text_fields])
         rest = np.flatnonzero(self.bits & whole)
-        if correlation.kind != "value_count" and not correlation.others:
-            last = self._last(rest, correlation.cap)
-            self.evicted += len(rest) - len(last)
-            rest = last
-        return np.sort(np.concatenate([kept, rest]))
+        if correlation.kind == "value_count" or correlation.others:
+            return np.sort(np.concatenate([kept, rest])), 0
+        last = self._last(rest, correlation.cap)
+        return np.sort(np.concatenate([kept, last])), len(rest) - len(last)
 
     def _latest(self, rows: Index, columns: list[str]) -> Index:
         """Give of `rows` the latest of each group, inputs and values of `columns`."""

@@ -10,7 +10,7 @@ import polars as pl
 from detector.detect.rules.correlate import Match
 from detector.detect.rules.fields import resolve
 from detector.detect.rules.spec import Rule
-from detector.schema import EVENT, RISK, SIGNAL
+from detector.schema import EVENT, REASON, RISK, SIGNAL
 
 MAX_RELATED = 100
 
@@ -26,7 +26,13 @@ def signals(rule: Rule, matches: Sequence[Match], events: pl.DataFrame) -> pl.Da
         return pl.DataFrame(schema=SIGNAL)
     found = events.select(_shown(rule))[[match.row for match in matches]].rows(named=True)
     told = [_signal(rule, match, event) for match, event in zip(matches, found, strict=True)]
-    return pl.DataFrame(told, schema=SIGNAL, orient="row")
+    plain = {name: dtype for name, dtype in SIGNAL.items() if name != "portal.reasons"}
+    described = pl.DataFrame({name: [one[name] for one in told] for name in plain}, schema=plain)
+    reasons = [_reason(rule, match, one["signal.text"]) for match, one in zip(matches, told, strict=True)]
+    fields = {field.name: field.dtype for field in REASON.fields}
+    flat = pl.DataFrame({name: [one[name] for one in reasons] for name in fields}, schema=fields)
+    listed = flat.select(pl.concat_list(pl.struct(list(fields))).alias("portal.reasons"))
+    return described.with_columns(listed.to_series())
 
 
 def _shown(rule: Rule) -> list[str]:
@@ -61,7 +67,6 @@ def _signal(rule: Rule, match: Match, event: Mapping[str, Any]) -> dict[str, Any
         **{name: event[name] for name in _COPIED},
         "signal.count": int(match.count),
         "signal.text": text,
-        "portal.reasons": [_reason(rule, match, text)],
     }
 
 
