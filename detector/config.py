@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -298,26 +298,21 @@ def _with_the_shipped_portal(config: Config) -> Config:
     return config.model_copy(update={"portal": load().portal.model_copy(update=said)})
 
 
+S = TypeVar("S", bound=Section)
+
+
 def _anchored(config: Config, folder: Path) -> Config:
-    def at(value: Path | None) -> Path | None:
-        return value if value is None else folder / value
+    def at(section: S, *names: str) -> S:
+        told = {name: value for name in names if (value := getattr(section, name)) is not None}
+        return section.model_copy(update={name: folder / value for name, value in told.items()})
 
     return config.model_copy(
         update={
-            "portal": config.portal.model_copy(
-                update={"key": config.portal.key.model_copy(update={"file": at(config.portal.key.file)})}
-            ),
-            "accounts": config.accounts.model_copy(update={"file": at(config.accounts.file)}),
-            "networks": config.networks.model_copy(
-                update={
-                    name: at(getattr(config.networks, name)) for name in ("country_table", "asn_table", "kinds_file")
-                }
-            ),
+            "portal": config.portal.model_copy(update={"key": at(config.portal.key, "file")}),
+            "accounts": at(config.accounts, "file"),
+            "networks": at(config.networks, "country_table", "asn_table", "kinds_file"),
             "rules": config.rules.model_copy(update={"folders": tuple(folder / one for one in config.rules.folders)}),
-            "sinks": tuple(
-                one.model_copy(update={"path": folder / one.path}) if isinstance(one, FileSink) else one
-                for one in config.sinks
-            ),
+            "sinks": tuple(at(one, "path") if isinstance(one, FileSink) else one for one in config.sinks),
         }
     )
 

@@ -28,6 +28,10 @@ class Told(Protocol):
     """What telemetry asks of an alert."""
 
     @property
+    def id(self) -> str:
+        """Its deterministic identifier."""
+
+    @property
     def level(self) -> str:
         """Its level, one of LEVELS."""
 
@@ -106,6 +110,7 @@ class Telemetry:
             self.late += int(events[LATE].sum())
         if len(self._accounts) < MAX_ACCOUNTS_COUNTED:
             self._accounts.update(events["user.name"].unique().drop_nulls().hash(seed=0))
+        log.debug("events", extra={"count": events.height, "first": clock.rfc3339(first), "last": clock.rfc3339(last)})
         if "portal.action" in events.columns:
             self.actions.update(dict(events["portal.action"].value_counts().drop_nulls().iter_rows()))
         if len(self._addresses) < 2:
@@ -118,6 +123,7 @@ class Telemetry:
         self.rejects += rejects.height
         for reason, count in rejects["reason"].value_counts().iter_rows():
             self.rejects_by_reason[reason] += count
+            log.debug("rejects", extra={"count": count, "reason": reason})
         if self._rejects_to is not None:
             rejects.select(list(REJECT)).write_ndjson(self._rejects_to)
 
@@ -126,6 +132,7 @@ class Telemetry:
         for alert in alerts:
             self.alerts[alert.level] += 1
             self.incidents[alert.state] += 1
+            log.debug("alert", extra={"id": alert.id, "level": alert.level, "state": alert.state})
 
     def warn(self, code: str, text: str) -> None:
         """Say, once a run, what may make its result misleading. `text` holds no personal data."""
@@ -138,9 +145,14 @@ class Telemetry:
         self.faults[component] += 1
         self.warn(f"fault:{component}", f"{component}: {text}")
 
-    def settle(self, reject_share_warning: float) -> None:
-        """Look at the run as a whole and warn of what only the whole shows. Call it at the end, or now and then."""
-        if self.lines and self.rejects / self.lines > reject_share_warning:
+    def settle(self, reject_share_warning: float, least: int = 0) -> None:
+        """Look at the run as a whole and warn of what only the whole shows, from `least` lines on.
+
+        Call it at the end; on a run without an end now and then, with a larger `least`.
+        """
+        if self.lines < least:
+            return
+        if self.rejects > self.lines * reject_share_warning:
             share, (reason, _) = self.rejects / self.lines, self.rejects_by_reason.most_common(1)[0]
             self.warn(
                 "reject_share",

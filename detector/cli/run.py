@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import click
 
@@ -45,7 +45,11 @@ class Order:
     fail_on: str | None
 
 
-Work = Callable[[Pipeline, Callable[[Telemetry], None]], None]
+MANY_LINES: Final = 10_000
+"""Before so many a run that still goes on is not judged: its first users may well sit in one office."""
+
+Progress = Callable[[Telemetry], None]
+Work = Callable[[Pipeline, Progress], None]
 """What is done with the pipeline; the second argument shows how far it is."""
 
 
@@ -68,9 +72,10 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
             telemetry=telemetry,
             sinks=[*_sinks(config, order, stack), digest],
         )
+        share = config.input.reject_share_warning
         with progress_bar(shown=not order.no_progress) as show:
-            work(pipeline, show)
-        telemetry.settle(config.input.reject_share_warning)
+            work(pipeline, _watching(show, share))
+        telemetry.settle(share)
         if stats:
             stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
         if report:
@@ -79,6 +84,14 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
     if order.fail_on is None:
         return 0
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
+
+
+def _watching(show: Progress, share: float) -> Progress:
+    def step(telemetry: Telemetry) -> None:
+        show(telemetry)
+        telemetry.settle(share, least=MANY_LINES)
+
+    return step
 
 
 def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> BinaryIO | None:
