@@ -132,7 +132,7 @@ class Telemetry:
         for alert in alerts:
             self.alerts[alert.level] += 1
             self.incidents[alert.state] += 1
-            log.debug("alert", extra={"id": alert.id, "level": alert.level, "state": alert.state})
+            log.debug("alert", extra={"id": alert.id, "severity": alert.level, "state": alert.state})
 
     def warn(self, code: str, text: str) -> None:
         """Say, once a run, what may make its result misleading. `text` holds no personal data."""
@@ -219,7 +219,7 @@ class KeyValue(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
-        pairs |= {name: value for name, value in vars(record).items() if name not in self._own}
+        pairs |= {name: value for name, value in vars(record).items() if name not in (*self._own, *pairs)}
         return " ".join(f"{name}={_quoted(str(value))}" for name, value in pairs.items())
 
 
