@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from detector.config import Config, shipped
-from detector.detect.rules import Rules, run_tests, untested, write_junit
+from detector.detect.rules import Rules, custom, documents, editor, run_tests, untested, write_junit
 from detector.detect.rules.proof import frame
 from detector.schema import LEVELS
 
@@ -136,3 +136,23 @@ def test_a_vendors_account_runs_day_and_night():
 def test_a_phished_account_used_as_at_viamedis():
     night = VIEW | {"user.name": "dr.martin", "repeat": 200, "every": "1s", "portal.subject": "p{i}"}
     assert "Records displayed faster than anyone reads" in loud(frame([night]))
+
+
+def test_the_shipped_schema_is_the_generated_one(tmp_path: Path):
+    editor.write(tmp_path)
+    assert (tmp_path / editor.FILE).read_text() == (shipped("rules") / editor.FILE).read_text()
+
+
+def test_the_schema_knows_what_rules_may_say():
+    known = editor.schema()["properties"]
+    assert set(known["custom"]["properties"]) == {*custom._READERS, "tests"}
+    (pattern,) = known["detection"]["additionalProperties"]["anyOf"][0]["patternProperties"]
+    for rule in RULES.catalogue:
+        for document in documents.read(rule.path)[0]:
+            assert set(document.data) <= set(known), document.data["title"]
+            assert set(document.data.get("custom", {})) <= set(known["custom"]["properties"])
+            for name, fields in document.data.get("detection", {}).items():
+                if name != "condition":
+                    assert all(re.search(pattern, field) for field in fields), name
+    assert not re.search(pattern, "url.pth")
+    assert not re.search(pattern, "url.path|containz")
