@@ -22,7 +22,8 @@ def crowded(
 ) -> Index:
     """Give the rows of the groups in which some new row (from `fresh_from`) is the last of `need` within the span.
 
-    With `values`, two rows next to each other must differ: then a window may hold two distinct ones.
+    With `values` (and a `need` of two), instead: in which two rows next to each other differ, new or not, and
+    some row is new. A window with two distinct values holds such a pair.
     """
     rows = _numerous(hashed, need)
     if rows is not None:
@@ -46,13 +47,15 @@ def _crowded(hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: i
     order = keys.order(hashed)
     ordered = hashed[order]
     back = max(need - 1, 0)
-    ends = order[back:] >= fresh_from
+    fresh = order >= fresh_from
+    if values is None:
+        ends = fresh[back:]
+    else:
+        placed = values[order]
+        ends = placed[1:] != placed[:-1]
     if back:
         moments = time[order]
-        ends &= (ordered[back:] == ordered[:-back]) & (moments[back:] - moments[:-back] <= span_us)
-    if values is not None:
-        placed = values[order]
-        ends &= placed[back:] != placed[back - 1 : -1]
+        ends = ends & (ordered[back:] == ordered[:-back]) & (moments[back:] - moments[:-back] <= span_us)
     found = np.flatnonzero(ends) + back
     if not len(found):
         return found
@@ -61,6 +64,10 @@ def _crowded(hashed: Hashes, time: Index, fresh_from: int, span_us: int, need: i
     group = np.cumsum(starts) - 1
     chosen = np.zeros(int(group[-1]) + 1, dtype=np.bool_)
     chosen[group[found]] = True
+    if values is not None:
+        renewed = np.zeros(len(chosen), dtype=np.bool_)
+        renewed[group[fresh]] = True
+        chosen &= renewed
     return np.sort(order[chosen[group]])
 
 
