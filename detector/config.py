@@ -98,7 +98,7 @@ class Input(Section):
     )
     max_idle_s: float = Field(60.0, ge=0, description="how far a log that has nothing new may hold the others back")
     max_line_bytes: int = Field(65536, ge=1024)
-    chunk_bytes: int = Field(8 * 1024 * 1024, ge=1, description="bytes read at once from a file")
+    chunk_bytes: int = Field(16 * 1024 * 1024, ge=1, description="bytes read at once from a file")
     reject_share_warning: float = Field(0.02, ge=0, le=1)
 
 

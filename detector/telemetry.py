@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 import polars as pl
@@ -202,9 +203,16 @@ class Telemetry:
 
 
 def peak_rss_bytes() -> int:
-    """Return the most memory this process has held resident."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    """Return the most memory this process has held resident.
+
+    Linux keeps in `ru_maxrss` what the parent held before `exec`; VmHWM is of this program alone.
+    """
+    try:
+        status = Path("/proc/self/status").read_text("ascii", errors="replace")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 class KeyValue(logging.Formatter):
