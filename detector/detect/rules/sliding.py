@@ -135,6 +135,8 @@ class Sliding:
         number = np.cumsum(counted)
         far = number > cap
         self.lo[far] = np.maximum(self.lo[far], rows[number[far] - cap])
+        beyond = np.minimum(number + cap - 1, len(rows))  # the counted row that leaves this one too far behind
+        self._limit(np.append(rows, self.rows)[beyond] - 1)
 
     def count(self, counted: Mask, lo: Index | None = None) -> Index:
         """Count the marked rows of each window (or of the windows that begin at `lo`)."""

@@ -103,6 +103,7 @@ def test_near_in_time(pack, kind, rules, condition, written, expected):
     [
         ("event_count", "{gte: 2}", "cap: 2", "a0 a1 a2 a3", ["1:2", "2:2", "3:2"]),
         ("value_count", "{field: sc-bytes, gte: 2}", "cap: 2", "a0+1 a1+2 a2+3", ["1:2", "2:2"]),
+        ("event_count", "{gte: 2}", "cap: 2, also: [{type: value_count, field: sc-bytes, eq: 2}]", "a0+1 a1 a2+2", []),
         ("event_count", "{gte: 2}", "gap: 3s", "a0 a3 a7 a8", ["3:2", "8:2"]),
         ("event_count", "{gte: 3}", "cancel_on: [b]", "a0 a1 b2 a3 a4 a5", ["5:3"]),
         ("value_count", "{field: sc-bytes, gte: 2}", "cancel_on: [b]", "a0+1 b1 a2+2 a3+1", ["3:2"]),
