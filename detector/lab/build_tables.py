@@ -73,7 +73,7 @@ def country_ranges(folder: Path, family: int) -> pl.DataFrame:
 
 
 def _networks(path: Path) -> Iterator[tuple[int, int, str]]:
-    with maxminddb.open_database(path) as reader:
+    with maxminddb.open_database(path, maxminddb.MODE_MEMORY) as reader:
         for network, record in reader:
             shift = 0 if isinstance(network, IPv4Network) else V6_BITS_KEPT
             country: dict[str, Any] = record if isinstance(record, dict) else {}
