@@ -190,11 +190,11 @@ class Models(Section):
     """The per-account models."""
 
     enabled: bool = True
-    learning_days: int = Field(3, ge=0, description="days of an account's own before it stops leaning on peers alone")
-    half_life_days: float = Field(14.0, gt=0)
-    evidence_h: float = Field(24.0, gt=0, description="how long a piece of evidence counts")
-    budget_per_1000_account_days: float = Field(1.0, gt=0)
-    threshold: float = Field(8.5, gt=0, description="least sum of weighted surprise that raises an alert")
+    learning_days: int = Field(3, ge=1, description="days of an account's own that make its expectations half believed")
+    budget_per_1000_account_days: float = Field(
+        1.0, gt=0, description="alerts that the team can look into, per 1,000 active accounts a day"
+    )
+    threshold: float = Field(8.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")
 
 
 class Rules(Section):

@@ -11,7 +11,7 @@ from detector.detect.models import tail
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
-from detector.detect.models.peers import PRIOR_DAYS, predict
+from detector.detect.models.peers import predict
 
 EVERYBODY: Final = "*"
 UNFAMILIAR: Final = 1.5
@@ -37,9 +37,10 @@ NOVELTY: Final = pl.Schema(
 class Baselines:
     """What is expected of each account today. Models change only between days, so each is asked once a day."""
 
-    def __init__(self, accounts: Store[AccountModels], cohorts: Store[Cohort]) -> None:
+    def __init__(self, accounts: Store[AccountModels], cohorts: Store[Cohort], learning_days: float) -> None:
         self.accounts = accounts
         self.cohorts = cohorts
+        self.learning_days = learning_days
         self.clear()
 
     def clear(self) -> None:
@@ -83,9 +84,10 @@ class Baselines:
         before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
         columns["records_before"] = before
         days = np.array([own.days if own else 0 for own in owns], dtype=np.float64)
+        half = self.learning_days / 2
         grouped = np.array([name in self.professions for name in names])
-        columns["trust"] = (days + np.where(grouped, PRIOR_DAYS / 2, 0.0)) / (days + PRIOR_DAYS)
-        columns["trust_where"] = days / (days + PRIOR_DAYS / 2)
+        columns["trust"] = (days + np.where(grouped, half, 0.0)) / (days + self.learning_days)
+        columns["trust_where"] = days / (days + half)
         told = {profession: _peaks(self._named(profession)) for profession in set(map(self._profession, names))}
         peers = np.array([told[self._profession(name)] for name in names]).transpose(2, 1, 0)
         mean, shape = predict(np.array([_peaks(own or AccountModels()) for own in owns]).transpose(2, 1, 0), peers)

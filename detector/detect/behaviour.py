@@ -37,7 +37,7 @@ class Behaviour:
         most = config.state.max_accounts_in_memory
         self.accounts = Store(database, "account", AccountModels.from_numbers, most=most, durable=durable)
         self.cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_COHORTS, durable=durable)
-        self.baselines = Baselines(self.accounts, self.cohorts)
+        self.baselines = Baselines(self.accounts, self.cohorts, config.models.learning_days)
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()
         self.known = Acquaintance(database, config.state.max_rows_per_window)
@@ -121,7 +121,7 @@ class Behaviour:
         taken = score.points(counted, self.baselines.limits)
         if taken.is_empty():
             return schema.empty(schema.SIGNAL)
-        scored = score.steps(score.families(self._with_hours(taken)), self.config.models.threshold)
+        scored = score.steps(score.families(self._with_hours(taken)), score.threshold(self.config.models))
         before = self.reached.select(ACCOUNT, pl.col("step").alias("step_before"))
         scored = scored.join(before, on=ACCOUNT, how="left", maintain_order="left").with_columns(
             pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")

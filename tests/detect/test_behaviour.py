@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from detector import schema
 from detector.config import Config
+from detector.detect import score
 from detector.detect.behaviour import Behaviour
+from detector.detect.models.features import WHERE_CAP
 from tests.detect.portal_days import events
 
 THEFT = events(days=10, accounts=30, seed=5, thief_records=60)
@@ -82,3 +84,10 @@ def test_subjects_are_counted_between_two_moments():
     first, last = theft["@timestamp"].min(), theft["@timestamp"].max()
     assert behaviour.subjects_count("u001", first, last) == theft["portal.subject"].n_unique()
     assert behaviour.subjects_count("u001", first, first) == 1
+
+
+def test_a_larger_budget_lowers_the_threshold_and_never_below_what_places_alone_may_add():
+    models = Config().models
+    larger, huge = (models.model_copy(update={"budget_per_1000_account_days": budget}) for budget in (10, 10**6))
+    assert score.threshold(models) == models.threshold
+    assert WHERE_CAP <= score.threshold(huge) < score.threshold(larger) < models.threshold
