@@ -260,6 +260,15 @@ class Config(Section):
         return ZoneInfo(self.calendar.timezone)
 
 
+class _TextDates(yaml.SafeLoader):
+    """Leaves dates to the validation, which says in which line an impossible one stands; YAML would just fail."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it so
+        first: [one for one in found if one[0] != "tag:yaml.org,2002:timestamp"]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def load(path: Path | None = None) -> Config:
     """Read and validate a configuration file; None is the shipped one.
 
@@ -278,7 +287,7 @@ def load(path: Path | None = None) -> Config:
         line = mark.line + 1 if mark else 1
         raise FaultsError([Fault(str(path), line, f"not YAML: {getattr(fault, 'problem', fault)}")]) from None
     faults = [Fault(str(path), line, message) for line, message in duplicate_keys(node)] if node else []
-    tree: Any = yaml.safe_load(text) or {}
+    tree: Any = yaml.load(text, Loader=_TextDates) or {}  # noqa: S506  # a SafeLoader that leaves dates as text
     try:
         config = Config.model_validate(tree)
         if path != shipped("config", "default.yml"):

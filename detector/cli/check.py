@@ -1,10 +1,15 @@
 """`detector check`: every fault of the configuration and of the rules, at once."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from detector.cli.options import config_option, rules_option
+
+if TYPE_CHECKING:
+    from detector.config import Config
+    from detector.errors import Fault
 
 EPILOG = """\b
 Example:
@@ -31,8 +36,30 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
         rules = Rules.load(config, rules_folders)  # of a configuration at fault: the rules are read all the same
     except FaultsError as found:
         faults += found.faults
+    if not faults:  # what the configuration names is read as well: the format, the directory, the tables, the key
+        faults += _of_what_is_named(config, config_file)
     if faults or rules is None:
         raise FaultsError(faults)
     for note in rules.notes:
         click.echo(f"note: {note}", err=True)
     click.echo(f"{len(rules.catalogue)} rules, configuration ok")
+
+
+def _of_what_is_named(config: "Config", config_file: Path | None) -> "list[Fault]":
+    """Return the faults that only show where the parts are built as a run builds them."""
+    from detector.collect.enrich import Enricher
+    from detector.collect.formats import choose_format
+    from detector.collect.source.block import LINES
+    from detector.config import shipped
+    from detector.errors import DetectorError, Fault, FaultsError
+    from detector.schema import empty
+
+    faults: list[Fault] = []
+    for build in (lambda: choose_format(empty(LINES), config.input), lambda: Enricher(config)):
+        try:
+            build()
+        except FaultsError as found:
+            faults += found.faults
+        except DetectorError as found:
+            faults.append(Fault(str(config_file or shipped("config", "default.yml")), 1, str(found)))
+    return faults

@@ -49,9 +49,7 @@ def running(
     rows = rows.with_columns(_first_shown(rows, carry, known).alias("new_subject"))
     asked = pl.col("displayed") | pl.col("missed")
     usual = pl.when(asked & ~pl.col("unfamiliar")).then(pl.col("@timestamp"))
-    rows = rows.with_columns(
-        pl.coalesce(usual.forward_fill().over(KEY), "carry.familiar_last").alias("familiar_last")
-    )
+    rows = rows.with_columns(pl.coalesce(usual.forward_fill().over(KEY), "carry.familiar_last").alias("familiar_last"))
     strange = pl.col("displayed") & pl.col("unfamiliar")
     near = ((pl.col("@timestamp") - pl.col("familiar_last")).dt.total_seconds() <= OVERLAP_S).fill_null(False)
     rows = rows.with_columns(

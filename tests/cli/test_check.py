@@ -1,3 +1,4 @@
+import pytest
 from click.testing import CliRunner
 
 from detector.cli import main
@@ -44,3 +45,21 @@ def test_a_configuration_that_is_not_there_is_a_fault(tmp_path):
 def test_hostile_text_in_a_file_name_does_not_reach_the_terminal(tmp_path):
     result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "\x1b[31m.yml")])
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("calendar: {extra_days_off: [2026-02-30]}", "calendar.extra_days_off.0"),
+        ("input: {format: nosuch}", "no such format: 'nosuch'"),
+        ("input: {format: {nginx: '$nosuch'}}", "no time stamp"),
+        ("accounts: {file: nobody.csv}", "nobody.csv"),
+        ("portal: {key: {file: no.key}}", "no.key"),
+    ],
+)
+def test_what_a_run_would_refuse_is_a_fault_here(tmp_path, text, told):
+    (tmp_path / "c.yml").write_text(text)
+    result = CliRunner().invoke(main, ["check", "--config", str(tmp_path / "c.yml")])
+    assert result.exit_code == 2
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr

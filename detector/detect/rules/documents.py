@@ -52,7 +52,7 @@ def read(path: Path) -> tuple[list[Document], list[Fault]]:
                 found.append(Document(path=path, data=data, node=node))
             elif data is not None:
                 faults.append(Fault(str(path), node.start_mark.line + 1, "a rule is a mapping of keys to values"))
-    except yaml.YAMLError as fault:
+    except (yaml.YAMLError, ValueError) as fault:  # ValueError: a date such as 2026-02-30
         mark = getattr(fault, "problem_mark", None)
         line = mark.line + 1 if mark else 1
         faults.append(Fault(str(path), line, f"not YAML: {getattr(fault, 'problem', None) or fault}"))
