@@ -103,7 +103,7 @@ def _worst(alerts: Sequence[Alert], console: Console) -> None:
             _text(f"{alert.level.upper()} {who}", STYLES[alert.level]),
             _text(
                 f"{end.state} {rfc3339(end.timestamp)}, evidence from {rfc3339(end.start)} on,"
-                f" {_number(end.subjects_count, 'insured person')} displayed"
+                f" {_number(end.subjects_count, 'insured person')} displayed by then"
             ),
         )
         for said in dict.fromkeys((opening.get(alert.incident_id, alert.message), alert.message)):

@@ -75,7 +75,7 @@ def _incident(alert: Alert, turns: Sequence[Alert]) -> str:
     return (
         f'<article class="{alert.level}"><h3>{_safe(who)}: {_safe(alert.message)}</h3>'
         f'<p class="meta">{alert.level}, risk {alert.risk:.0f}; {last.state};'
-        f" {rfc3339(last.start)} to {rfc3339(last.end)}; {last.subjects_count:,} insured persons displayed;"
+        f" {rfc3339(last.start)} to {rfc3339(last.end)}; {last.subjects_count:,} insured persons displayed by then;"
         f" incident {_safe(alert.incident_id)}; {_safe(', '.join(alert.techniques))}</p>"
         f"{_table(('feature', 'observed', 'expected', 'unit', 'surprise', 'baseline'), map(_row, last.reasons))}"
         f"{_table(('turn', 'when', 'rule', 'what'), map(_turn, turns))}"

@@ -45,7 +45,7 @@ def test_says_what_a_person_needs():
         "access.log: all of the first 200 lines fit",
         "1 incident opened",
         "HIGH u1",
-        "1,234 insured persons displayed",
+        "1,234 insured persons displayed by then",
         "account u1 displayed 40 records in 5 min, usually 6",
         "WARNING: no key is configured",
     ):
