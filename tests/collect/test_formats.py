@@ -254,3 +254,16 @@ def test_every_named_format_can_be_built() -> None:
 
 def test_no_action_is_both_a_log_on_and_a_log_off() -> None:
     assert not LOGON_ACTIONS & LOGOFF_ACTIONS
+
+
+def test_an_unquoted_list_or_name_pushes_no_field_one_place_on() -> None:
+    template = '%{X-Forwarded-For}i %h %l %u %t "%r" %>s %b'
+    rest = '10.0.0.5 - bob [10/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5'
+    lines = pl.DataFrame({"line": [f"1.2.3.4, 9.9.9.9 {rest}", f"1.2.3.4 9.9.9.9 {rest}", f"- {rest}"]})
+    lines = lines.with_columns(pl.lit(0, pl.Int64).alias("log.offset"))
+    chosen, _ = choose_format(lines, Input(format=Format(apache=template)))
+    parsed = parse(lines, chosen, path="access.log")
+    assert parsed.rejects.height == 1
+    assert parsed.events["source.ip"].to_list() == ["10.0.0.5"] * 2
+    assert parsed.events["user.name"].to_list() == ["bob"] * 2
+    assert parsed.events["portal.forwarded_for"].to_list() == ["1.2.3.4, 9.9.9.9", None]

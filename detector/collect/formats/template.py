@@ -53,6 +53,12 @@ _STRFTIME: Final = dict.fromkeys(("%m", "%d", "%H", "%M", "%S", "%y"), r"\d\d") 
 }
 _CHARACTER: Final = r'(?:[^"\\]|\\.)'
 """One character, or an escape: a quote alone ends the text it stands in."""
+_UNQUOTED: Final = {
+    "forwarded_for": r'[^\s,"]*(?:, ?[^\s,"]+)*',
+    "user": rf'(?:-|(?:[^-"\\]|-[^ "\\]|\\.){_CHARACTER}*?)?',
+}
+"""What a client has a hand in, where no quotes end it: a list has spaces behind its commas only, and a name does not
+begin with `- `. Else a header with a space would push every field one place on: an address and a name of its choice."""
 _FREE: Final = {"user", "request", "agent", "referrer", "forwarded_for", "target", "path", "query", "time"}
 """What may hold spaces even where the template puts no quotes around it."""
 
@@ -157,6 +163,8 @@ def _of(part: Part, before: Part, after: str) -> str:
         return rf"(?:\?{_CHARACTER}*?)?"
     if after[:1] not in {"", " ", '"'}:
         return f"[^{re.escape(after[0])}]*?"
+    if part.holds in _UNQUOTED:
+        return _UNQUOTED[part.holds]
     return rf"{_CHARACTER}*?" if part.holds in _FREE else r"\S*"
 
 
