@@ -4,7 +4,6 @@ Only this module knows pydantic. The JSON Schema for editors is `Config.model_js
 """
 
 import ipaddress
-from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from detector.errors import Fault, FaultsError
+from detector.errors import Fault, FaultsError, duplicate_keys, line_of
 
 
 def shipped(*parts: str) -> Path:
@@ -324,36 +323,3 @@ def _anchored(config: Config, folder: Path) -> Config:
             "sinks": tuple(at(one, "path") if isinstance(one, FileSink) else one for one in config.sinks),
         }
     )
-
-
-def line_of(node: yaml.Node | None, loc: tuple[int | str, ...]) -> int:
-    """Return the line (from 1) of the deepest YAML node that `loc` reaches."""
-    line = node.start_mark.line + 1 if node else 1
-    for step in loc:
-        found: yaml.Node | None = None
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                if key.value == str(step):
-                    found, line = value, key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            found = node.value[step]
-            line = found.start_mark.line + 1
-        if found is not None:  # pydantic names union members in its path: those steps are not in the file
-            node = found
-    return line
-
-
-def duplicate_keys(node: yaml.Node) -> Iterator[tuple[int, str]]:
-    """Yield line and message of every key that a mapping says twice; YAML would keep the last in silence."""
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    yield line, f"key {key.value!r} is said twice, first in line {seen[key.value]}"
-                seen.setdefault(key.value, line)
-            yield from duplicate_keys(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from duplicate_keys(value)

@@ -1,8 +1,11 @@
 """Say where, what was required and what came; carry the exit code a command answers with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import yaml
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,3 +48,40 @@ class StateLockedError(DetectorError):
 
 class StateError(DetectorError):
     """A state file that is corrupted, foreign or of a version that cannot be migrated."""
+
+
+def line_of(node: "yaml.Node | None", loc: tuple[int | str, ...]) -> int:
+    """Return the line (from 1) of the deepest YAML node that `loc` reaches."""
+    from yaml import MappingNode, SequenceNode  # here: `--help` needs errors, and no YAML
+
+    line = node.start_mark.line + 1 if node else 1
+    for step in loc:
+        found: yaml.Node | None = None
+        if isinstance(node, MappingNode):
+            for key, value in node.value:
+                if key.value == str(step):
+                    found, line = value, key.start_mark.line + 1
+        elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+            found = node.value[step]
+            line = found.start_mark.line + 1
+        if found is not None:  # pydantic names union members in its path: those steps are not in the file
+            node = found
+    return line
+
+
+def duplicate_keys(node: "yaml.Node") -> Iterator[tuple[int, str]]:
+    """Yield line and message of every key that a mapping says twice; YAML would keep the last in silence."""
+    from yaml import MappingNode, ScalarNode, SequenceNode
+
+    if isinstance(node, MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if isinstance(key, ScalarNode):
+                if key.value in seen:
+                    yield line, f"key {key.value!r} is said twice, first in line {seen[key.value]}"
+                seen.setdefault(key.value, line)
+            yield from duplicate_keys(value)
+    elif isinstance(node, SequenceNode):
+        for value in node.value:
+            yield from duplicate_keys(value)

@@ -11,8 +11,8 @@ import yaml
 from detector.collect.enrich.network import NUMBER
 from detector.collect.enrich.place import by_family
 from detector.collect.enrich.ranges import prefix_ranges
-from detector.config import duplicate_keys, shipped
-from detector.errors import Fault, FaultsError
+from detector.config import shipped
+from detector.errors import Fault, FaultsError, duplicate_keys
 
 KINDS: Final = ("hosting", "vpn", "tor", "relay", "mobile", "private", "none")
 """`none` takes a network that ships in the list out of it."""

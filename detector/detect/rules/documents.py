@@ -7,8 +7,7 @@ from typing import Any
 
 import yaml
 
-from detector.config import duplicate_keys, line_of
-from detector.errors import Fault
+from detector.errors import Fault, duplicate_keys, line_of
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, ten times as fast, where it is built in
 
