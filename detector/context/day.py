@@ -7,12 +7,12 @@ import polars as pl
 import polars_hash as plh
 
 from detector.context import frames
+from detector.schema import TIME
 
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
 ACCOUNT: Final = "user.name"
 TRAITS: Final = ("source.geo.country_iso_code", "portal.network", "portal.client")
-TIME: Final = pl.Datetime("us", "UTC")
 
 SLOTS: Final = pl.Schema(
     {

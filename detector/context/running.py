@@ -19,17 +19,6 @@ TALLIES: Final = pl.Schema({ACCOUNT: pl.String, "overlap_day": pl.Int64, "unfami
 """What cannot be read off slots and places: records from unfamiliar places, and while a
 familiar one was in use."""
 
-COUNTS: Final = (
-    "records_10min",
-    "records_1h",
-    "records_day",
-    "strangers_day",
-    "unclaimed",
-    "missed_day",
-    "unfamiliar_day",
-    "overlap_day",
-)
-
 
 def running(
     rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familiar: pl.DataFrame, known: Acquaintance
@@ -38,7 +27,8 @@ def running(
 
     Shapes: rows of `marked` with a Boolean `unfamiliar`, in event time; the day before them; TALLIES
     before them; one row an account with `familiar_last`, when it was last seen in a familiar place
-    before them; who was displayed on earlier days -> the same rows and order with the columns `COUNTS`.
+    before them; who was displayed on earlier days -> the same rows and
+    order with a column for each of `features.COUNTS` but the seven days.
     """
     rows = rows.with_columns(
         (pl.col("slot") // SLOTS_PER_HOUR).alias("hour"),

@@ -5,8 +5,9 @@ from typing import Final
 import polars as pl
 
 from detector.context import frames
+from detector.schema import TIME
 
-OWNERS: Final = pl.Schema({"portal.session": pl.String(), "user.name": pl.String(), "seen": pl.Datetime("us", "UTC")})
+OWNERS: Final = pl.Schema({"portal.session": pl.String(), "user.name": pl.String(), "seen": TIME})
 
 
 class Sessions:

@@ -22,7 +22,7 @@ from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
 MOST_COHORTS: Final = 1000
 """Professions held in memory; a directory has some dozens."""
 
-REACHED: Final = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64, "score": pl.Float64})
+REACHED: Final = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64})
 
 
 class Behaviour:
@@ -59,8 +59,10 @@ class Behaviour:
         threshold or grows by half.
         """
         self.today = today
+        if not self.config.models.enabled:
+            return schema.empty(schema.SIGNAL)
         rows = marked(events)
-        if rows.is_empty() or not self.config.models.enabled:
+        if rows.is_empty():
             return schema.empty(schema.SIGNAL)
         places = running.places_of(rows)
         self.baselines.look_up(places, today.toordinal())
@@ -126,12 +128,8 @@ class Behaviour:
         scored = scored.join(before, on=ACCOUNT, how="left", maintain_order="left").with_columns(
             pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")
         )
-        highest = scored.group_by(ACCOUNT).agg(pl.col("step").max(), pl.col("score").max())
-        self.reached = (
-            pl.concat([self.reached, highest.select(REACHED.names())])
-            .group_by(ACCOUNT)
-            .agg(pl.col("step").max(), pl.col("score").max())
-        )
+        highest = scored.select(REACHED.names())
+        self.reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step").max())
         raised = scored.filter(pl.col("step") > pl.col("past"))
         return explain.signals(raised, self.baselines, self.day)
 
