@@ -68,8 +68,8 @@ class Alert:
         return cls(**{one.name: _frozen(tree[one.name]) for one in fields(cls)})
 
 
-Writer = Callable[[Alert, datetime], Mapping[str, Any]]
-"""Makes the nested document of an alert; the moment is when it is written (`event.created`)."""
+Writer = Callable[[Alert, datetime], Mapping[str, Any] | str]
+"""Makes the document of an alert, or its line; the moment is when it is written (`event.created`)."""
 
 
 def _frozen(value: Any) -> Any:

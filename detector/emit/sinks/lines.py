@@ -1,13 +1,12 @@
-"""Alerts as JSON lines: the bytes that the sinks here have in common."""
+"""Alerts as lines: the bytes that the sinks here have in common."""
 
-import json
 from collections.abc import Sequence
 
 from detector import clock
-from detector.emit.alert import WRITERS, Alert
+from detector.emit.alert import Alert, render
 
 
 def json_lines(alerts: Sequence[Alert], form: str) -> bytes:
-    """Return one line an alert in the format `form` (`ecs`, `ocsf`), pure ASCII so that no terminal obeys it."""
-    write, now = WRITERS[form], clock.now()
-    return b"".join(json.dumps(write(one, now), separators=(",", ":")).encode() + b"\n" for one in alerts)
+    """Return one line an alert in the format `form`."""
+    now = clock.now()
+    return b"".join(render(form, one, now) + b"\n" for one in alerts)
