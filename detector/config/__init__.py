@@ -1,0 +1,47 @@
+"""Read the configuration: YAML in, a validated frozen tree out, every fault at once with its line.
+
+One file a group of sections. Only this folder knows pydantic. The JSON Schema for editors is
+`Config.model_json_schema()`.
+"""
+
+from detector.config.incidents import Allow, Incidents
+from detector.config.input import Format, Input
+from detector.config.models import Models
+from detector.config.portal import Action, ActionAt, Key, Portal, SubjectAt
+from detector.config.read import load, shipped
+from detector.config.rules import Rules
+from detector.config.section import Level, Network, Regex, Section, Zone, groups_of
+from detector.config.sinks import FileSink, Sink, StdoutSink
+from detector.config.state import State
+from detector.config.surroundings import Accounts, Calendar, Networks
+from detector.config.whole import Config
+
+__all__ = [
+    "Accounts",
+    "Action",
+    "ActionAt",
+    "Allow",
+    "Calendar",
+    "Config",
+    "FileSink",
+    "Format",
+    "Incidents",
+    "Input",
+    "Key",
+    "Level",
+    "Models",
+    "Network",
+    "Networks",
+    "Portal",
+    "Regex",
+    "Rules",
+    "Section",
+    "Sink",
+    "State",
+    "StdoutSink",
+    "SubjectAt",
+    "Zone",
+    "groups_of",
+    "load",
+    "shipped",
+]

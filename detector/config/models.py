@@ -1,0 +1,16 @@
+"""The models of each account."""
+
+from pydantic import Field
+
+from detector.config.section import Section
+
+
+class Models(Section):
+    """The per-account models."""
+
+    enabled: bool = True
+    learning_days: int = Field(3, ge=1, description="days of an account's own that make its expectations half believed")
+    budget_per_1000_account_days: float = Field(
+        1.0, gt=0, description="alerts that the team can look into, per 1,000 active accounts a day"
+    )
+    threshold: float = Field(8.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")

@@ -1,0 +1,51 @@
+"""What the portal's requests mean."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from detector.config.section import Regex, Section, groups_of
+
+Action = Literal["logon", "logoff", "search", "record_view", "claim", "export", "other"]
+
+
+class SubjectAt(Section):
+    """Where an insured person's identifier stands: a path pattern with a group, or a query parameter."""
+
+    path: Regex | None = Field(None, description="its group `subject`, or its first, is the identifier")
+    query: str | None = Field(None, description="name of the query parameter")
+
+    @model_validator(mode="after")
+    def _one(self) -> "SubjectAt":
+        if (self.path is None) == (self.query is None):
+            raise ValueError("exactly one of path, query is required")
+        if self.path is not None and not groups_of(self.path):
+            raise ValueError("path needs a group around the identifier, such as ^/patients/([^/]+)")
+        return self
+
+
+class ActionAt(Section):
+    """Which requests are an action. The first entry that fits wins."""
+
+    action: Action
+    path: Regex = Field(description="searched in the redacted path; an identifier there reads `{subject}`")
+    method: tuple[str, ...] = ()
+    subject: bool | None = Field(None, description="true: requests that name an insured person; false: the others")
+    success: tuple[int, ...] = Field((), description="status codes of success; default: below 400")
+    failure: tuple[int, ...] = Field((), description="status codes of failure; default: 400 and above")
+
+
+class Key(Section):
+    """The secret key of the tokens. Never in the configuration itself."""
+
+    file: Path | None = None
+    env: str | None = "PORTAL_DETECTOR_KEY"
+
+
+class Portal(Section):
+    """What the portal's requests mean."""
+
+    key: Key = Key()
+    subjects: tuple[SubjectAt, ...] = ()
+    actions: tuple[ActionAt, ...] = ()

@@ -1,0 +1,17 @@
+"""The rules."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from detector.config.section import Level, Section
+
+
+class Rules(Section):
+    """Which Sigma rules run."""
+
+    folders: tuple[Path, ...] = Field((), description="beside the shipped pack")
+    shipped: bool = True
+    disabled: tuple[str, ...] = ()
+    thresholds: dict[str, float] = Field(default_factory=dict, description="rule id: count instead of the rule's own")
+    min_level: Level = Field("medium", description="below it a match is evidence in an incident and opens none")

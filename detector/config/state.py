@@ -1,0 +1,13 @@
+"""What is remembered, and how much of it."""
+
+from pydantic import Field
+
+from detector.config.section import Section
+
+
+class State(Section):
+    """What is remembered, and how much of it."""
+
+    max_accounts_in_memory: int = Field(200_000, ge=1)
+    max_rows_per_window: int = Field(20_000_000, ge=1000, description="rows a window keeps; older ones are evicted")
+    snapshot_every_bytes: int = Field(64 * 1024 * 1024, ge=1, description="journal that is replayed at most")

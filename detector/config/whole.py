@@ -1,0 +1,34 @@
+"""The whole configuration: its sections by name."""
+
+from zoneinfo import ZoneInfo
+
+from detector.config.incidents import Allow, Incidents
+from detector.config.input import Input
+from detector.config.models import Models
+from detector.config.portal import Portal
+from detector.config.rules import Rules
+from detector.config.section import Section
+from detector.config.sinks import Sink
+from detector.config.state import State
+from detector.config.surroundings import Accounts, Calendar, Networks
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    input: Input = Input()
+    portal: Portal = Portal()
+    accounts: Accounts = Accounts()
+    calendar: Calendar = Calendar()
+    networks: Networks = Networks()
+    allow: tuple[Allow, ...] = ()
+    models: Models = Models()
+    rules: Rules = Rules()
+    incidents: Incidents = Incidents()
+    sinks: tuple[Sink, ...] = ()
+    state: State = State()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which days and hours of work are counted."""
+        return ZoneInfo(self.calendar.timezone)
