@@ -1,11 +1,13 @@
-"""Build the look-up tables that ship in `detector/collect/tables` from two npm packages.
+"""Build the look-up tables that ship in `detector/collect/tables` from npm packages.
 
-    npm pack @ip-location-db/geo-whois-asn-country-mmdb @ip-location-db/asn
+    npm pack @ip-location-db/geo-whois-asn-country-mmdb @ip-location-db/asn world-atlas i18n-iso-countries
     for one in *.tgz; do mkdir -p "${one%.tgz}" && tar xzf "$one" -C "${one%.tgz}"; done
     python -m detector.lab.build_tables --country FOLDER --asn FOLDER
+    python -m detector.lab.build_tables --atlas FOLDER --codes FOLDER
 
-A table is a list of break points: from this address on, this value holds, until the next one. The addresses
-are stored as differences, which compress to a third; `detector.collect.enrich.ranges` adds them up again.
+The tables of addresses age and are built anew from time to time; the distances between countries are not.
+A table of addresses is a list of break points: from this address on, this value holds, until the next one. The
+addresses are stored as differences, which compress to a third; `detector.collect.enrich.ranges` adds them up again.
 """
 
 import json
@@ -20,9 +22,11 @@ import maxminddb
 import polars as pl
 
 from detector.errors import InputError
+from detector.lab import distances
 
 TABLES = Path(__file__).parent.parent / "collect" / "tables"
 V6_BITS_KEPT = 64
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 def break_points(ranges: pl.DataFrame) -> pl.DataFrame:
@@ -87,12 +91,8 @@ def built(folder: Path) -> str:
     return datetime.strptime(str(version).rpartition(".")[2][:8], "%Y%m%d").replace(tzinfo=UTC).date().isoformat()
 
 
-@click.command()
-@click.option("--country", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--asn", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--out", type=click.Path(path_type=Path), default=TABLES)
-def main(country: Path, asn: Path, out: Path) -> None:
-    """Write the shipped tables anew."""
+def write_addresses(country: Path, asn: Path, out: Path) -> None:
+    """Write the tables of countries and networks by address."""
     names = []
     for family in (4, 6):
         networks = asn_ranges(asn, family)
@@ -105,6 +105,23 @@ def main(country: Path, asn: Path, out: Path) -> None:
     )
     facts = {"country": built(country), "asn": built(asn)}
     (out / "tables.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+
+
+@click.command()
+@click.option("--country", type=FOLDER, help="@ip-location-db/geo-whois-asn-country-mmdb, with --asn.")
+@click.option("--asn", type=FOLDER, help="@ip-location-db/asn, with --country.")
+@click.option("--atlas", type=FOLDER, help="world-atlas, with --codes.")
+@click.option("--codes", type=FOLDER, help="i18n-iso-countries, with --atlas.")
+@click.option("--out", type=FOLDER, default=TABLES)
+def main(country: Path | None, asn: Path | None, atlas: Path | None, codes: Path | None, out: Path) -> None:
+    """Write the shipped tables anew, those whose packages are given."""
+    if not (country and asn) and not (atlas and codes):
+        raise click.UsageError("required: --country with --asn, or --atlas with --codes")
+    if country and asn:
+        write_addresses(country, asn, out)
+    if atlas and codes:
+        found = distances.distances(distances.outlines(atlas, distances.numbers(codes)))
+        found.write_parquet(out / "distances.parquet", compression="zstd", compression_level=22, statistics=False)
 
 
 if __name__ == "__main__":
