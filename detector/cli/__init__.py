@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import Any, Final
 
 import click
@@ -21,17 +22,25 @@ cannot be read, 4 another process holds the state."""
 
 
 class Commands(click.Group):
-    """The commands by name. A fault the user can mend is a message and an exit code, never a traceback."""
+    """Commands by name. A fault the user can mend is a message and an exit code, never a traceback.
+
+    Each stands in the module of its name in `package`, under its name and `suffix`.
+    """
+
+    def __init__(self, *args: Any, names: Sequence[str], package: str, suffix: str = "", **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.names, self.package, self.suffix = names, package, suffix
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands."""
-        return list(COMMANDS)
+        return list(self.names)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command; each stands in the module of its name."""
-        if cmd_name not in COMMANDS:
+        """Import and return a command."""
+        if cmd_name not in self.names:
             return None
-        command: click.Command = getattr(importlib.import_module(f"detector.cli.{cmd_name}"), cmd_name)
+        module = importlib.import_module(f"{self.package}.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name + self.suffix)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -49,7 +58,13 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    names=COMMANDS,
+    package="detector.cli",
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(VERSION, prog_name="detector")
 def main() -> None:
     """Catch abused accounts on professional portals from their access logs."""

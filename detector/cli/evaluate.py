@@ -29,15 +29,16 @@ def evaluate(
 
     LABELS is the labels.jsonl that `detector simulate` wrote, with its other files beside it.
     """
+    from detector.cli.table import print_table
+    from detector.lab.evaluate import HEADERS, sentence, table
     from detector.lab.evaluate import evaluate as judge
-    from detector.lab.evaluate import sentence
 
     configured(config_file, log_level)
     result = judge(labels, alerts, seed=seed)
     if as_json:
         click.echo(_json(result))
         return
-    _print_table(result)
+    print_table(HEADERS, table(result))
     click.echo(sentence(result))
 
 
@@ -55,16 +56,3 @@ def _json(result: "Evaluation") -> str:
     return json.dumps(plain(asdict(result)), indent=2, allow_nan=False)
 
 
-def _print_table(result: "Evaluation") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from detector.lab.evaluate import HEADERS, table
-
-    grid = Table(box=None, pad_edge=False)
-    for header in HEADERS:
-        grid.add_column(header, justify="left" if header == HEADERS[0] else "right")
-    for row in table(result):
-        grid.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(grid)

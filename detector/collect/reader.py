@@ -64,9 +64,9 @@ class _Step:
 class Reader:
     """Reads a source to its (present) end.
 
-    One thread works one step ahead of the caller (Polars lets both run); what it raises is raised in the caller. Next
-    is always the stream whose events have come least far, so that the sequencer holds little. A step is about
-    `chunk_bytes`, of one stream or of several.
+    One thread works one step ahead of the caller (Polars lets both run), unless `ahead` says no; what it raises is
+    raised in the caller. Next is always the stream whose events have come least far, so that the sequencer holds
+    little. A step is about `chunk_bytes`, of one stream or of several.
 
     Delivery: every line once. A caller that saves `positions` and `sequencer.snapshot()` together with what it made of
     the events released by then goes on from there as if nothing had been.
@@ -79,8 +79,11 @@ class Reader:
         sequencer: Sequencer,
         settings: Input,
         positions: Mapping[str, Position] | None = None,
+        *,
+        ahead: bool = True,
     ) -> None:
         self._source = source
+        self._ahead = ahead
         self._enrich = enrich
         self._sequencer = sequencer
         self._settings = settings
@@ -101,11 +104,8 @@ class Reader:
         watched = dict(self._source.streams())
         if self._begin(self._source.positions()):
             yield self._admit(_Step(stored_bytes=self._stored_bytes))
-        with ThreadPoolExecutor(1, "collect") as thread:
-            ahead = thread.submit(self._next, watched)
-            while (step := ahead.result()) is not None:
-                ahead = thread.submit(self._next, {})
-                yield self._admit(step)
+        for step in self._steps_ahead(watched) if self._ahead else self._steps(watched):
+            yield self._admit(step)
 
     def settle(self) -> Collected:
         """Give out everything that is held, last lines without line feed included: nothing more is going to come."""
@@ -126,6 +126,18 @@ class Reader:
         new = {name: position for name, position in positions.items() if name not in self._positions}
         self._positions |= new
         return bool(new)
+
+    def _steps_ahead(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
+        with ThreadPoolExecutor(1, "collect") as thread:
+            ahead = thread.submit(self._next, watched)
+            while (step := ahead.result()) is not None:
+                ahead = thread.submit(self._next, {})
+                yield step
+
+    def _steps(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
+        while (step := self._next(watched)) is not None:
+            watched = {}
+            yield step
 
     def _next(self, watched: Mapping[str, datetime | None]) -> _Step | None:
         """Read, parse and enrich the next step (in the thread); None: every stream is at its end."""

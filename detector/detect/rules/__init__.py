@@ -5,7 +5,8 @@ batches. Any cut of the same events into batches gives the same signals.
 """
 
 from detector.detect.rules.engine import Rules
-from detector.detect.rules.proof import Result, run_tests, untested, write_junit
+from detector.detect.rules.lacking import lacking
+from detector.detect.rules.proof import Result, run_tests, write_junit
 from detector.detect.rules.spec import Rule
 
-__all__ = ["Result", "Rule", "Rules", "run_tests", "untested", "write_junit"]
+__all__ = ["Result", "Rule", "Rules", "lacking", "run_tests", "write_junit"]

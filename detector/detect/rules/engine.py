@@ -22,7 +22,7 @@ from detector.detect.rules.matcher import Answers, Matcher, holds
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Rule
-from detector.errors import FaultsError
+from detector.errors import DetectorError, FaultsError
 from detector.schema import SIGNAL
 
 BEGINNING_US = -(2**62)
@@ -35,6 +35,7 @@ class Rules:
     - `muted`: rows kept from rules, by the reason of the allow-list or the title of the filter
     - `notes`: what is allowed but worth knowing, such as a field that no log carries
     - `seconds`, `matches`: time spent and rows matched, by rule key
+    - `shared_s`: time spent on what no rule has for itself: the questions, the allow-lists
     """
 
     def __init__(self, catalogue: Sequence[Rule], config: Config) -> None:
@@ -42,6 +43,7 @@ class Rules:
         self.notes = tuple(_notes(self.catalogue))
         self.seconds: dict[str, float] = {}
         self.matches: Counter[str] = Counter()
+        self.shared_s = 0.0
         self._end_us = BEGINNING_US
         self._wanted = self._needed()
         self._allow = Allowances(config.allow, self.catalogue, config.zone)
@@ -65,6 +67,14 @@ class Rules:
         if faults:
             raise FaultsError(faults)
         return cls(changed, config)
+
+    def named(self, *names: str) -> list[Rule]:
+        """Give the rules of these ids, names or titles; all of them for none. Raises: DetectorError."""
+        found = [rule for rule in self.catalogue if not names or {rule.key, rule.id, rule.name, rule.title} & {*names}]
+        known = {called for rule in found for called in (rule.key, rule.id, rule.name, rule.title)}
+        if missing := [name for name in names if name not in known]:
+            raise DetectorError(f"no rule {', '.join(map(repr, missing))}; `detector rules list` names them all")
+        return found
 
     @property
     def muted(self) -> dict[str, int]:
@@ -96,9 +106,11 @@ class Rules:
         """
         if not events.height or not self._wanted:
             return pl.DataFrame(schema=SIGNAL)
+        begun = monotonic_s()
         batch = Batch(events, self._end_us)
         self._allow.look(batch)
         answers = self._matcher.answer(events)
+        self.shared_s += monotonic_s() - begun
         found: list[pl.DataFrame] = []
         for rule in self._wanted:
             begun = monotonic_s()

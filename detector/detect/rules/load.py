@@ -179,6 +179,7 @@ class Loader:
             tree=draft.tree,
             filters=draft.filters,
             correlation=draft.correlation,
+            said=frozenset(key for key, value in document.data.items() if value),
         )
 
     def _is_output(self, draft: _Draft) -> bool:

@@ -9,12 +9,17 @@ from xml.etree import ElementTree
 
 import polars as pl
 
+from detector.clock import rfc3339
 from detector.config import Config
 from detector.detect.rules.custom import duration_us
 from detector.detect.rules.engine import Rules
 from detector.detect.rules.fields import DERIVED, resolve
 from detector.detect.rules.spec import Proof, Rule
+from detector.errors import Fault
 from detector.schema import EVENT, LATE
+
+MAX_SHOWN: Final = 3
+"""Alerts that the message of a failed test names."""
 
 MONDAY: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 """When the events of a test begin: a Monday morning, nine o'clock in Paris."""
@@ -22,47 +27,50 @@ MONDAY: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What one test of a rule came to; `got` is the number of alerts, `problem` what kept it from running."""
+    """What one test of a rule came to.
+
+    `fired` says of each alert when it fired and for whom, `problem` what kept the test from running.
+    """
 
     rule: Rule
     proof: Proof
-    got: int
+    fired: tuple[str, ...] = ()
     problem: str | None = None
 
     @property
     def passed(self) -> bool:
         """Whether the rule raised as many alerts as the test says."""
-        return self.problem is None and self.got == self.proof.alerts
+        return self.problem is None and len(self.fired) == self.proof.alerts
 
-    def __str__(self) -> str:
-        where = f"{self.rule.path}:{self.proof.line}: {self.rule.title!r}, test {self.proof.name!r}"
-        if self.passed:
-            return f"{where}: passed"
-        return f"{where}: {self.problem or f'expected {self.proof.alerts} alerts, got {self.got}'}"
+    @property
+    def fault(self) -> Fault:
+        """Say where the test stands and what it came to."""
+        came = "passed" if self.passed else self.problem or f"expected {_alerts(self.proof.alerts)}, {self._came()}"
+        return Fault(str(self.rule.path), self.proof.line, f"{self.rule.title!r}, test {self.proof.name!r}: {came}")
+
+    def _came(self) -> str:
+        shown = [*self.fired[:MAX_SHOWN], *(["..."] if len(self.fired) > MAX_SHOWN else [])]
+        return f"got {len(self.fired)}" + (f" ({'; '.join(shown)})" if shown else "")
 
 
-def run_tests(rules: Rules) -> list[Result]:
-    """Run every test of every rule in the catalogue, each against its rule alone."""
-    return [_run(rules.catalogue, rule, proof) for rule in rules.catalogue for proof in rule.tests]
+def run_tests(rules: Rules, only: Iterable[Rule] | None = None) -> list[Result]:
+    """Run every test of every rule in the catalogue, or of some, each against its rule alone."""
+    chosen = rules.catalogue if only is None else only
+    return [_run(rules.catalogue, rule, proof) for rule in chosen for proof in rule.tests]
 
 
-def untested(rules: Rules) -> list[Rule]:
-    """Give the rules that speak without a test that matches and a test that nearly does."""
-    return [
-        rule
-        for rule in rules.catalogue
-        if rule.output
-        and not (any(proof.alerts for proof in rule.tests) and any(not proof.alerts for proof in rule.tests))
-    ]
+def _alerts(count: int) -> str:
+    return f"{count or 'no'} alert{'' if count == 1 else 's'}"
 
 
 def _run(catalogue: Sequence[Rule], rule: Rule, proof: Proof) -> Result:
     try:
         events = frame(proof.events)
     except ValueError as fault:
-        return Result(rule=rule, proof=proof, got=0, problem=str(fault))
+        return Result(rule=rule, proof=proof, problem=str(fault))
     got = Rules(_alone(catalogue, rule), Config()).observe(events)
-    return Result(rule=rule, proof=proof, got=got.height)
+    fired = (f"at {rfc3339(at)} {key}".strip() for at, key in got.select("@timestamp", "signal.key").iter_rows())
+    return Result(rule=rule, proof=proof, fired=tuple(fired))
 
 
 def _alone(catalogue: Sequence[Rule], rule: Rule) -> list[Rule]:
@@ -135,5 +143,5 @@ def write_junit(results: Sequence[Result], path: Path) -> None:
         attributes = {"classname": result.rule.id, "name": f"{result.rule.title}: {result.proof.name}"}
         case = ElementTree.SubElement(suite, "testcase", attributes, file=str(result.rule.path))
         if not result.passed:
-            ElementTree.SubElement(case, "failure", message=str(result))
+            ElementTree.SubElement(case, "failure", message=str(result.fault))
     ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)

@@ -230,7 +230,8 @@ class Filter:
 class Rule:
     """One rule, ready to run: either `tree` (of a single event) or `correlation` is set.
 
-    `key` is how rules refer to each other: the id, else the name, else file and line.
+    `key` is how rules refer to each other: the id, else the name, else file and line. `said` are the keys that
+    its document gives a value.
     """
 
     key: str
@@ -253,6 +254,7 @@ class Rule:
     tree: Tree | None = None
     filters: tuple[Filter, ...] = ()
     correlation: Correlation | None = None
+    said: frozenset[str] = frozenset()
 
     @property
     def runbook(self) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""`detector rules test`: the tests inside the rule files, and what a rule lacks."""
+
+from pathlib import Path
+
+import click
+
+from detector.cli.options import FILE, config_option, configured, rules_option
+
+EPILOG = """\b
+Example:
+  detector rules test --rules my-rules --junit results.xml"""
+
+
+@click.command("test", epilog=EPILOG)
+@click.option("--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated.")
+@click.option("--junit", type=FILE, metavar="FILE.xml", help="Write the results as JUnit XML.")
+@config_option
+@rules_option
+def test_rules(
+    only: tuple[str, ...],
+    junit: Path | None,
+    config_file: Path | None,
+    log_level: str | None,
+    rules_folders: tuple[Path, ...],
+) -> None:
+    """Run the tests inside the rule files; a rule that fails one is a fault.
+
+    Rules that lack what whoever gets the alert will need are named on standard error: a test that matches and one
+    that nearly does, a description, a runbook and the like.
+    """
+    from detector.detect.rules import Rules, lacking, run_tests, write_junit
+    from detector.errors import FaultsError
+
+    loaded = Rules.load(configured(config_file, log_level), rules_folders)
+    chosen = loaded.named(*only)
+    results = run_tests(loaded, chosen)
+    if junit is not None:
+        write_junit(results, junit)
+    for note in lacking(chosen):
+        click.echo(f"note: {note}", err=True)
+    failed = [one.fault for one in results if not one.passed]
+    if failed:
+        raise FaultsError(failed)
+    click.echo(f"{len(chosen)} rules, {len(results)} tests passed")
