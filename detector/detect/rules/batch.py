@@ -41,6 +41,13 @@ class Batch:
             self._columns[name] = self.events.select(column.expression().alias(name)).to_series()
         return self._columns[name]
 
+    def put(self, name: str, rows: Index, values: pl.Series) -> None:
+        """Add a column of a rule's own: `values` at `rows`, null elsewhere."""
+        column = pl.Series([None], dtype=pl.String).new_from_index(0, self.events.height)
+        self._columns[name] = column.scatter(rows, values) if len(rows) else column
+        self._hashes.pop(name, None)
+        self._absent.pop(name, None)
+
     def hashed(self, name: str) -> Hashes:
         """Give the hashes of a column's texts."""
         if name not in self._hashes:

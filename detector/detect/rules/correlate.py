@@ -1,9 +1,10 @@
 """Evaluate one correlation batch by batch: carried rows and new ones, sorted by group, one window each."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from detector.detect.rules import keys
@@ -11,10 +12,11 @@ from detector.detect.rules.batch import Batch, Rows, gather
 from detector.detect.rules.carry import Carry
 from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.keys import Bits, Index, Mask
-from detector.detect.rules.measure import Numbers, View, measured
+from detector.detect.rules.measure import Numbers, measured
 from detector.detect.rules.sliding import Sliding, crowded
-from detector.detect.rules.spec import Bounds, Correlation, Rule
+from detector.detect.rules.spec import Bounds, Correlation, Rule, given
 from detector.detect.rules.temporal import in_order, near
+from detector.detect.rules.view import Origin
 
 EVIDENCE_ROWS = 1000
 """Rows of a window that are looked at for the accounts and addresses of its evidence, the latest ones."""
@@ -22,7 +24,10 @@ EVIDENCE_ROWS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A correlation's condition met, and not muted: at which row of the batch, for whom, and by what."""
+    """A correlation's condition met, and not muted: at which row of the batch, for whom, and by what.
+
+    `previous` are the values that `custom.previous` asks for.
+    """
 
     row: int
     key: tuple[str, ...]
@@ -30,11 +35,15 @@ class Match:
     start_us: int
     users: tuple[str, ...]
     addresses: tuple[str, ...]
+    previous: Mapping[str, str | None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class _Found:
-    """Candidate rows before muting: places in the windows, and what to make evidence of."""
+    """Candidate rows before muting: places in the windows, and what to make evidence of.
+
+    `others` are the places of the events before with another value, by field.
+    """
 
     windows: Sliding
     holds: Mask
@@ -42,6 +51,7 @@ class _Found:
     counted: Mask | None = None
     ends: Index | None = None
     evidence: list[Index] | None = None
+    others: dict[str, Index] = field(default_factory=dict)
 
     def places(self, place: int) -> Index:
         """Give the places of the evidence of a match, in order."""
@@ -81,14 +91,15 @@ class Correlator:
         self.carry = Carry(correlation, max_rows)
         self.firing = Firing(rule.mute_us)
         self._needed = self.carry.needs()
-        long = {ref for measure in correlation.measures if measure.span_us for ref in measure.refs}
-        self._long = sum(1 << bit for bit, ref in enumerate(correlation.inputs) if ref in long)
+        self._long = sum(1 << bit for bit, ref in enumerate(correlation.inputs) if ref in correlation.long)
 
     def observe(self, batch: Batch, hidden: Mask | None) -> list[Match]:
         """Find the matches in a batch, and note in `batch.matched` every row on which the condition holds."""
         rows = gather(batch, self.correlation.inputs, self.correlation.groups, hidden)
         matches: list[Match] = []
         batch.matched[self.rule.key] = np.zeros(0, dtype=np.int64)
+        for name in self.correlation.previous:
+            batch.put(given(self.rule.key, name), rows.rows[:0], pl.Series(dtype=pl.String))
         if len(rows.rows):
             matches = self._search(batch, rows)
         self._carry_on(batch, rows)
@@ -127,6 +138,10 @@ class Correlator:
             return []
         fresh = placed[where] - old
         batch.matched[self.rule.key] = np.unique(rows.rows[fresh])
+        for name, other in found.others.items():
+            some = other[where] >= 0
+            texts = self._column(batch, rows, name, placed[other[where[some]]])
+            batch.put(given(self.rule.key, name), rows.rows[fresh[some]], pl.Series(texts, dtype=pl.String))
         return self._fired(batch, rows, found, placed, where)
 
     def _counted(self, batch: Batch, rows: Rows, hashed: keys.Hashes, time: Index, bits: Bits) -> Index:
@@ -199,51 +214,19 @@ class Correlator:
             return _Found(windows=windows, holds=met.holds & own, value=met.value, evidence=met.evidence)
         if correlation.gap_us is not None:
             windows.pause_at(own, correlation.gap_us)
-        if correlation.kind != "value_count":
+        if correlation.kind != "value_count" or correlation.fills_by_value:
             windows.keep_last(own, correlation.cap)
-        view = self._view(batch, rows, windows, placed, marks)
+        view = Origin(carry=self.carry, batch=batch, rows=rows.rows, placed=placed).view(windows, marks)
         first = measured(correlation.measures[0], view, correlation.cap, None)
         holds = first.holds & own
         for measure in correlation.measures[1:]:
             if not holds.any():
                 break
             holds &= measured(measure, view, correlation.cap, first.value).holds
-        return _Found(windows=windows, holds=holds, value=first.value, counted=first.counted, ends=first.ends)
-
-    def _view(self, batch: Batch, rows: Rows, windows: Sliding, placed: Index, marks: dict[str, Mask]) -> View:
-        old = len(self.carry)
-        carried, fresh = placed < old, rows.rows[placed[placed >= old] - old]
-        table = self.carry.table
-        view = View(windows=windows, marks=marks, texts={}, numbers={}, present={})
-
-        def joined(before: Any, after: Any) -> Any:
-            both = np.empty(len(placed), dtype=after.dtype)
-            both[carried], both[~carried] = before, after
-            return both
-
-        hashes: dict[str, keys.Hashes] = {}
-        there: dict[str, Mask] = {}
-        for name in (*self.correlation.text_fields, *self.correlation.number_fields):
-            kind = "v" if name in self.correlation.text_fields else "n"
-            before = table[f"{kind}:{name}"][placed[carried]]
-            there[name] = np.ones(len(placed), dtype=np.bool_)
-            absent = batch.absent(name)
-            there[name][~carried] = True if absent is None else ~absent[fresh]
-            if before.null_count():
-                there[name][carried] = before.is_not_null().to_numpy()
-            if kind == "v":
-                hashes[name] = joined(keys.hashes(before), batch.hashed(name)[fresh])
-        for name in self.correlation.number_fields:
-            before = table[f"n:{name}"][placed[carried]].fill_null(0)
-            after = batch.column(name)[fresh].cast(pl.Int64).fill_null(0)
-            view.numbers[name] = joined(before.to_numpy(), after.to_numpy())
-        for measure in self.correlation.measures:
-            if measure.fields:
-                view.present[measure.fields] = np.all([there[name] for name in measure.fields], axis=0)
-            if measure.kind == "value_count":
-                parts = [hashes[name] for name in measure.fields]
-                view.texts[measure.fields] = keys.combine(parts, len(placed))
-        return view
+        others = {name: windows.other(view.hashes[name], own & view.there[name]) for name in correlation.previous}
+        return _Found(
+            windows=windows, holds=holds, value=first.value, counted=first.counted, ends=first.ends, others=others
+        )
 
     def _fired(self, batch: Batch, rows: Rows, found: _Found, placed: Index, where: Index) -> list[Match]:
         """Choose the rows at which the rule speaks, and describe them."""
@@ -258,18 +241,22 @@ class Correlator:
         ]
         evidence = [found.places(place) for place, _ in spoken]
         names = [key for _, key in spoken]
+        found_rows = [int(rows.rows[placed[place] - old]) for place, _ in spoken]
         users = self._texts(batch, rows, placed, evidence, "user.name", names)
         addresses = self._texts(batch, rows, placed, evidence, "source.ip", names)
         return [
             Match(
-                row=int(rows.rows[placed[place] - old]),
+                row=row,
                 key=key,
                 count=float(found.value[place]),
                 start_us=int(found.windows.time[places[0] if len(places) else place]),
                 users=who,
                 addresses=where_from,
+                previous={name: batch.column(given(self.rule.key, name))[row] for name in found.others},
             )
-            for (place, key), places, who, where_from in zip(spoken, evidence, users, addresses, strict=True)
+            for (place, key), row, places, who, where_from in zip(
+                spoken, found_rows, evidence, users, addresses, strict=True
+            )
         ]
 
     def _texts(
@@ -281,13 +268,19 @@ class Correlator:
         known = self.correlation.key_place(name)
         if known is not None:
             return [(key[known],) for key in names]
-        chosen = placed[np.concatenate(evidence)]
-        old = len(self.carry)
-        texts = np.empty(len(chosen), dtype=object)
-        texts[chosen < old] = self.carry.table[name][chosen[chosen < old]].to_numpy()
-        texts[chosen >= old] = batch.column(name)[rows.rows[chosen[chosen >= old] - old]].to_numpy()
+        texts = self._column(batch, rows, name, placed[np.concatenate(evidence)])
         ends = np.cumsum([len(places) for places in evidence])
         return [tuple(sorted({*part} - {None})) for part in np.split(texts, ends[:-1])]
+
+    def _column(self, batch: Batch, rows: Rows, name: str, chosen: Index) -> npt.NDArray[np.object_]:
+        """Give the texts of a column at carried and new rows, the carried ones numbered first."""
+        old = len(self.carry)
+        carried = chosen < old
+        table = self.carry.table
+        texts = np.empty(len(chosen), dtype=object)
+        texts[carried] = table[name if name in table.columns else f"v:{name}"][chosen[carried]].to_numpy()
+        texts[~carried] = keys.text(batch.column(name)[rows.rows[chosen[~carried] - old]]).to_numpy()
+        return texts
 
     def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
         """Make the rows to carry. Shapes: n places of `rows` -> n rows in `carry.table_schema`."""

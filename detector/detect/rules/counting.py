@@ -1,6 +1,7 @@
 """Read the `correlation` section of a rule: what it counts, over what, and when that is too much."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType, SigmaExtendedCorrelationCondition
@@ -10,21 +11,43 @@ from detector.detect.rules.documents import Document
 from detector.detect.rules.fields import resolve
 from detector.detect.rules.ordered import conjunctions
 from detector.detect.rules.sigma_parts import Loc
-from detector.detect.rules.spec import DEFAULT_CAP, OPERATORS, Bounds, Correlation, Custom, Measure
+from detector.detect.rules.spec import (
+    BETWEEN,
+    COUNTS,
+    DEFAULT_CAP,
+    OPERATORS,
+    PREVIOUS,
+    Bounds,
+    Correlation,
+    Custom,
+    Measure,
+    given,
+)
 from detector.errors import Fault
 
-MEASURES = ("event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "gap_median")
+MEASURES = (*COUNTS, *BETWEEN)
+LASTING = ("gap_median", "pause")
+DEFAULT_MIN_KM = 1000.0
+"""Source: databases of cities disagree by some hundred kilometres, see DESIGN.md."""
+
 NUMERIC = ("value_sum", "value_avg", "value_percentile", "value_median")
 TEMPORAL = (SigmaCorrelationType.TEMPORAL, SigmaCorrelationType.TEMPORAL_ORDERED)
 
 
 class Reader:
-    """Reads one correlation; `known` resolves what other rules are called to their keys."""
+    """Reads one correlation.
 
-    def __init__(self, document: Document, custom: Custom, known: Mapping[str, str]) -> None:
+    `known` resolves what other rules are called to their keys; `given` are the fields of which a rule gives on
+    the previous value.
+    """
+
+    def __init__(
+        self, document: Document, custom: Custom, known: Mapping[str, str], given: Mapping[str, tuple[str, ...]]
+    ) -> None:
         self.document = document
         self.custom = custom
         self.known = known
+        self.given = given
         self.faults: list[Fault] = []
 
     def read(self, parsed: SigmaCorrelationRule) -> Correlation:
@@ -49,7 +72,8 @@ class Reader:
             context=self._context(parsed, refs),
             cancel=self._refs(list(self.custom.cancel_on), ("custom", "cancel_on")),
             gap_us=self.custom.gap_us,
-            cap=self.custom.cap or max(DEFAULT_CAP, *(2 * m.bounds.least for m in measures), 1),
+            cap=self.custom.cap or _cap(measures),
+            previous=self.custom.previous,
         )
 
     def _fault(self, loc: Loc, message: str) -> None:
@@ -80,21 +104,23 @@ class Reader:
             for place, one in enumerate(self.custom.also)
         ]
         if parsed.type in TEMPORAL:
-            if also or self.custom.gap_us is not None:
-                self._fault(("custom",), "also and gap are for correlations that count")
+            if also or self.custom.gap_us is not None or self.custom.leak_us is not None or self.custom.previous:
+                self._fault(("custom",), "also, gap, leak and previous are for correlations that count")
             return ()
         main = condition if isinstance(condition, Mapping) else {}
         first = self._measure(main, ("correlation", "condition"), refs, parsed.type.name.lower())
         if not first.bounds.pairs:
             self._fault(("correlation", "condition"), "a bound is required: one of " + ", ".join(OPERATORS))
-        return (first, *also)
+        if self.custom.leak_us is not None and (first.kind not in COUNTS[:2] or not self.custom.leak_us):
+            self._fault(("custom", "leak"), f"leak is some time, of an event_count or value_count, not of {first.kind}")
+        return (replace(first, leak_us=self.custom.leak_us), *also)
 
     def _measure(self, data: Mapping[str, Any], loc: Loc, refs: tuple[str, ...], kind: str) -> Measure:
         if kind not in MEASURES:
             self._fault(loc, f"type is one of {', '.join(MEASURES)}, {kind!r} came")
         relative = {f"{name}_times": name for name in OPERATORS} if loc[0] == "custom" else {}
         allowed = {*OPERATORS, *relative, "field", "percentile", *(("type", "rules", "timespan") if relative else ())}
-        for key in set(data) - allowed:
+        for key in set(data) - allowed - ({"min_km"} if kind == "travel" else set()):
             self._fault((*loc, str(key)), f"unknown key {key!r} in a condition")
         rules = data.get("rules")
         percentile = data.get("percentile", 50)
@@ -106,10 +132,18 @@ class Reader:
             refs=self._refs([rules] if isinstance(rules, str) else rules, (*loc, "rules")) if rules else refs,
             fields=self._fields(data.get("field"), kind, loc),
             percentile=percentile,
-            bounds=self._bounds(data, {name: name for name in OPERATORS}, loc),
+            bounds=self._bounds(data, {name: name for name in OPERATORS}, loc, lasting=kind in LASTING),
             times=self._bounds(data, relative, loc),
             span_us=self._span(data, loc) if relative else None,
+            min_km=self._min_km(data, loc),
         )
+
+    def _min_km(self, data: Mapping[str, Any], loc: Loc) -> float:
+        distance = data.get("min_km", DEFAULT_MIN_KM)
+        if not isinstance(distance, int | float) or isinstance(distance, bool) or distance < 0:
+            self._fault((*loc, "min_km"), f"min_km is a number of kilometres, {distance!r} came")
+            return DEFAULT_MIN_KM
+        return float(distance)
 
     def _span(self, data: Mapping[str, Any], loc: Loc) -> int | None:
         if "timespan" not in data:
@@ -120,11 +154,18 @@ class Reader:
             self._fault((*loc, "timespan"), str(fault))
             return None
 
-    def _bounds(self, data: Mapping[str, Any], names: Mapping[str, str], loc: Loc) -> Bounds:
+    def _bounds(self, data: Mapping[str, Any], names: Mapping[str, str], loc: Loc, *, lasting: bool = False) -> Bounds:
+        """Read the bounds under the keys `names`; a `lasting` one may be a time span, and is read in seconds."""
         pairs = []
         for key in data:
             if key in names:
                 number = data[key]
+                if isinstance(number, str) and lasting:
+                    try:
+                        number = duration_us(number) / 1e6
+                    except ValueError as fault:
+                        self._fault((*loc, key), str(fault))
+                        continue
                 if isinstance(number, int | float) and not isinstance(number, bool):
                     pairs.append((names[key], float(number)))
                 else:
@@ -166,13 +207,24 @@ class Reader:
                 )
                 continue
             for ref, columns in groups.items():
-                column = resolve(str(mapping.get(ref, name)))
-                if column is None or not column.logged:
+                column = self._group(ref, str(mapping.get(ref, name)))
+                if column is None:
                     loc: Loc = ("correlation", "aliases", name) if mapping else ("correlation", "group-by", place)
                     self._fault(loc, f"no field {mapping.get(ref, name)!r}")
                 else:
-                    columns.append(column.name)
+                    columns.append(column)
+        if self.custom.previous and len(set(map(tuple, groups.values()))) > 1:
+            self._fault(("custom", "previous"), "previous needs one group-by for all rules, without aliases")
         return {ref: tuple(columns) for ref, columns in groups.items()}
+
+    def _group(self, ref: str, name: str) -> str | None:
+        """Give the column that the events of rule `ref` are grouped by."""
+        column = resolve(name.removeprefix(PREVIOUS))
+        if column is None or not column.logged:
+            return None
+        if not name.startswith(PREVIOUS):
+            return column.name
+        return given(ref, column.name) if column.name in self.given.get(ref, ()) else None
 
     def _expression(self, parsed: SigmaCorrelationRule, refs: tuple[str, ...]) -> Any:
         where: Loc = ("correlation", "condition")
@@ -188,3 +240,13 @@ class Reader:
         if parsed.type is SigmaCorrelationType.TEMPORAL_ORDERED and bounds.least < len(refs):
             self._fault(where, "temporal_ordered needs all its rules; leave the condition out or name the order in it")
         return bounds
+
+
+def _cap(measures: tuple[Measure, ...]) -> int:
+    """Choose how many rows a group's window counts: two are enough where each is compared with the one before."""
+    also = measures[1:]
+    if also and measures[0].kind == "event_count" and all(one.kind in {"pause", "travel"} for one in also):
+        bounds = measures[0].bounds
+        if bounds.least <= 2 and all(operator in {"gt", "gte"} for operator, _ in bounds.pairs):
+            return 2
+    return max(DEFAULT_CAP, *(2 * one.bounds.least for one in measures), 1)

@@ -109,6 +109,8 @@ _READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "cancel_on": ("cancel_on", _words),
     "gap": ("gap_us", duration_us),
     "cap": ("cap", _count),
+    "leak": ("leak_us", duration_us),
+    "previous": ("previous", _columns),
 }
 
 

@@ -11,15 +11,14 @@ from typing import Any, Final
 from sigma.modifiers import modifier_mapping
 
 from detector.detect.rules.attack import TACTICS
-from detector.detect.rules.counting import MEASURES
 from detector.detect.rules.fields import ALIASES, DERIVED, UNLOGGED
 from detector.detect.rules.sigma_parts import SPELLINGS
-from detector.detect.rules.spec import OPERATORS
+from detector.detect.rules.spec import BETWEEN, COUNTS, OPERATORS
 from detector.schema import EVENT, LEVELS
 
 FILE: Final = "rule.schema.json"
 STATUSES: Final = ("stable", "test", "experimental", "deprecated", "unsupported")
-CORRELATIONS: Final = (*MEASURES[:-1], "temporal", "temporal_ordered")
+CORRELATIONS: Final = (*COUNTS, "temporal", "temporal_ordered")
 
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
@@ -103,8 +102,10 @@ def _correlation() -> dict[str, Any]:
 
 
 def _custom() -> dict[str, Any]:
-    also = {"type": {"enum": list(MEASURES)}, "field": _ONE_OR_MORE, "rules": _ONE_OR_MORE, "timespan": _SPAN,
-            "percentile": {"type": "integer"}, **_bounds(("", "_times"))}  # fmt: skip
+    lasting = {name: {"oneOf": [number, _SPAN]} for name, number in _bounds().items()}
+    also = {"type": {"enum": [*COUNTS, *BETWEEN]}, "field": _ONE_OR_MORE, "rules": _ONE_OR_MORE, "timespan": _SPAN,
+            "percentile": {"type": "integer"}, "min_km": {"type": "number", "minimum": 0}, **_bounds(("_times",)),
+            **lasting}  # fmt: skip
     test = {"name": _TEXT, "alerts": {"type": "integer", "minimum": 0}, "events": {"type": "array"}}
     return {
         "type": "object",
@@ -121,6 +122,8 @@ def _custom() -> dict[str, Any]:
             "cancel_on": _ONE_OR_MORE,
             "gap": _SPAN,
             "cap": {"type": "integer", "minimum": 1},
+            "leak": _SPAN,
+            "previous": _ONE_OR_MORE,
             "also": {"type": "array", "items": _closed(also, ["type"])},
             "tests": {"type": "array", "items": _closed(test, list(test))},
         },

@@ -83,7 +83,8 @@ class Loader:
 
     def _complete(self, draft: _Draft) -> None:
         if isinstance(draft.parsed, SigmaCorrelationRule):
-            reader = Reader(draft.document, draft.custom, self.known)
+            given = {other.key: other.custom.previous for other in self.drafts.values()}
+            reader = Reader(draft.document, draft.custom, self.known, given)
             draft.correlation = reader.read(draft.parsed)
             self.faults += reader.faults
         elif isinstance(draft.parsed, SigmaRule):

@@ -6,33 +6,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detector.detect.rules.keys import Hashes, Index, Mask
+from detector.detect.rules import journey
+from detector.detect.rules.keys import Index, Mask
 from detector.detect.rules.sliding import Sliding
 from detector.detect.rules.spec import Bounds, Measure
+from detector.detect.rules.view import View
 
 Numbers = npt.NDArray[Any]
-
-
-@dataclass(slots=True, kw_only=True)
-class View:
-    """Rows as a measure sees them: windows, which inputs matched each row, and the values of fields.
-
-    `texts` holds hashes of the distinct-value combinations by their fields; `present` says where all the
-    fields have a value; `numbers` holds the values of number fields.
-    """
-
-    windows: Sliding
-    marks: dict[str, Mask]
-    texts: dict[tuple[str, ...], Hashes]
-    numbers: dict[str, Index]
-    present: dict[tuple[str, ...], Mask]
-
-    def counted(self, measure: Measure) -> Mask:
-        """Mark the rows that a measure counts: of its rules, with a value where it needs one."""
-        marks = np.zeros(self.windows.rows, dtype=np.bool_)
-        for ref in measure.refs:
-            marks |= self.marks[ref]
-        return marks & self.present[measure.fields] if measure.fields else marks
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,19 +34,45 @@ def measured(measure: Measure, view: View, cap: int, own: Numbers | None) -> Mea
     windows = view.windows if measure.span_us is None else view.windows.spanning(measure.span_us)
     ends: Index | None = None
     value: Numbers
+    pouring = counted
     if measure.kind == "event_count":
         value = windows.count(counted)
     elif measure.kind == "value_count":
-        ends = windows.ends(view.texts[measure.fields], counted)
+        values = view.values(measure)
+        ends = windows.ends(values, counted)
         value = np.minimum(windows.distinct(ends), cap)
+        if measure.leak_us is not None:
+            pouring = windows.first(values, counted)
     elif measure.kind == "value_sum":
         value = windows.sum(view.numbers[measure.fields[0]], counted)
+    elif measure.kind in {"pause", "travel"}:
+        return _since_before(measure, view, windows, counted, own)
     else:
         return _of_values(measure, view, windows, counted, own)
-    holds = measure.bounds.hold(value)
+    if measure.leak_us is None:
+        holds = measure.bounds.hold(value)
+    else:
+        holds = measure.bounds.hold(windows.level(pouring, measure.leak_us), measure.leak_us)
     if own is not None:
         holds &= measure.times.hold(value, own)
     return Measured(holds=holds, value=value, counted=counted, ends=ends)
+
+
+def _since_before(measure: Measure, view: View, windows: Sliding, counted: Mask, own: Numbers | None) -> Measured:
+    """Measure from the counted event before, in seconds or in km/h; where there is none in the window none holds."""
+    before = windows.before(counted)
+    holds = before >= 0
+    time_us = windows.time - windows.time[before]
+    per: Numbers  # kilometres are compared with a speed times the hours, as two events may have the same time
+    if view.countries is not None and measure.kind == "travel":
+        km = journey.km(view.countries[before], view.countries)
+        length, per = np.where(km < measure.min_km, 0.0, km), time_us / 3.6e9
+    else:
+        length, per = time_us, np.full(windows.rows, 1e6)
+    holds &= measure.bounds.hold(length, per)
+    if own is not None:
+        holds &= measure.times.hold(length, per * own)
+    return Measured(holds=holds, value=length, counted=counted)
 
 
 def _of_values(measure: Measure, view: View, windows: Sliding, counted: Mask, own: Numbers | None) -> Measured:

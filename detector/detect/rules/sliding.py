@@ -164,6 +164,44 @@ class Sliding:
         ends[rows] = latest
         return ends
 
+    def first(self, values: Hashes, counted: Mask) -> Mask:
+        """Mark the marked rows in whose window no marked row before has their value."""
+        rows = np.flatnonzero(counted)
+        mixed = keys.combine([values[rows], self._group[rows].astype(np.uint64)], len(rows))
+        found = keys.order(mixed)
+        again = mixed[found][1:] == mixed[found][:-1]
+        earlier = np.full(len(rows), -1, dtype=np.int64)
+        earlier[found[1:][again]] = rows[found[:-1][again]]
+        marks = np.zeros(self.rows, dtype=np.bool_)
+        marks[rows] = earlier < self.lo[rows]
+        return marks
+
+    def level(self, poured: Mask, leak_us: int) -> Index:
+        """Give how full a bucket is at each row, times `leak_us`: each marked row pours one in.
+
+        Begun at row j it holds what was poured since, less what leaked since; the begin that makes most counts,
+        which is the bucket that never holds less than nothing.
+        """
+        sums: Index = np.cumsum(poured, dtype=np.int64)
+        total = sums - sums[self.starts][self._group]  # of the group, so that the numbers stay small
+        begun = np.where(poured, self.time - (total - 1) * leak_us, np.iinfo(np.int64).min // 2)
+        fill: Index = np.maximum(total * leak_us - self.time + self._most(begun), 0)
+        return fill
+
+    def _most(self, values: Index) -> Index:
+        """Give the greatest of `values` in each window, by runs of twice the length each turn."""
+        begin = np.minimum(self.lo, self.place)
+        turn = np.log2(self.place - begin + 1).astype(np.int64)
+        most = values.copy()
+        run, width = values, 1
+        for exponent in range(int(turn.max(initial=0)) + 1):
+            here = np.flatnonzero(turn == exponent)
+            most[here] = np.maximum(run[here], run[begin[here] + width - 1])
+            longer = run.copy()
+            longer[width:] = np.maximum(run[width:], run[:-width])
+            run, width = longer, 2 * width
+        return most
+
     def distinct(self, ends: Index) -> Index:
         """Count the distinct values of each window from what `ends` gave.
 
@@ -199,6 +237,22 @@ class Sliding:
         has[rows[1:]] = self._group[rows[1:]] == self._group[rows[:-1]]
         found = np.searchsorted(rows, self.lo, "left")
         return gap, has, np.append(rows, self.rows)[found] + 1
+
+    def before(self, counted: Mask) -> Index:
+        """Give for each row the latest marked row before it in its window; -1 if none."""
+        latest = np.append(-1, self.last(counted)[:-1])
+        return np.where(latest >= self.lo, latest, -1)
+
+    def other(self, values: Hashes, counted: Mask) -> Index:
+        """Give for each marked row the latest marked row before it in its window with another value; -1 if none."""
+        rows = np.flatnonzero(counted)
+        ordered = values[rows]
+        runs = np.ones(len(rows), dtype=np.bool_)
+        runs[1:] = ordered[1:] != ordered[:-1]
+        begun = np.maximum.accumulate(np.where(runs, np.arange(len(rows)), 0))
+        found = np.full(self.rows, -1, dtype=np.int64)
+        found[rows] = np.append(-1, rows)[begun]
+        return np.where(found >= self.lo, found, -1)
 
     def last(self, marks: Mask) -> Index:
         """Give for each row the latest marked row up to it, of its own group or an earlier one; -1 if none."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from detector.detect.rules.correlate import Match
 from detector.detect.rules.fields import resolve
-from detector.detect.rules.spec import Rule
+from detector.detect.rules.spec import PREVIOUS, Rule
 from detector.schema import EVENT, REASON, RISK, SIGNAL
 
 MAX_RELATED = 100
@@ -44,7 +44,7 @@ def _shown(rule: Rule) -> list[str]:
 def _signal(rule: Rule, match: Match, event: Mapping[str, Any]) -> dict[str, Any]:
     names = [_column(name) for name in rule.correlation.group_names] if rule.correlation else []
     grouped = dict(zip(names, match.key, strict=True)) if rule.correlation else {}
-    shown = {**event, **grouped}
+    shown = {**event, **grouped, **{PREVIOUS + name: value for name, value in match.previous.items()}}
     user = shown["user.name"] if not rule.correlation or "user.name" in grouped or len(match.users) == 1 else None
     source = shown["source.ip"]
     text = sentence(rule, match, shown)

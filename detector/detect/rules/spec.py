@@ -14,16 +14,34 @@ Way = tuple[tuple[str, ...], tuple[str, ...]]
 """Keys of rules that must have matched, in the order in which they are written, and of those that must not."""
 
 MeasureKind = Literal[
-    "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median", "gap_median"
-]
+    "event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median",
+    "gap_median", "pause", "travel",
+]  # fmt: skip
 Operator = Literal["gt", "gte", "lt", "lte", "eq", "neq"]
 
 OPERATORS: Final = ("gt", "gte", "lt", "lte", "eq", "neq")
+COUNTS: Final = ("event_count", "value_count", "value_sum", "value_avg", "value_percentile", "value_median")
+"""What a Sigma correlation may count."""
+
+BETWEEN: Final = ("gap_median", "pause", "travel")
+"""What can be measured besides: between events. See `Custom`."""
+
+COUNTRY: Final = "source.geo.country_iso_code"
+"""The column that says where a journey begins and ends."""
+
+PREVIOUS: Final = "previous."
+"""How a field is called whose value is that of the event before. See `Custom`."""
+
 DEFAULT_CAP: Final = 1000
 """Rows (or distinct values) of one group that a window counts at most, unless the rule needs more."""
 
 DEFAULT_MUTE_US: Final = 3_600_000_000
 """A single-event rule that has fired for an account and address stays silent for them for an hour."""
+
+
+def given(key: str, column: str) -> str:
+    """Name the column of a batch in which the rule `key` gives on the previous value of `column`."""
+    return f"{key}:{PREVIOUS}{column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,8 @@ class Measure:
 
     `fields` are column names (a distinct value is a combination of them); `refs` the rules whose events are
     measured; `times` compares with the bounds times the correlation's own (first) measure; `span_us` is its
-    own window, where it has one.
+    own window, where it has one; `leak_us` is how long one counted event takes to leak out of a bucket;
+    `min_km` is the distance that a journey must have.
     """
 
     kind: MeasureKind
@@ -87,6 +106,8 @@ class Measure:
     bounds: Bounds = Bounds(())
     times: Bounds = Bounds(())
     span_us: int | None = None
+    leak_us: int | None = None
+    min_km: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +115,7 @@ class Correlation:
     """What a correlation counts. Times are in microseconds.
 
     `groups` gives for each referenced rule the columns it is grouped by; `expression` is the condition of
-    a temporal correlation over `refs`.
+    a temporal correlation over `refs`; `previous` are the columns whose value before the match is given on.
     """
 
     kind: str
@@ -108,6 +129,7 @@ class Correlation:
     cancel: tuple[str, ...] = ()
     gap_us: int | None = None
     cap: int = DEFAULT_CAP
+    previous: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -116,15 +138,34 @@ class Correlation:
         return tuple(dict.fromkeys((*self.refs, *self.cancel, *others)))
 
     @property
+    def long(self) -> Mapping[str, int]:
+        """How long the rows of a rule are needed, where that is not the timespan."""
+        found: dict[str, int] = {}
+        for measure in self.measures:
+            span_us = measure.span_us or (2 * self.span_us if self.fills_by_value else 0)
+            found |= {ref: max(span_us, found.get(ref, 0)) for ref in measure.refs if span_us}
+        return found
+
+    @property
     def longest_us(self) -> int:
         """The longest of its windows."""
-        return max(self.span_us, *(measure.span_us or 0 for measure in self.measures), 0)
+        return max(self.span_us, *self.long.values(), 0)
+
+    @property
+    def fills_by_value(self) -> bool:
+        """Whether new values fill a bucket: then a window's rows look for their value in windows of their own."""
+        return any(measure.kind == "value_count" and measure.leak_us is not None for measure in self.measures)
+
+    @property
+    def travels(self) -> bool:
+        """Whether journeys are measured."""
+        return any(measure.kind == "travel" for measure in self.measures)
 
     @property
     def text_fields(self) -> tuple[str, ...]:
-        """The columns whose distinct values are counted."""
+        """The columns whose texts are compared or counted."""
         found = (name for measure in self.measures if measure.kind == "value_count" for name in measure.fields)
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys((*found, *self.previous, *([COUNTRY] if self.travels else []))))
 
     @property
     def number_fields(self) -> tuple[str, ...]:
@@ -154,7 +195,7 @@ class Correlation:
         for measure in self.measures:
             if measure.kind != "value_count":
                 found -= set(measure.refs)
-        if self.gap_us is not None:
+        if self.gap_us is not None or self.fills_by_value:
             found -= set(self.refs)
         return frozenset(found - set(self.cancel))
 
@@ -194,7 +235,15 @@ class Custom:
     - `version`: shown with its signals; default: the date it was last modified
     - `placeholders`: values of `%name%` for the modifier `expand`
     - `also`: further measures that must hold (`type`, `field`, `rules`, `percentile`, `timespan`,
-      `gt gte lt lte eq neq`, and the same with `_times`: times the rule's own count)
+      `gt gte lt lte eq neq`, and the same with `_times`: times the rule's own count). Besides Sigma's types:
+      `gap_median`, the median pause between the window's events; `pause`, the time since the event before this
+      one (bounds of both in seconds, or as `30d`); `travel`, the km/h that the journey from the country of the
+      event before needs by the least distance between the two countries, none under `min_km` (default 1,000).
+      Where there is no event before in the window, none of them holds
+    - `leak`: of an event_count or a value_count: events fill a bucket out of which one leaks each so long, and
+      the condition is asked of its level. Of a value_count only events pour in whose value is new in the timespan
+    - `previous`: fields of which the rule's matches give on the value that the latest event before with another
+      value had, as `previous.FIELD`, by which a correlation may group them
     - `context`: rules of a temporal_ordered correlation that only set the scene: they must have matched first,
       but the evidence begins after them
     - `cancel_on`: rules whose events clear the window
@@ -216,6 +265,8 @@ class Custom:
     cancel_on: tuple[str, ...] = ()
     gap_us: int | None = None
     cap: int | None = None
+    leak_us: int | None = None
+    previous: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
