@@ -8,6 +8,7 @@ import polars as pl
 from detector.detect.rules import keys
 from detector.detect.rules.keys import Bits, Hashes, Index
 from detector.detect.rules.spec import Correlation
+from detector.detect.rules.useful import Past
 from detector.schema import conform
 
 COMPACT_AT = 4096
@@ -80,7 +81,7 @@ class Carry:
         return bits
 
     def _compact(self) -> None:
-        kept, beyond_cap = self._useful()
+        kept, beyond_cap = Past(self.correlation, self.hashed, self.bits, self.table).useful()
         if len(kept) < WORTH * len(self):
             self.evicted += beyond_cap
             self._take(kept)
@@ -95,45 +96,6 @@ class Carry:
     def _take(self, rows: Index) -> None:
         self.time, self.bits, self.hashed = self.time[rows], self.bits[rows], self.hashed[rows]
         self.table = self.table[rows]
-
-    def _useful(self) -> tuple[Index, int]:
-        """Give the rows that can still matter, and how many others would were it not for the cap.
-
-        Those are, of a group, the latest row of each value, the latest of each rule, or the last `cap`.
-        """
-        correlation = self.correlation
-        every = np.arange(len(self))
-        if not correlation.measures:
-            if correlation.kind == "temporal_ordered" and not correlation.is_pair:
-                return every, 0
-            return np.sort(self._latest(every, [])), 0
-        whole = sum(bit for ref, bit in self._inputs.items() if ref not in correlation.distinct_only)
-        repeated = np.flatnonzero(self.bits & whole == 0)
-        kept = self._latest(repeated, [f"v:{name}" for name in correlation.text_fields])
-        rest = np.flatnonzero(self.bits & whole)
-        if correlation.kind == "value_count" or correlation.others:
-            return np.sort(np.concatenate([kept, rest])), 0
-        last = self._last(rest, correlation.cap)
-        return np.sort(np.concatenate([kept, last])), len(rest) - len(last)
-
-    def _latest(self, rows: Index, columns: list[str]) -> Index:
-        """Give of `rows` the latest of each group, inputs and values of `columns`."""
-        if not len(rows):
-            return rows
-        parts = [self.hashed[rows], self.bits[rows].astype(np.uint64)]
-        mixed = keys.combine([*parts, *(keys.hashes(self.table[name][rows]) for name in columns)], len(rows))
-        found = keys.order(mixed)
-        ends = np.append(mixed[found][1:] != mixed[found][:-1], True)
-        latest: Index = rows[found[ends]]
-        return latest
-
-    def _last(self, rows: Index, count: int) -> Index:
-        """Give of `rows` the last `count` of each group."""
-        found = keys.order(self.hashed[rows])
-        ordered = self.hashed[rows][found]
-        far = np.zeros(len(found), dtype=np.bool_)
-        far[:-count] = ordered[:-count] == ordered[count:]
-        return rows[found[~far]]
 
     def dump(self) -> bytes:
         """Write the rows as Arrow IPC."""

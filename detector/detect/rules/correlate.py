@@ -48,6 +48,7 @@ class _Found:
     windows: Sliding
     holds: Mask
     value: Numbers
+    most: int = EVIDENCE_ROWS
     counted: Mask | None = None
     ends: Index | None = None
     evidence: list[Index] | None = None
@@ -64,7 +65,7 @@ class _Found:
             inside = inside[self.ends[low : place + 1] >= place]
         elif self.counted is not None:
             inside = inside[self.counted[low : place + 1]]
-        return inside[-EVIDENCE_ROWS:]
+        return inside[-self.most :]
 
 
 def _slots_of(hashed: keys.Hashes, rows: Index) -> Mask:
@@ -214,7 +215,7 @@ class Correlator:
             return _Found(windows=windows, holds=met.holds & own, value=met.value, evidence=met.evidence)
         if correlation.gap_us is not None:
             windows.pause_at(own, correlation.gap_us)
-        if correlation.kind != "value_count" or correlation.fills_by_value:
+        if correlation.counts_rows:
             windows.keep_last(own, correlation.cap)
         view = Origin(carry=self.carry, batch=batch, rows=rows.rows, placed=placed).view(windows, marks)
         first = measured(correlation.measures[0], view, correlation.cap, None)
@@ -225,7 +226,13 @@ class Correlator:
             holds &= measured(measure, view, correlation.cap, first.value).holds
         others = {name: windows.other(view.hashes[name], own & view.there[name]) for name in correlation.previous}
         return _Found(
-            windows=windows, holds=holds, value=first.value, counted=first.counted, ends=first.ends, others=others
+            windows=windows,
+            holds=holds,
+            value=first.value,
+            most=min(EVIDENCE_ROWS, correlation.cap),
+            counted=first.counted,
+            ends=first.ends,
+            others=others,
         )
 
     def _fired(self, batch: Batch, rows: Rows, found: _Found, placed: Index, where: Index) -> list[Match]:

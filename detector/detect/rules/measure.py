@@ -32,6 +32,8 @@ def measured(measure: Measure, view: View, cap: int, own: Numbers | None) -> Mea
     """Measure every window. `own` is the correlation's first measure, for bounds relative to it."""
     counted = view.counted(measure)
     windows = view.windows if measure.span_us is None else view.windows.spanning(measure.span_us)
+    if own is not None and measure.kind not in {"value_count", "pause", "travel"}:
+        windows = windows.keeping(counted, cap)
     ends: Index | None = None
     value: Numbers
     pouring = counted

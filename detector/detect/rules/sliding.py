@@ -138,6 +138,13 @@ class Sliding:
         beyond = np.minimum(number + cap - 1, len(rows))  # the counted row that leaves this one too far behind
         self._limit(np.append(rows, self.rows)[beyond] - 1)
 
+    def keeping(self, counted: Mask, cap: int) -> "Sliding":
+        """Give windows that reach back over at most `cap` counted rows."""
+        other = copy(self)
+        other.lo = self.lo.copy()
+        other.keep_last(counted, cap)
+        return other
+
     def count(self, counted: Mask, lo: Index | None = None) -> Index:
         """Count the marked rows of each window (or of the windows that begin at `lo`)."""
         total = np.concatenate(([0], np.cumsum(counted)))

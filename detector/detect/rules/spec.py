@@ -189,25 +189,14 @@ class Correlation:
         return tuple(ref for ref in self.inputs if ref not in self.refs)
 
     @property
-    def distinct_only(self) -> frozenset[str]:
-        """Rules whose events give distinct values and nothing else: the latest event of each value is enough."""
-        found = {ref for measure in self.measures if measure.kind == "value_count" for ref in measure.refs}
-        for measure in self.measures:
-            if measure.kind != "value_count":
-                found -= set(measure.refs)
-        if self.gap_us is not None or self.fills_by_value:
-            found -= set(self.refs)
-        return frozenset(found - set(self.cancel))
+    def counts_rows(self) -> bool:
+        """Whether a window holds its last `cap` rows; the others hold the latest `cap` values."""
+        return bool(self.measures) and (self.kind != "value_count" or self.fills_by_value or self.gap_us is not None)
 
     @property
     def ways(self) -> tuple[Way, ...]:
         """The ways in which the condition of a temporal correlation can be met."""
         return self.expression if isinstance(self.expression, tuple) else ((self.refs, ()),)
-
-    @property
-    def is_pair(self) -> bool:
-        """An order of at most two rules: the latest row of each is enough."""
-        return all(len(wanted) <= 2 for wanted, _ in self.ways)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +237,7 @@ class Custom:
       but the evidence begins after them
     - `cancel_on`: rules whose events clear the window
     - `gap`: a window ends where its events pause this long (a session window)
-    - `cap`: rows, or distinct values, of one group that are counted at most
+    - `cap`: events, or distinct values, of one group that a measure counts at most, the latest ones
     """
 
     runbook: tuple[str, ...] = ()

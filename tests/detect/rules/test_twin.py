@@ -1,16 +1,17 @@
 """The engine and the slow twin agree on every alert, whatever the rules, the log and the chunks."""
 
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
-import yaml
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detector.config import Config
-from detector.detect.rules import Rules
+from detector.detect.rules import Rule, Rules, carry
 from detector.detect.rules.load import Loader
 from detector.schema import EVENT, LATE
 from tests.detect.rules.twin import Twin
@@ -18,7 +19,9 @@ from tests.detect.rules.twin import Twin
 USERS = ["ann", "ann", "Bob", "cy", None]
 SOURCES = ["192.0.2.1", "192.0.2.77", "198.51.100.3", "2001:db8::1", None]
 PATHS = ["/a", "/a/b", "/A/*", "/x?y", None]
+COUNTRIES = ["FR", "FR", "BE", "US", "JP", "XX", None]
 FIELDS = ["user.name", "portal.source", "portal.session", "url.path"]
+CUTS = 3
 BEGIN = datetime(2026, 3, 2, 23, 59, 40, tzinfo=UTC)
 
 event = st.fixed_dictionaries(
@@ -34,6 +37,7 @@ event = st.fixed_dictionaries(
         "http.response.status_code": st.sampled_from([200, 404, None]),
         "http.response.body.bytes": st.sampled_from([0, 1, 7, 100, None]),
         "url.path": st.sampled_from(PATHS),
+        "source.geo.country_iso_code": st.sampled_from(COUNTRIES),
         "url.original": st.sampled_from(["/q?sql=Select", "/plain", None]),
     }
 )
@@ -123,8 +127,11 @@ def correlation(draw: st.DrawFn, name: str, names: list[str]) -> dict:
     if kind in COUNTING:
         body["condition"] = draw(condition(kind))
         custom |= draw(st.sampled_from([{}, {}, {"gap": "2s"}, {"cap": 2}, {"gap": "3s", "cap": 3}]))
+        if kind in ("event_count", "value_count"):
+            custom |= draw(st.sampled_from([{}, {}, {"leak": "1s"}, {"leak": "3s"}]))
         if "aliases" not in body:
             custom |= draw(extras(names))
+            custom |= draw(st.sampled_from([{}, {"previous": ["user.name"]}, {"previous": ["portal.source"]}]))
     elif kind == "temporal_ordered" and len(rules) > 1:
         custom |= draw(st.sampled_from([{}, {"context": rules[:1]}]))
         if "context" not in custom and draw(st.booleans()):
@@ -138,21 +145,26 @@ def correlation(draw: st.DrawFn, name: str, names: list[str]) -> dict:
     return identified({"name": name, "correlation": body, "custom": custom})
 
 
+speeds = st.sampled_from([{"gt": 900}, {"gte": 5_000_000}, {"lt": 900, "min_km": 5000}, {"eq": 0}])
+
+
 @st.composite
 def extras(draw: st.DrawFn, names: list[str]) -> dict:
     custom: dict = {}
     if draw(st.booleans()):
         custom["cancel_on"] = [draw(st.sampled_from(names))]
     if draw(st.booleans()):
-        kind = draw(st.sampled_from(["event_count", "value_count", "gap_median", "value_avg"]))
+        kind = draw(st.sampled_from(["event_count", "value_count", "gap_median", "value_avg", "pause", "travel"]))
         also = {"type": kind} | draw(condition(kind))
+        if kind == "travel":
+            also = {"type": kind} | draw(speeds)
         if draw(st.booleans()):
             also["rules"] = [draw(st.sampled_from(names))]
         if draw(st.booleans()):
             also["timespan"] = draw(st.sampled_from(["3s", "2m"]))
         if draw(st.booleans()):
             also = {f"{k}_times" if k in ("gte", "gt", "lt", "lte") else k: v for k, v in also.items()}
-        custom["also"] = [also]
+        custom["also"] = [draw(st.sampled_from([also, also, {"type": "pause", "gte": "2s"}]))]
     return custom
 
 
@@ -162,9 +174,20 @@ def packs(draw: st.DrawFn) -> list[dict]:
     for i in range(draw(st.integers(1, 3))):
         names = [d["name"] for d in documents]
         documents.append(draw(correlation(f"count_{i}", names)))
+        given = documents[-1]["custom"].get("previous")
+        if given and draw(st.booleans()):
+            documents[-1]["custom"]["mute"] = "0s"
+            documents.append(draw(pair(f"pair_{i}", documents[-1]["name"], given[0])))
         if draw(st.booleans()):
             documents[-1]["custom"]["output"] = True
     return documents
+
+
+@st.composite
+def pair(draw: st.DrawFn, name: str, counted: str, field: str) -> dict:
+    group = draw(st.sampled_from([[f"previous.{field}"], [field, f"previous.{field}"]]))
+    body = {"type": "event_count", "rules": [counted], "group-by": group, "timespan": "1m", "condition": {"gte": 1}}
+    return identified({"name": name, "correlation": body, "custom": {"mute": "0s"}})
 
 
 def frame(rows: list[dict]) -> pl.DataFrame:
@@ -175,9 +198,10 @@ def frame(rows: list[dict]) -> pl.DataFrame:
     return pl.DataFrame(filled, schema={**EVENT, LATE: pl.Boolean}, orient="row")
 
 
-def loaded(documents: list[dict], folder: Path) -> Rules:
-    (folder / "pack.yml").write_text(yaml.safe_dump_all(documents, sort_keys=False), "utf-8")
-    return Rules(Loader(zone="Europe/Paris").load([folder]), Config())
+def loaded(documents: list[dict], folder: Path) -> tuple[Rule, ...]:
+    texts = map(json.dumps, documents)  # JSON is YAML, and quicker written
+    (folder / "pack.yml").write_text("\n---\n".join(texts), "utf-8")
+    return Loader(zone="Europe/Paris").load([folder])
 
 
 def alerts(signals: pl.DataFrame) -> list[tuple]:
@@ -201,18 +225,43 @@ def twin_alerts(documents: list[dict], events: pl.DataFrame) -> list[tuple]:
     return sorted(found, key=repr)
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(documents=packs(), rows=st.lists(event, min_size=4, max_size=50), data=st.data())
-def test_same_alerts_as_the_twin_over_any_chunks(documents, rows, data, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pack")
+@pytest.fixture(autouse=True, params=[4096, -1], ids=["rows kept", "rows dropped at once"])
+def forgetful(request, monkeypatch):
+    """Let windows drop what they can as soon as they can, too: otherwise that takes thousands of rows."""
+    if request.param < 0:
+        monkeypatch.setattr(carry, "COMPACT_AT", -(10**9))
+        monkeypatch.setattr(carry, "WORTH", 2)
+
+
+def agree(documents: list[dict], rows: list[dict], data: st.DataObject, catalogue: tuple[Rule, ...]) -> None:
+    """Compare in several random cuts of the same events, with and without restarts in between."""
     events = frame(rows)
-    rules, found, place = loaded(documents, folder), [], 0
-    while place < events.height:
-        size = data.draw(st.integers(1, events.height - place))
-        found.append(rules.observe(events[place : place + size]))
-        place += size
-        if data.draw(st.booleans()):
-            saved = rules.snapshot()
-            rules = loaded(documents, folder)
-            rules.restore(saved)
-    assert (alerts(pl.concat(found)) if found else []) == twin_alerts(documents, events)
+    expected = twin_alerts(documents, events)
+    for _ in range(CUTS):
+        rules, found, place = Rules(catalogue, Config()), [], 0
+        while place < events.height:
+            size = data.draw(st.integers(1, events.height - place))
+            found.append(rules.observe(events[place : place + size]))
+            place += size
+            if data.draw(st.booleans()):
+                saved = rules.snapshot()
+                rules = Rules(catalogue, Config())
+                rules.restore(saved)
+        assert alerts(pl.concat(found)) == expected
+
+
+some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+cases = given(documents=packs(), rows=st.lists(event, min_size=4, max_size=50), data=st.data())
+
+
+@settings(some, max_examples=400)
+@cases
+def test_same_alerts_as_the_twin_over_any_chunks(documents, rows, data, tmp_path_factory):
+    agree(documents, rows, data, loaded(documents, tmp_path_factory.mktemp("pack")))
+
+
+@pytest.mark.slow
+@settings(some, max_examples=5000)
+@cases
+def test_same_alerts_as_the_twin_over_many_more(documents, rows, data, tmp_path_factory):
+    agree(documents, rows, data, loaded(documents, tmp_path_factory.mktemp("pack")))

@@ -7,13 +7,21 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
+from importlib.resources import files
 from zoneinfo import ZoneInfo
+
+import polars as pl
+
+TABLES = files("detector") / "collect" / "tables"
 
 NAMES = {
     "cs-username": "user.name", "c-ip": "source.ip", "sc-status": "http.response.status_code",
     "cs-uri-stem": "url.path", "cs-uri-query": "url.query", "cs-uri": "url.original",
     "cs-user-agent": "user_agent.original", "cs-method": "http.request.method",
 }  # fmt: skip
+DISTANCES = {(a, b): km for a, b, km in pl.read_parquet(TABLES / "distances.parquet").iter_rows()}
+BOUNDS = ("gt", "gte", "lt", "lte", "eq", "neq")
 TEXTS = ["url.original", "user_agent.original", "http.request.referrer", "user.name", "error.message"]
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -135,6 +143,7 @@ class Row:
     time: int
     refs: set
     event: dict
+    given: dict
 
 
 def compare(bounds, value, factor=1):
@@ -143,6 +152,10 @@ def compare(bounds, value, factor=1):
         "lte": lambda a, b: a <= b, "eq": lambda a, b: a == b, "neq": lambda a, b: a != b,
     }  # fmt: skip
     return all(test(value, bounds[name] * factor) for name, test in tests.items() if name in bounds)
+
+
+def kilometres(a, b):
+    return 0 if None in (a, b) or a == b else DISTANCES.get((min(a, b), max(a, b)), 0)
 
 
 def text(value):
@@ -187,6 +200,7 @@ class Twin:
         time = round(time * 1_000_000)
         late = event["portal.late"]
         truth, alerts = {}, []
+        self.given = {}  # what correlations say of this event, for those that count them
 
         def true(name):
             if name not in truth:
@@ -216,13 +230,13 @@ class Twin:
         aliases = correlation.get("aliases", {})
         keys = {}
         for ref, answer in answers.items():
-            key = tuple(text(event[NAMES.get(f := aliases.get(n, {}).get(ref, n), f)]) for n in names)
+            key = tuple(self.grouped(event, ref, aliases.get(n, {}).get(ref, n)) for n in names)
             if answer and None not in key:
                 keys.setdefault(key, set()).add(ref)
         held = False
         for key, refs in sorted(keys.items()):
             rows = self.history.setdefault(name, {}).setdefault(key, [])
-            rows.append(Row(time, refs, event))
+            rows.append(Row(time, refs, event, self.given))
             if refs & set(self.own(document)):
                 met = self.condition(document, rows)
                 if met is not None:
@@ -230,6 +244,11 @@ class Twin:
                     if name in self.output:
                         self.fire(document, key, time, False, met, alerts, correlation["timespan"])
         return held
+
+    def grouped(self, event, ref, name):
+        if name.startswith("previous."):
+            return self.given.get((ref, name.removeprefix("previous.")))
+        return text(event[NAMES.get(name, name)])
 
     def fire(self, document, key, time, late, met, alerts, default):
         mute = microseconds(document.get("custom", {}).get("mute", default))
@@ -239,36 +258,56 @@ class Twin:
         self.fired[document["name"], late, key] = time
         alerts.append((document["name"], key, *met))
 
-    def condition(self, document, rows):
-        """Evaluate a correlation at the last of a group's rows: None, or count, start, users, addresses."""
+    def uncancelled(self, document, rows):
+        own, cancel = set(self.own(document)), set(document.get("custom", {}).get("cancel_on", []))
+        return [Row(r.time, r.refs - own if r.refs & cancel else r.refs, r.event, r.given) for r in rows]
+
+    def cap(self, document):
         correlation, custom = document["correlation"], document.get("custom", {})
-        span = microseconds(correlation["timespan"])
-        own = set(self.own(document))
-        cancel = set(custom.get("cancel_on", []))
+        condition = correlation.get("condition")
+        if "cap" in custom or not isinstance(condition, dict):
+            return custom.get("cap", 1000)
+        least = math.ceil(max(condition.get("gte", 1), condition.get("gt", 0) + 1))
+        also = [m["type"] for m in custom.get("also", [])]
+        pairwise = bool(also) and set(also) <= {"pause", "travel"} and set(condition) <= {"gt", "gte"}
+        return 2 if pairwise and correlation["type"] == "event_count" and least <= 2 else max(1000, 2 * least)
+
+    def begin(self, document, rows):
+        """Give where the window of the last of `rows` begins."""
+        correlation, custom = document["correlation"], document.get("custom", {})
+        own, cancel = set(self.own(document)), set(custom.get("cancel_on", []))
         now = rows[-1].time
-        low = next(i for i, r in enumerate(rows) if r.time >= now - span)
+        low = next(i for i, r in enumerate(rows) if r.time >= now - microseconds(correlation["timespan"]))
         for i, r in enumerate(rows):
             if r.refs & cancel:
                 low = max(low, i + 1)
-        rows = [Row(r.time, r.refs - own if r.refs & cancel else r.refs, r.event) for r in rows]
-        if not rows[-1].refs & own:
-            return None
-        kind = correlation["type"]
-        if kind.startswith("temporal"):
-            return self.temporal(document, rows, low)
-        mine = [i for i, r in enumerate(rows) if r.refs & own]
-        if "gap" in custom:
+        mine = [i for i, r in enumerate(self.uncancelled(document, rows)) if r.refs & own]
+        if "gap" in custom and mine:
             begun = mine[0]
             for a, b in itertools.pairwise(mine):
                 if rows[b].time - rows[a].time > microseconds(custom["gap"]):
                     begun = b
             low = max(low, begun)
-        least = [correlation["condition"].get("gte", 1), correlation["condition"].get("gt", 0) + 1]
-        cap = custom.get("cap", max(1000, 2 * math.ceil(max(least))))
-        if kind != "value_count" and len(mine) > cap:
-            low = max(low, mine[-cap])
+        rowwise = correlation["type"] != "value_count" or {"gap", "leak"} & set(custom)
+        cap = self.cap(document)
+        return max(low, mine[-cap]) if rowwise and len(mine) > cap else low
+
+    def condition(self, document, rows):
+        """Evaluate a correlation at the last of a group's rows: None, or count, start, users, addresses."""
+        correlation, custom = document["correlation"], document.get("custom", {})
+        own = set(self.own(document))
+        now, cap, low = rows[-1].time, self.cap(document), self.begin(document, rows)
+        before, rows = rows, self.uncancelled(document, rows)
+        if not rows[-1].refs & own:
+            return None
+        kind = correlation["type"]
+        if kind.startswith("temporal"):
+            return self.temporal(document, rows, low)
         count, evidence = self.measure(kind, correlation["condition"], rows, low, own, cap)
-        if not self.meets(kind, correlation["condition"], rows, low, own, cap, 1):
+        if "leak" in custom:
+            if not compare(correlation["condition"], self.level(document, before, rows, low)):
+                return None
+        elif not self.meets(kind, correlation["condition"], rows, low, own, cap, 1):
             return None
         for also in custom.get("also", []):
             refs = set(also.get("rules", own))
@@ -278,10 +317,36 @@ class Twin:
             relative = {k.removesuffix("_times"): v for k, v in also.items() if k.endswith("_times")}
             if not self.meets(also["type"], also, rows, begin, refs, cap, 1):
                 return None
-            field = {k: v for k, v in also.items() if k in ("field", "percentile")}
-            if not self.meets(also["type"], field | relative, rows, begin, refs, cap, count):
+            extra = {k: v for k, v in also.items() if k in ("field", "percentile", "min_km")}
+            if not self.meets(also["type"], extra | relative, rows, begin, refs, cap, count):
                 return None
+        self.give(document, rows, low, own)
         return self.told(document, count, evidence, rows[-1])
+
+    def level(self, document, before, rows, low):
+        """Give how full the bucket is at the last row: the fullest of those begun at an event of the window."""
+        condition, own = document["correlation"]["condition"], set(self.own(document))
+        leak = microseconds(document["custom"]["leak"])
+        poured = []
+        for i in range(low, len(rows)):
+            if not rows[i].refs & own:
+                continue
+            if document["correlation"]["type"] == "value_count":
+                value = self.values("value_count", condition, rows[: i + 1], i, own)
+                window = self.values("value_count", condition, rows[:i], self.begin(document, before[: i + 1]), own)
+                if not value or value[0][0] in [v for v, _ in window]:
+                    continue
+            poured.append(rows[i].time)
+        fills = [len(poured) - n - Fraction(rows[-1].time - at, leak) for n, at in enumerate(poured)]
+        return max([Fraction(0), *fills])
+
+    def give(self, document, rows, low, own):
+        """Note on the last row's event what `previous` gives on."""
+        for name in document.get("custom", {}).get("previous", []):
+            mine = [text(r.event[name]) for r in rows[low:] if r.refs & own and r.event[name] is not None]
+            this = text(rows[-1].event[name])
+            others = [] if this is None else [value for value in mine if value != this]
+            rows[-1].given[document["name"], name] = others[-1] if others else None
 
     def told(self, document, count, evidence, last):
         """Say who the evidence is of; a group's own account or address is always part of it."""
@@ -298,7 +363,7 @@ class Twin:
     def values(self, kind, condition, rows, low, refs):
         """Give what is measured: (value, row), without absent ones."""
         inside = [(i, r) for i, r in enumerate(rows) if i >= low and r.refs & refs]
-        if kind in ("event_count", "gap_median"):
+        if kind not in ("value_count", "value_sum", "value_avg", "value_percentile", "value_median"):
             return [(r.time, r) for _, r in inside]
         fields = condition["field"] if isinstance(condition["field"], list) else [condition["field"]]
         found = [(tuple(r.event[NAMES.get(f, f)] for f in fields), r) for _, r in inside]
@@ -306,6 +371,7 @@ class Twin:
 
     def measure(self, kind, condition, rows, low, refs, cap):
         found = self.values(kind, condition, rows, low, refs)
+        found = found if kind == "value_count" else found[-cap:]
         if kind == "event_count":
             return len(found), [r for _, r in found]
         if kind == "value_count":
@@ -313,18 +379,20 @@ class Twin:
             for v, r in found:
                 latest.pop(v, None)
                 latest[v] = r
-            return min(len(latest), cap), sorted(latest.values(), key=lambda r: r.time)
+            return min(len(latest), cap), list(latest.values())[-cap:]
         evidence = [r for _, r in found]
         if kind == "value_sum":
             return sum(v[0] for v, _ in found), evidence
         if kind == "value_avg":
             return (sum(v[0] for v, _ in found) / len(found) if found else 0), evidence
-        return next(iter(condition[k] for k in condition if k in ("gt", "gte", "lt", "lte", "eq", "neq")), 0), evidence
+        return next(iter(condition[k] for k in condition if k in BOUNDS), 0), evidence
 
     def meets(self, kind, condition, rows, low, refs, cap, factor):
         if kind in ("event_count", "value_count", "value_sum"):
             return compare(condition, self.measure(kind, condition, rows, low, refs, cap)[0], factor)
-        found = [v for v, _ in self.values(kind, condition, rows, low, refs)]
+        if kind in ("pause", "travel"):
+            return self.since(kind, condition, rows, low, refs, factor)
+        found = [v for v, _ in self.values(kind, condition, rows, low, refs)][-cap:]
         if kind == "gap_median":
             numbers = [(b - a) / 1e6 for a, b in itertools.pairwise(found)]
         else:
@@ -332,11 +400,26 @@ class Twin:
         if not numbers:
             return False
         if kind == "value_avg":
-            bounds = {k: v * len(numbers) for k, v in condition.items() if k in ("gt", "gte", "lt", "lte", "eq", "neq")}
+            bounds = {k: v * len(numbers) for k, v in condition.items() if k in BOUNDS}
             return compare(bounds, sum(numbers), factor)
         share = condition.get("percentile", 50)
         rank = -(-len(numbers) * share // 100)
         return compare(condition, sorted(numbers)[max(rank, 1) - 1], factor)
+
+    def since(self, kind, condition, rows, low, refs, factor):
+        """Compare the time since, or the speed from, the event before the last row."""
+        before = [r for i, r in enumerate(rows[:-1]) if i >= low and r.refs & refs]
+        if not before:
+            return False
+        seconds = Fraction(rows[-1].time - before[-1].time, 1_000_000)
+        if kind == "pause":
+            bounds = {k: v for k, v in condition.items() if k in BOUNDS}
+            spans = {k: Fraction(microseconds(v), 1_000_000) if isinstance(v, str) else v for k, v in bounds.items()}
+            return compare(spans, seconds, factor)
+        km = kilometres(*(r.event["source.geo.country_iso_code"] for r in (before[-1], rows[-1])))
+        km = 0 if km < condition.get("min_km", 1000) else km
+        hours = seconds / 3600
+        return compare({k: v * hours for k, v in condition.items() if k in BOUNDS}, km, factor)
 
     def temporal(self, document, rows, low):
         correlation = document["correlation"]
