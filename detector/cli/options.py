@@ -40,6 +40,18 @@ def anchored(moment: datetime | None, zone: "ZoneInfo") -> datetime | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
+def anchored_span(
+    since: datetime | None, until: datetime | None, zone: "ZoneInfo"
+) -> tuple[datetime | None, datetime | None]:
+    """Return both moments in UTC. Raises: UsageError when nothing lies between them."""
+    first, last = anchored(since, zone), anchored(until, zone)
+    if first is not None and last is not None and first >= last:
+        raise click.UsageError(
+            f"--since {first.isoformat()} is not before --until {last.isoformat()}: nothing would be read"
+        )
+    return first, last
+
+
 def config_option(command: Command) -> Command:
     """Add `--config` and `--log-level`, which every command has."""
     command = click.option(
@@ -49,6 +61,13 @@ def config_option(command: Command) -> Command:
     )(command)
     return click.option(
         "--config", "config_file", type=FILE, metavar="FILE", help="Configuration; default: the shipped one."
+    )(command)
+
+
+def only_option(command: Command) -> Command:
+    """Add `--rule ID`."""
+    return click.option(
+        "--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated."
     )(command)
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 import click
 
 from detector.cli.files import written
-from detector.cli.options import LEVELS, anchored, configured
+from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.progress import progress_bar
 from detector.config import Config
 from detector.emit.sinks import Sink
@@ -56,6 +56,7 @@ Work = Callable[[Pipeline, Progress], None]
 def run(order: Order, work: Work, default_level: str = "error") -> int:
     """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend."""
     config = configured(order.config_file, order.log_level, default_level)
+    since, until = anchored_span(order.since, order.until, config.zone)
     with ExitStack() as stack:
         append = order.state is not None
         # opened now: a long run must not end in "cannot be written"
@@ -67,8 +68,8 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
             state=order.state,
             rules_folders=order.rules_folders,
             learn=order.learn,
-            since=anchored(order.since, config.zone),
-            until=anchored(order.until, config.zone),
+            since=since,
+            until=until,
             telemetry=telemetry,
             sinks=[*_sinks(config, order, stack), digest],
         )

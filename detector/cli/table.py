@@ -1,38 +1,42 @@
 """Print a table: aligned in a terminal, and whole where nobody measures its width."""
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-WIDE: Final = 400
+import click
+
+from detector.cli import printable
+
+WIDE: Final = 1000
 """Columns where standard output is no terminal: nothing is cut that another program may read."""
+
+LEAST: Final = 20
+"""Columns that the first cell keeps in however narrow a terminal."""
+
+GAP: Final = "  "
 
 
 def width() -> int:
     """Return how many characters a line may have."""
-    from rich.console import Console
-
-    return Console().width if sys.stdout.isatty() else WIDE
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDE
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> None:
     """Print `rows` under `headers`, the first `left` columns to the left, the others to the right.
 
-    In a narrow terminal only the first column is cut.
+    In a narrow terminal the first column is cut.
     """
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len, set_cell_size  # letters of some scripts are two columns wide
 
-    grid = Table(box=None, pad_edge=False)
-    for place, header in enumerate(headers):
-        grid.add_column(
-            Text(header),
-            justify="left" if place < left else "right",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if place == 0 else len(header),
-        )
-    for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False, width=width()).print(grid)
+    lines = [[printable(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    rest = sum(widths[1:]) + len(GAP) * (len(widths) - 1)
+    widths[0] = min(widths[0], max(LEAST, width() - rest))
+    for line in lines:
+        if cell_len(line[0]) > widths[0]:
+            line[0] = set_cell_size(line[0], widths[0] - 1) + "…"
+        cells = [set_cell_size(cell, size) for cell, size in zip(line[:left], widths, strict=False)]
+        cells += [cell.rjust(size) for cell, size in zip(line[left:], widths[left:], strict=True)]
+        click.echo(GAP.join(cells).rstrip())

@@ -6,7 +6,7 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("list", "show", "test")
+NAMES: Final = ("backtest", "list", "show", "test")
 
 EPILOG: Final = """\b
 Examples:

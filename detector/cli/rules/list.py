@@ -21,7 +21,9 @@ Examples:
 
 
 @click.command("list", epilog=EPILOG)
-@click.option("--profile", "profiled", is_flag=True, help="Read LOG... and print time, matches and alerts of each rule.")
+@click.option(
+    "--profile", "profiled", is_flag=True, help="Read LOG... and print time, matches and alerts of each rule."
+)
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
 @config_option
@@ -99,7 +101,13 @@ def _print(costs: "list[Cost]", lines: int) -> None:
 
     total_s = sum(cost.seconds for cost in costs)
     rows = [
-        (cost.name, f"{1000 * cost.seconds:,.1f}", f"{cost.seconds / total_s:.1%}", told(cost.matches), told(cost.alerts))
+        (
+            cost.name,
+            f"{1000 * cost.seconds:,.1f}",
+            f"{cost.seconds / total_s:.1%}",
+            told(cost.matches),
+            told(cost.alerts),
+        )
         for cost in costs
     ]
     rows.append(("(all)", f"{1000 * total_s:,.1f}", "100.0%", "-", told(sum(cost.alerts or 0 for cost in costs))))

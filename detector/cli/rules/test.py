@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from detector.cli.options import FILE, config_option, configured, rules_option
+from detector.cli.options import FILE, config_option, configured, only_option, rules_option
 
 EPILOG = """\b
 Example:
@@ -12,7 +12,9 @@ Example:
 
 
 @click.command("test", epilog=EPILOG)
-@click.option("--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated.")
+@click.option(
+    "--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated."
+)
 @click.option("--junit", type=FILE, metavar="FILE.xml", help="Write the results as JUnit XML.")
 @config_option
 @rules_option
