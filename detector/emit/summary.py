@@ -8,6 +8,7 @@ from rich.text import Text
 
 from detector.clock import rfc3339
 from detector.emit.alert import Alert
+from detector.emit.alert.plain import printable
 from detector.schema import LEVELS
 from detector.telemetry import Telemetry
 
@@ -52,11 +53,6 @@ def worst(alerts: Sequence[Alert], most: int = MAX_SHOWN) -> list[Alert]:
             gravest[alert.incident_id] = alert
     ranked = sorted(gravest.values(), key=lambda one: (*(-n for n in _gravity(one)), one.timestamp, one.id))
     return ranked[:most]
-
-
-def printable(text: str) -> str:
-    """Return `text` with control characters written out: a user name must not steer the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _console() -> Console:

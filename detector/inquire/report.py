@@ -7,7 +7,8 @@ from typing import Final
 
 from detector.clock import rfc3339
 from detector.emit.alert import Alert, Reason
-from detector.emit.summary import printable, worst
+from detector.emit.alert.plain import printable
+from detector.emit.summary import worst
 from detector.telemetry import Telemetry
 
 MAX_INCIDENTS: Final = 500

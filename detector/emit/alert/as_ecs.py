@@ -3,14 +3,14 @@
 Source: ECS 9.4.0 field reference; names outside ECS are under `portal.`.
 """
 
-import ipaddress
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
 from detector import VERSION
 from detector.clock import rfc3339
-from detector.emit.alert.record import Alert
+from detector.emit.alert import who
+from detector.emit.alert.record import WHOLE, Alert, Trimmed
 from detector.schema import RISK
 
 VERSION_ECS: Final = "9.4.0"
@@ -19,7 +19,7 @@ NO_ACCOUNT: Final = "-"
 """`user.name` of an alert about a source and no single account: the mark access logs use for nobody."""
 
 
-def ecs(alert: Alert, created: datetime) -> dict[str, Any]:
+def ecs(alert: Alert, created: datetime, trimmed: Trimmed = WHOLE) -> dict[str, Any]:
     """Return the nested document of `alert`, as INTERFACE.md's table has it."""
     return {
         "@timestamp": rfc3339(alert.timestamp),
@@ -27,7 +27,7 @@ def ecs(alert: Alert, created: datetime) -> dict[str, Any]:
         "ecs": {"version": VERSION_ECS},
         "event": _event(alert, created),
         "observer": {"product": "portal-detector", "version": VERSION},
-        "related": {"ip": [ip for ip in map(address, alert.ips) if ip], "user": list(alert.users)},
+        "related": {"ip": who.addresses(alert), "user": list(alert.users), **_known(hosts=who.hosts(alert))},
         "rule": {
             "category": alert.rule_category,
             "id": alert.rule_id,
@@ -40,24 +40,13 @@ def ecs(alert: Alert, created: datetime) -> dict[str, Any]:
             "tactic": {"id": list(alert.tactics)},
             "technique": {"id": list(alert.techniques)},
         },
-        "user": {"name": user_name(alert)},
-        "portal": _portal(alert),
+        "user": {"name": who.user_of(alert) or NO_ACCOUNT},
+        "portal": _portal(alert, trimmed),
     }
 
 
-def user_name(alert: Alert) -> str:
-    """Return the account the alert is about; of a source that touched exactly one account, that one."""
-    if alert.account is not None:
-        return alert.account
-    return alert.users[0] if len(alert.users) == 1 else NO_ACCOUNT
-
-
-def address(text: str) -> str | None:
-    """Return `text` as a SIEM's address field takes it, None if it is no address: one bad value loses the document."""
-    try:
-        return str(ipaddress.ip_address(text.partition("%")[0]))
-    except ValueError:
-        return None
+def _known(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value}
 
 
 def _event(alert: Alert, created: datetime) -> dict[str, Any]:
@@ -79,24 +68,21 @@ def _event(alert: Alert, created: datetime) -> dict[str, Any]:
 def _source(alert: Alert) -> dict[str, Any]:
     if alert.source_ip is None:
         return {}
-    ip = address(alert.source_ip)
-    source: dict[str, Any] = {"address": alert.source_ip} | ({"ip": ip} if ip else {})
+    source: dict[str, Any] = {"address": alert.source_ip, **_known(ip=who.address(alert.source_ip))}
     if alert.country:
         source["geo"] = {"country_iso_code": alert.country}
-    if alert.network and alert.network.startswith("AS") and alert.network[2:].isdecimal():
-        source["as"] = {"number": int(alert.network[2:])}
+    if number := who.as_number(alert.network):
+        source["as"] = {"number": number}
     return {"source": source}
 
 
-def _portal(alert: Alert) -> dict[str, Any]:
-    portal: dict[str, Any] = {
-        "incident": {"id": alert.incident_id, "state": alert.state},
+def _portal(alert: Alert, trimmed: Trimmed) -> dict[str, Any]:
+    return {
+        "incident": {"id": alert.incident_id, "state": alert.state, **_known(related=list(alert.related_incidents))},
         "level": alert.level,
         "next_step": alert.next_step,
         "reasons": [asdict(reason) for reason in alert.reasons],
         "signals_count": alert.signals_count,
         "subjects_count": alert.subjects_count,
+        **_known(network=alert.network, client=alert.client, trimmed=dict(trimmed)),
     }
-    if alert.related_incidents:
-        portal["incident"]["related"] = list(alert.related_incidents)
-    return portal | {name: value for name, value in (("network", alert.network), ("client", alert.client)) if value}

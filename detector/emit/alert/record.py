@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Final, Literal
 
 State = Literal["opened", "escalated", "closed"]
 
@@ -68,7 +69,12 @@ class Alert:
         return cls(**{one.name: _frozen(tree[one.name]) for one in fields(cls)})
 
 
-Writer = Callable[[Alert, datetime], Mapping[str, Any] | str]
+Trimmed = Mapping[str, int]
+"""How much of an alert was left out so that it fits: `users`, `addresses`, `reasons`, `characters` and the like."""
+
+WHOLE: Final[Trimmed] = MappingProxyType({})
+
+Writer = Callable[[Alert, datetime, Trimmed], Mapping[str, Any] | str]
 """Makes the document of an alert, or its line; the moment is when it is written (`event.created`)."""
 
 
