@@ -46,9 +46,7 @@ def anchored_span(
     """Return both moments in UTC. Raises: UsageError when nothing lies between them."""
     first, last = anchored(since, zone), anchored(until, zone)
     if first is not None and last is not None and first >= last:
-        raise click.UsageError(
-            f"--since {first.isoformat()} is not before --until {last.isoformat()}: nothing would be read"
-        )
+        raise click.UsageError(f"--since {since} is not before --until {until}: nothing would be read")
     return first, last
 
 

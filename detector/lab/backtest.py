@@ -25,7 +25,7 @@ from detector.telemetry import Telemetry
 MAX_ACCOUNTS: Final = 1_000_000
 """Distinct accounts of a day, and of a rule's alerts, that are counted; forged names must not fill the memory."""
 
-Write = Callable[[Sequence[Alert]], None]
+Write = Callable[[Sequence[Alert]], object]
 
 
 @dataclass(slots=True, kw_only=True)

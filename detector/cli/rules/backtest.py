@@ -30,9 +30,7 @@ Examples:
 
 @click.command("backtest", epilog=EPILOG)
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
-@click.option(
-    "--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated."
-)
+@only_option
 @click.option("--since", type=Moment(), help="Leave out events before (event time).")
 @click.option("--until", type=Moment(), help="Leave out events from then on (event time).")
 @click.option("--alerts", "alerts_file", type=FILE, metavar="FILE", help="Each alert as a JSON line, for `rules tune`.")

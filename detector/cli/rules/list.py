@@ -90,25 +90,20 @@ def _profile(loaded: "Rules", config: "Config", logs: tuple[str, ...], as_json: 
     if as_json:
         click.echo(json.dumps({"lines": telemetry.lines, "costs": [asdict(cost) for cost in costs]}, indent=2))
     else:
-        _print(costs, telemetry.lines)
+        _print(costs)
 
 
-def _print(costs: "list[Cost]", lines: int) -> None:
+def _print(costs: "list[Cost]") -> None:
     from detector.cli.table import print_table
+    from detector.lab.profile import Cost
 
     def told(count: int | None) -> str:
         return "-" if count is None else f"{count:,}"
 
     total_s = sum(cost.seconds for cost in costs)
+    alerts = sum(cost.alerts or 0 for cost in costs)
     rows = [
-        (
-            cost.name,
-            f"{1000 * cost.seconds:,.1f}",
-            f"{cost.seconds / total_s:.1%}",
-            told(cost.matches),
-            told(cost.alerts),
-        )
-        for cost in costs
+        (one.name, f"{1000 * one.seconds:,.1f}", f"{one.seconds / total_s:.1%}", told(one.matches), told(one.alerts))
+        for one in [*costs, Cost(id="", name="(all)", seconds=total_s, alerts=alerts)]
     ]
-    rows.append(("(all)", f"{1000 * total_s:,.1f}", "100.0%", "-", told(sum(cost.alerts or 0 for cost in costs))))
     print_table(("rule", "ms", "share", "matches", "alerts"), rows)

@@ -12,9 +12,7 @@ Example:
 
 
 @click.command("test", epilog=EPILOG)
-@click.option(
-    "--rule", "only", multiple=True, metavar="ID", help="Only this rule (id, name or title); may be repeated."
-)
+@only_option
 @click.option("--junit", type=FILE, metavar="FILE.xml", help="Write the results as JUnit XML.")
 @config_option
 @rules_option
