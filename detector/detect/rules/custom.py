@@ -111,6 +111,7 @@ _READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "cap": ("cap", _count),
     "leak": ("leak_us", duration_us),
     "previous": ("previous", _columns),
+    "for": ("only_for", _words),
 }
 
 

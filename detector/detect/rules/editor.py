@@ -124,6 +124,7 @@ def _custom() -> dict[str, Any]:
             "cap": {"type": "integer", "minimum": 1},
             "leak": _SPAN,
             "previous": _ONE_OR_MORE,
+            "for": _ONE_OR_MORE,
             "also": {"type": "array", "items": _closed(also, ["type"])},
             "tests": {"type": "array", "items": _closed(test, list(test))},
         },

@@ -36,6 +36,7 @@ class Rules:
     - `notes`: what is allowed but worth knowing, such as a field that no log carries
     - `seconds`, `matches`: time spent and rows matched, by rule key
     - `shared_s`: time spent on what no rule has for itself: the questions, the allow-lists
+    - `held`: by rule key, the rows of the batch observed last on which the rule holds
     """
 
     def __init__(self, catalogue: Sequence[Rule], config: Config) -> None:
@@ -44,12 +45,13 @@ class Rules:
         self.seconds: dict[str, float] = {}
         self.matches: Counter[str] = Counter()
         self.shared_s = 0.0
+        self.held: dict[str, Index] = {}
         self._end_us = BEGINNING_US
         self._wanted = self._needed()
         self._allow = Allowances(config.allow, self.catalogue, config.zone)
         self._filtered: Counter[str] = Counter()
-        trees = (part for rule in self._wanted if rule.tree for part in (rule.tree, *(f.tree for f in rule.filters)))
-        self._matcher = Matcher(trees)
+        filters = [one.tree for rule in self._wanted for one in rule.filters]
+        self._matcher = Matcher([*(rule.tree for rule in self._wanted if rule.tree), *filters])
         most = config.state.max_rows_per_window
         self._correlators = {
             rule.key: Correlator(rule, rule.correlation, max_rows=most) for rule in self._wanted if rule.correlation
@@ -114,12 +116,13 @@ class Rules:
         found: list[pl.DataFrame] = []
         for rule in self._wanted:
             begun = monotonic_s()
-            matches = self._single(rule, batch, answers) if rule.tree is not None else self._counted(rule, batch)
+            observe = self._counted if rule.tree is None else self._single
+            matches = observe(rule, batch, answers)
             if rule.output and matches:
                 found.append(signals(rule, matches, events))
             self.matches[rule.key] += len(batch.matched[rule.key])
             self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
-        self._end_us = batch.end_us
+        self._end_us, self.held = batch.end_us, batch.matched
         return pl.concat(found).sort("@timestamp", "rule.id", "signal.key") if found else pl.DataFrame(schema=SIGNAL)
 
     def _single(self, rule: Rule, batch: Batch, answers: Answers) -> list[Match]:
@@ -165,11 +168,21 @@ class Rules:
         firing.forget(batch.end_us)
         return spoken
 
-    def _counted(self, rule: Rule, batch: Batch) -> list[Match]:
+    def _counted(self, rule: Rule, batch: Batch, answers: Answers) -> list[Match]:
         correlator = self._correlators[rule.key]
-        matches = correlator.observe(batch, self._allow.hidden(rule, batch))
+        matches = correlator.observe(batch, self._hidden(rule, batch, answers))
         correlator.firing.forget(batch.end_us)
         return matches
+
+    def _hidden(self, rule: Rule, batch: Batch, answers: Answers) -> Mask | None:
+        """Mark the rows that allow-lists and filters keep from a correlation."""
+        hidden = self._allow.hidden(rule, batch)
+        for one in rule.filters:
+            kept_out = ~holds(one.tree, answers)
+            for ref in rule.correlation.refs if rule.correlation else ():
+                self._filtered[one.title] += int(np.count_nonzero(kept_out[batch.matched[ref]]))
+            hidden = kept_out if hidden is None else hidden | kept_out
+        return hidden
 
     def snapshot(self) -> dict[str, bytes]:
         """Give everything remembered, as Arrow IPC and JSON."""

@@ -129,8 +129,21 @@ class Loader:
                     self.faults.append(draft.document.fault(["filter", "rules"], message))
                 else:
                     named.append(target)
+        if draft.custom.only_for:
+            yield from self._counting(draft)
+            return
         for target in named:
             if isinstance(target.parsed, SigmaRule) and target.parsed.logsource in parsed.logsource:
+                yield target
+
+    def _counting(self, draft: _Draft) -> Iterator[_Draft]:
+        """Yield the correlations to which a filter is bound."""
+        for name in draft.custom.only_for:
+            target = self.drafts.get(self.known.get(name, ""))
+            if target is None or not isinstance(target.parsed, SigmaCorrelationRule):
+                why = "no loaded file defines" if target is None else "is no correlation: name it under filter.rules"
+                self.faults.append(draft.document.fault(["custom", "for"], f"names rule {name!r}, which {why}"))
+            else:
                 yield target
 
     def _ordered(self) -> list[str]:

@@ -238,6 +238,7 @@ class Custom:
     - `cancel_on`: rules whose events clear the window
     - `gap`: a window ends where its events pause this long (a session window)
     - `cap`: events, or distinct values, of one group that a measure counts at most, the latest ones
+    - `for`: of a filter: correlations from which alone it keeps the events; other rules still see them
     """
 
     runbook: tuple[str, ...] = ()
@@ -256,11 +257,12 @@ class Custom:
     cap: int | None = None
     leak_us: int | None = None
     previous: tuple[str, ...] = ()
+    only_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A Sigma filter on a rule: its events count only where `tree` holds."""
+    """A Sigma filter on a rule, or on what a correlation counts: events count only where `tree` holds."""
 
     title: str
     tree: Tree

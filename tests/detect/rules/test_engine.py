@@ -7,6 +7,7 @@ import pytest
 
 from detector.config import Allow
 from detector.detect.rules.proof import frame
+from detector.errors import FaultsError
 from detector.schema import LATE, SIGNAL
 
 FAILED = """
@@ -177,6 +178,36 @@ filter:
     events = frame([failures("ann", 3), failures("bob", 3, **{"source.ip": "198.51.100.1"})])
     assert rules.observe(events)["user.name"].to_list() == ["bob"]
     assert rules.muted == {"The scanner of ours": 3}
+
+
+def test_a_filter_for_one_correlation_leaves_the_others_their_events(pack):
+    other = COUNT.replace("Many failed", "Others see them").replace("name: many", "name: others")
+    other = "\n".join(line for line in other.splitlines() if not line.startswith("id:"))
+    fltr = """
+title: The scanner of ours
+logsource: {category: webserver}
+filter:
+  rules: [failed]
+  ours: {c-ip|cidr: 192.0.2.0/28}
+  condition: not ours
+custom: {for: [many]}
+"""
+    rules = pack(FAILED, COUNT, other, fltr)
+    events = frame([failures("ann", 3), failures("bob", 3, **{"source.ip": "198.51.100.1"})])
+    found = rules.observe(events)
+    assert sorted(found.select("rule.name", "user.name").rows()) == [
+        ("Many failed", "bob"),
+        ("Others see them", "ann"),
+        ("Others see them", "bob"),
+    ]
+    assert rules.muted == {"The scanner of ours": 3}
+
+
+@pytest.mark.parametrize(("named", "why"), [("failed", "is no correlation"), ("gone", "no loaded file defines")])
+def test_a_filter_is_bound_to_correlations_alone(pack, named, why):
+    fltr = "title: F\nlogsource: {category: webserver}\nfilter: {rules: [failed], s: {c-ip: a}, condition: not s}"
+    with pytest.raises(FaultsError, match=f"names rule '{named}', which {why}"):
+        pack(FAILED, COUNT, f"{fltr}\ncustom: {{for: {named}}}\n")
 
 
 def test_a_filter_for_another_log_source_does_nothing(pack):
