@@ -244,9 +244,13 @@ class Reader:
 
 def _cap(measures: tuple[Measure, ...]) -> int:
     """Choose how many rows a group's window counts: two are enough where each is compared with the one before."""
-    also = measures[1:]
-    if also and measures[0].kind == "event_count" and all(one.kind in {"pause", "travel"} for one in also):
-        bounds = measures[0].bounds
-        if bounds.least <= 2 and all(operator in {"gt", "gte"} for operator, _ in bounds.pairs):
+    if len(measures) > 1 and _counts_pairs(measures[0]):
+        first = measures[0]
+        if all(one.kind in {"pause", "travel"} and one.refs == first.refs and not one.span_us for one in measures[1:]):
             return 2
     return max(DEFAULT_CAP, *(2 * one.bounds.least for one in measures), 1)
+
+
+def _counts_pairs(first: Measure) -> bool:
+    lower = all(operator in {"gt", "gte"} for operator, _ in first.bounds.pairs)
+    return first.kind == "event_count" and first.bounds.least <= 2 and lower

@@ -13,6 +13,9 @@ from detector.errors import Fault
 
 SECOND_US = 1_000_000
 
+OF_CORRELATIONS = ("also", "context", "cancel_on", "gap", "cap", "leak", "previous")
+OF_EVENTS = ("per", "placeholders")
+
 
 def duration_us(text: object) -> int:
     """Read a time span such as `10m`; `0s` is none. Raises: ValueError."""
@@ -39,6 +42,10 @@ def custom(document: Document) -> tuple[Custom, list[Fault]]:
         if key not in _READERS:
             known = ", ".join(sorted({*_READERS, "tests"}))
             faults.append(document.fault(["custom", str(key)], f"custom has no key {key!r}, it may have {known}"))
+            continue
+        if key in (OF_EVENTS if "correlation" in document.data else OF_CORRELATIONS):
+            whose = "a rule of single events" if key in OF_EVENTS else "a correlation"
+            faults.append(document.fault(["custom", key], f"only {whose} has custom.{key}"))
             continue
         name, reader = _READERS[key]
         try:

@@ -50,6 +50,17 @@ BROKEN = [
     (counted(kind="temporal", more="condition: r0 and ("), 9, "Failed to parse"),
     (counted(more="condition: {gte: 3}\ncustom: {also: [{type: event_count, gtee: 3}]}"), 10, "unknown key 'gtee'"),
     (counted(more="condition: {gte: 3}\n  aliases: {who: {r1: user.name}}\n  group-by: [who]"), 10, "not among rules"),
+    (counted(kind="temporal", more="generate: false\ncustom: {leak: 5s}"), 10, "also, gap, leak and previous are for"),
+    (counted(more="condition: {gte: 3}\ncustom: {leak: 0s}"), 10, "leak is some time"),
+    (counted(more="condition: {gte: 3}\ncustom: {also: [{type: pause, gte: 30q}]}"), 10, "Timespan '30q' is invalid"),
+    (counted(more="condition: {gte: 3}\ncustom: {also: [{type: event_count, gte: 30d}]}"), 10, "gte needs a number"),
+    (
+        counted(more="condition: {gte: 3}\ncustom: {also: [{type: travel, gt: 9, min_km: -1}]}"),
+        10,
+        "min_km is a number",
+    ),
+    (counted(more="group-by: [previous.user.name]\n  condition: {gte: 3}"), 9, "no field 'previous.user.name'"),
+    (GOOD + "custom:\n  leak: 5s\n", 10, "only a correlation has"),
     ("detection:\n  sel:\n    url.path|hour: 5\n  condition: sel\n", 7, "needs a time, url.path is String"),
 ]
 

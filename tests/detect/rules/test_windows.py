@@ -113,10 +113,101 @@ def test_near_in_time(pack, kind, rules, condition, written, expected):
         ("event_count", "{gte: 2}", "also: [{type: event_count, timespan: 40s, gte: 4}]", "a0 a11 a22 a23", ["23:2"]),
         ("event_count", "{gte: 3}", "also: [{type: gap_median, gt: 2}]", "a0 a1 a4 a7", ["7:4"]),
         ("event_count", "{gte: 3}", "also: [{type: value_count, field: sc-bytes, eq: 1}]", "a0+1 a1+1 a2+1", ["2:3"]),
+        ("event_count", "{gt: 2}", "leak: 5s", "a0 a5 a10 a15 a16 a17", ["17:4"]),  # 4 since 10, of which 1.4 leaked
+        ("event_count", "{gte: 2}", "leak: 1s", "a0 a1 a2 a3 a3", ["3:5"]),  # steadily one leaks as one comes
+        ("event_count", "{gte: 2}", "leak: 2s, cancel_on: [b]", "a0 b1 a1 a1 a2", ["1:2", "2:3"]),
+        ("value_count", "{field: sc-bytes, gt: 1}", "leak: 5s", "a0+1 a1+1 a2+1 a3+2", ["3:2"]),  # a value pours once
+        ("value_count", "{field: sc-bytes, gte: 1.5}", "leak: 2s", "a0+1 a4+1 a5+2 a6+3", ["6:3"]),
+        ("event_count", "{gte: 1}", "also: [{type: pause, gte: 5s}]", "a0 a4 a9 a20", ["9:2"]),  # a0 to a20: too long
+        ("event_count", "{gte: 1}", "also: [{type: pause, gt: 2, rules: [b]}]", "a0 b1 a3 a4 b5 a6", ["4:3"]),
     ],
 )  # fmt: skip
 def test_what_sigma_cannot_say(pack, kind, condition, custom, written, expected):
     assert fired(pack(BASES, rule(kind, "[a]", condition, custom)), written) == expected
+
+
+FAST = rule("event_count", condition="{gte: 1}", custom="also: [{type: travel, gt: 900}]")
+
+
+@pytest.mark.parametrize(
+    ("written", "minutes", "fires"),
+    [
+        ("FR JP", 60, True),  # 8,556 km
+        ("FR JP", 600, False),
+        ("FR JP", 0, True),  # both at one time
+        ("FR BE", 0, False),  # neighbours
+        ("FR FR", 0, False),
+        ("FR XX", 1, False),  # nobody knows where that is
+        ("FR ES JP", 60, True),
+        ("FR JP JP", 60, True),
+    ],
+)
+def test_a_journey_faster_than_an_aeroplane(pack, written, minutes, fires):
+    rules = pack(BASES, FAST.replace("timespan: 10s", "timespan: 30d"))
+    moves = [
+        {
+            "@timestamp": f"+{minutes}m" if minutes else "+0s",
+            "portal.action": "logon",
+            "user.name": "u",
+            "source.geo.country_iso_code": code,
+            "source.ip": f"192.0.2.{i}",
+        }
+        for i, code in enumerate(written.split())
+    ]
+    found = rules.observe(frame(moves))
+    assert found.height == fires
+    if fires:
+        assert len(found["related.ip"][0]) == 2  # both ends are evidence
+
+
+def test_an_account_costs_one_row_for_as_long_as_it_is_away(pack):
+    away = rule("event_count", condition="{gte: 1}", custom="also: [{type: pause, gte: 30d}]")
+    rules = pack(BASES, away.replace("timespan: 10s", "timespan: 400d"))
+    for day in range(8):
+        begin = f"2026-03-{day + 1:02d}T08:00:00Z"
+        logons = {"portal.action": "logon", "user.name": "u{i}", "repeat": 4000, "@timestamp": begin, "every": "1s"}
+        assert rules.observe(frame([logons])).height == 0
+    assert rules.rows <= 3 * 4000 + 4096
+    back = {"portal.action": "logon", "user.name": "u7", "@timestamp": "2026-05-01T08:00:00Z"}
+    assert rules.observe(frame([back]))["user.name"].to_list() == ["u7"]
+
+
+SHARED = """
+title: Person displayed on a second account
+id: 30000000-0000-4000-8000-000000000007
+name: shared
+correlation:
+  type: value_count
+  rules: a
+  group-by: [portal.subject]
+  timespan: 1d
+  condition: {field: user.name, gte: 2}
+custom: {previous: user.name, mute: 0s, output: false}
+---
+title: Two accounts that display the same persons
+id: 30000000-0000-4000-8000-000000000008
+correlation:
+  type: value_count
+  rules: shared
+  group-by: [user.name, previous.user.name]
+  timespan: 1d
+  condition: {field: portal.subject, gte: 3}
+custom: {message: "{user.name} after {previous.user.name}"}
+"""
+
+
+def test_persons_shared_by_two_accounts(pack):
+    seen = [("ann", "p1"), ("ann", "p2"), ("ann", "p3"), ("bob", "p1"), ("cy", "p2"), ("bob", "p2"), ("bob", "p3")]
+    seen += [("bob", "p3"), ("ann", "p3")]
+    views = [{"portal.action": "logon", "user.name": user, "portal.subject": subject} for user, subject in seen]
+    rules, (first, second) = pack(BASES, SHARED), (frame(views)[:4], frame(views)[4:])
+    assert rules.observe(first).height == 0
+    again = pack(BASES, SHARED)
+    again.restore(rules.snapshot())
+    assert again.observe(second).height == 0  # p2 came to bob from cy
+    more = [views[0] | {"@timestamp": "+10m", "user.name": "bob"}, views[1], views[1] | {"user.name": "bob"}]
+    (signal,) = again.observe(frame(more))["signal.text"].to_list()
+    assert signal == "bob after ann"
 
 
 def test_context_sets_the_scene_and_is_no_evidence(pack):

@@ -268,8 +268,9 @@ class Twin:
         if "cap" in custom or not isinstance(condition, dict):
             return custom.get("cap", 1000)
         least = math.ceil(max(condition.get("gte", 1), condition.get("gt", 0) + 1))
-        also = [m["type"] for m in custom.get("also", [])]
-        pairwise = bool(also) and set(also) <= {"pause", "travel"} and set(condition) <= {"gt", "gte"}
+        also, own = custom.get("also", []), set(self.own(document))
+        alike = all(m["type"] in ("pause", "travel") and set(m.get("rules", own)) == own for m in also)
+        pairwise = also and alike and "timespan" not in also[0] and set(condition) <= {"gt", "gte"}
         return 2 if pairwise and correlation["type"] == "event_count" and least <= 2 else max(1000, 2 * least)
 
     def begin(self, document, rows):
