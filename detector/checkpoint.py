@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
@@ -20,7 +21,7 @@ import polars as pl
 from detector.context import frames
 from detector.errors import StateError, StateLockedError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 FILE: Final = "state.sqlite"
 KEY_FILE: Final = "subject.key"
 
@@ -40,7 +41,7 @@ class Saved:
 
 
 class Checkpoint:
-    """The state of one detector. Without a folder it lives in a private temporary file for the run.
+    """The state of one detector. Without a folder it lives in a private temporary one for the run.
 
     Raises: `StateLockedError` when another process holds the folder, `StateError` when the file is
     corrupted, foreign, or of a version that this program cannot read.
@@ -49,9 +50,12 @@ class Checkpoint:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.journal_bytes = 0
-        if folder is not None:
+        if folder is None:
+            self._private = TemporaryDirectory(prefix="portal-detector-", ignore_cleanup_errors=True)
+        else:
             self._lock = _lock(folder)
-        self.database = _open(folder)
+        self.path = Path(self._private.name if folder is None else folder, FILE)
+        self.database = _open(self.path, durable=self.durable)
 
     @property
     def durable(self) -> bool:
@@ -103,7 +107,9 @@ class Checkpoint:
     def close(self) -> None:
         """Let go of the file and the folder; what was not committed is dropped."""
         self.database.close()
-        if self.folder is not None:
+        if self.folder is None:
+            self._private.cleanup()
+        else:
             os.close(self._lock)
 
 
@@ -124,18 +130,15 @@ def _lock(folder: Path) -> int:
     return descriptor
 
 
-def _open(folder: Path | None) -> sqlite3.Connection:
-    path = str(folder / FILE) if folder is not None else ""  # "": SQLite's own temporary file
-    if folder is not None:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     database = sqlite3.connect(path, check_same_thread=False)
     try:
-        if folder is not None:
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         for statement in _TABLES.split(";"):
             database.execute(statement)
-        _check_version(database, path)
+        _check_version(database, str(path))
     except sqlite3.DatabaseError as fault:
         database.close()
         raise StateError(f"{path}: not a readable state file: {fault}; move it away or restore a backup") from None

@@ -68,6 +68,7 @@ EVENT: Final = pl.Schema(
         "error.message": pl.String(),
         "portal.action": pl.String(),
         "portal.subject": pl.String(),
+        "portal.subject_block": pl.String(),
         "source.geo.country_iso_code": pl.String(),
         "source.as.number": pl.Int64(),
         "source.as.organization.name": pl.String(),
@@ -89,6 +90,8 @@ EVENT: Final = pl.Schema(
 
 - `portal.client`: family and system of the client, e.g. `Chrome/Windows`; null where no agent is logged
 - `portal.client_kind`: `browser`, `mobile_app`, `script`, `headless`, `bot`, or null
+- `portal.subject_block`: of a number refused or not found, a token of the hundred that it lies in; null for any other
+  identifier. Numbers tried in a row share it, and it tells nothing of the persons that were found
 - `portal.source`: the address, IPv6 cut to its /64
 - `portal.network`: `AS3215`, or the routed prefix (/16, /32 in IPv6) where no table knows better
 - `portal.network_kind`: `hosting`, `vpn`, `tor`, `relay`, `mobile`, `private`, or null

@@ -67,6 +67,17 @@ def test_the_same_person_found_by_search_and_read_by_path_has_one_token() -> Non
     assert third is None
 
 
+def test_only_numbers_refused_or_not_found_have_a_block() -> None:
+    urls = [f"/patients/185057800{number}" for number in ("6084", "6084", "6085", "6085", "6185", "6086")]
+    statuses = [200, None, 404, 403, 404, 503]
+    events = Enricher(config.load(), SECRET).enrich(raw(url__original=urls, http__response__status_code=statuses))
+    found, unknown, missed, refused, further, failed = events["portal.subject_block"]
+    assert found is unknown is failed is None
+    assert missed == refused
+    assert further not in {missed, None}
+    assert not set(events["portal.subject"]) & {missed, further}
+
+
 def test_a_subject_that_the_log_has_a_field_for_is_taken_from_there() -> None:
     events = Enricher(config.load(), SECRET).enrich(
         raw(

@@ -14,7 +14,7 @@ from detector.schema import EVENT
 from tests.collect.raw_frames import raw
 
 ENRICHER = Enricher(config.load())
-TOKENS = ("portal.subject", "portal.session")
+TOKENS = ("portal.subject", "portal.session", "portal.subject_block")
 LEAST = 7
 """Digits in a row that would tell a person."""
 
@@ -102,7 +102,10 @@ def test_no_identifier_is_in_any_column(asked: list[tuple[str, Callable[[str], s
     written = [
         target.replace("{}", spell(number)).replace("{{", "{").replace("}}", "}") for number, spell, target in asked
     ]
-    events = ENRICHER.enrich(raw(url__original=written, http__request__referrer=written))
+    missed = [404] * len(written)
+    events = ENRICHER.enrich(
+        raw(url__original=written, http__request__referrer=written, http__response__status_code=missed)
+    )
     assert searched(events, [number for number, _, _ in asked]) == []
 
 

@@ -49,6 +49,18 @@ def test_what_may_be_two_persons_stays_two() -> None:
     assert spelled_alike(pl.Series(apart)).n_unique() == len(apart)
 
 
+def test_numbers_of_one_hundred_share_a_block() -> None:
+    def blocks(*values: str | None) -> list[str | None]:
+        return Tokens(SECRET).blocks(pl.Series(values, dtype=pl.String)).to_list()
+
+    first, last, next_one = blocks("1850578006000", "1 85 05 78 006 099", "1850578006100")
+    assert first == last == slow_token("block", "18505780060")
+    assert next_one not in {first, None}
+    assert blocks("AB-1234", "ab-1299") == [slow_token("block", "AB-12")] * 2
+    assert blocks("123", "12a4", "7f9c24e8-3b12-4f0d-9a6e-0c5d7c1b2a33", None) == [None] * 4
+    assert blocks() == []
+
+
 def test_a_secret_does_not_print() -> None:
     assert SECRET.text not in repr(SECRET)
     assert random_secret().text != random_secret().text

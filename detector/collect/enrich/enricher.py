@@ -87,7 +87,13 @@ class Enricher:
             done["portal.action"],
             done["outcome"].alias("event.outcome"),
             self._tokens.subjects(identifiers).alias("portal.subject"),
+            self._blocks(identifiers, raw["http.response.status_code"]).alias("portal.subject_block"),
         )
+
+    def _blocks(self, identifiers: pl.Series, status: pl.Series) -> pl.Series:
+        missed = (status.is_between(400, 499) & identifiers.is_not_null()).fill_null(False).arg_true()
+        nothing = pl.Series([None], dtype=pl.String).new_from_index(0, len(identifiers))
+        return nothing.scatter(missed, self._tokens.blocks(identifiers.gather(missed)))
 
     def _redacted(self, raw: pl.DataFrame, name: str) -> pl.DataFrame:
         if raw[name].null_count() == raw.height:

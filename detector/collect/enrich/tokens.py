@@ -14,13 +14,14 @@ SAMPLE: Final = 8192
 
 PLAIN: Final = r"^[0-9]{1,14}$"
 NUMBER: Final = r"^[0-9]{7,}$|^[0-9]{6}[AB][0-9]{6,8}$"
+NUMBERED: Final = r"[0-9]{4}$"
 UUID: Final = r"^[0-9A-F]{32}$"
 NIR_WITH_KEY: Final = r"^[1-478][0-9]{5}[0-9AB][0-9]{8}$"
 """A French social security number with its two-digit key. Source: INSEE; 2A and 2B are Corsica."""
 
 
 class Tokens:
-    """HMAC-SHA-256 under one key, in a column. Subjects and sessions never share a token."""
+    """HMAC-SHA-256 under one key, in a column. Subjects, blocks of them and sessions never share a token."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
@@ -31,6 +32,15 @@ class Tokens:
         Shapes: n String -> n String of 32 hexadecimal digits; null stays null.
         """
         return self._keyed(spelled_alike(identifiers), "subject:")
+
+    def blocks(self, identifiers: pl.Series) -> pl.Series:
+        """Return the token of the hundred that each number lies in: those that differ in the last two digits share it.
+
+        Shapes: n String -> n String of 32 hexadecimal digits; null where an identifier does not end in four digits.
+        """
+        alike = spelled_alike(identifiers)
+        numbered = alike.str.contains(NUMBERED).fill_null(False)
+        return self._keyed(pl.select(pl.when(numbered).then(alike.str.head(-2))).to_series(), "block:")
 
     def sessions(self, sessions: pl.Series) -> pl.Series:
         """Return the token of each session id: a live one is a credential.
