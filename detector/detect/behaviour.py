@@ -14,6 +14,7 @@ from detector.context.acquaintance import Acquaintance
 from detector.context.day import ACCOUNT, DISPLAYS, TRAITS, Day, marked
 from detector.context.runs import Runs
 from detector.context.store import Store
+from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
 from detector.detect.baseline import EVERYBODY, Baselines
 from detector.detect.models.account import AccountModels, Cohort
@@ -41,6 +42,7 @@ class Behaviour:
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()
         self.known = Acquaintance(database, config.state.max_rows_per_window)
+        self.tenants = Tenants(database, config.state.max_rows_per_window)
         self.held = pl.DataFrame(schema=DISPLAYS)
         self.today: date | None = None
         self._clear()
@@ -59,6 +61,7 @@ class Behaviour:
         threshold or grows by half.
         """
         self.today = today
+        self.tenants.observe(events)
         if not self.config.models.enabled:
             return schema.empty(schema.SIGNAL)
         rows = marked(events)
@@ -150,6 +153,8 @@ class Behaviour:
 
     def close_day(self, frozen: Collection[str]) -> None:
         """Learn the running day of every account but those `frozen` or over the threshold; begin another."""
+        if self.today is not None:
+            self.tenants.close_day(self.today)
         if self.today is not None and not self.day.slots.is_empty():
             alerted = set(self.reached.filter(pl.col("step") > 0).get_column(ACCOUNT))
             days = learn.closed_days(self.day, self.tallies, self.baselines.limits, self.known, self.today)
@@ -177,6 +182,7 @@ class Behaviour:
         return {
             **self.day.snapshot(),
             **self.runs.snapshot(),
+            **self.tenants.snapshot(),
             "behaviour.held": frames.pack(self.held),
             "behaviour.tallies": frames.pack(self.tallies),
             "behaviour.reached": frames.pack(self.reached),
@@ -196,6 +202,7 @@ class Behaviour:
         """Take up the running day that `snapshot` gave."""
         self.day.restore(saved)
         self.runs.restore(saved)
+        self.tenants.restore(saved)
         self.held = frames.unpack(saved["behaviour.held"])
         self.tallies = frames.unpack(saved["behaviour.tallies"])
         self.reached = frames.unpack(saved["behaviour.reached"])

@@ -1,0 +1,66 @@
+"""Remember which accounts used which address: before somebody blocks one, others on it must be known."""
+
+import sqlite3
+from datetime import date
+from typing import Final
+
+import polars as pl
+
+from detector.context import frames
+from detector.context.day import ACCOUNT
+
+DAYS: Final = 30
+"""How long a tenant is remembered."""
+
+SOURCE: Final = "portal.source"
+PAIRS: Final = pl.Schema({SOURCE: pl.String, ACCOUNT: pl.String})
+
+
+class Tenants:
+    """The (address, account) pairs of the running day, and in the state those of the last `DAYS` closed days.
+
+    A tenant is an account that had success there: a name that is only tried makes no tenant. Detection does not ask
+    who they are: closed days are not held in memory, `detector export` reads them.
+    Bounded: beyond `most_rows` pairs a day the later ones are dropped and counted.
+    """
+
+    def __init__(self, database: sqlite3.Connection, most_rows: int) -> None:
+        self.database = database
+        self.most_rows = most_rows
+        self.evicted_count = 0
+        self.today = pl.DataFrame(schema=PAIRS)
+        database.execute("CREATE TABLE IF NOT EXISTS tenants (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
+
+    def observe(self, events: pl.DataFrame) -> None:
+        """Take up who used what. Shapes: EVENT."""
+        known = pl.concat([self.today, used(events)]).unique(maintain_order=True)
+        self.evicted_count += max(0, known.height - self.most_rows)
+        self.today = known.head(self.most_rows)
+
+    def close_day(self, today: date) -> None:
+        """Keep the running day and forget those too old, inside the caller's transaction."""
+        packed = frames.pack(self.today)
+        self.database.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (today.toordinal(), packed))
+        self.database.execute("DELETE FROM tenants WHERE day <= ?", (today.toordinal() - DAYS,))
+        self.today = pl.DataFrame(schema=PAIRS)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the running day, for `restore`."""
+        return {"tenants.today": frames.pack(self.today)}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up the running day that `snapshot` gave; a state from before there were tenants has none."""
+        if "tenants.today" in saved:
+            self.today = frames.unpack(saved["tenants.today"])
+
+
+def used(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of addresses and accounts that had success. Shapes: EVENT -> PAIRS, each once."""
+    return (
+        events.lazy()
+        .filter(pl.col("event.outcome") == "success")
+        .select(PAIRS.names())
+        .drop_nulls()
+        .unique(maintain_order=True)
+        .collect()
+    )
