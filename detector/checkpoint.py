@@ -8,13 +8,15 @@ the very same memory: no stage needs to write its running windows at every batch
 import fcntl
 import os
 import secrets
+import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Final
+from weakref import finalize
 
 import polars as pl
 
@@ -51,10 +53,11 @@ class Checkpoint:
         self.folder = folder
         self.journal_bytes = 0
         if folder is None:
-            self._private = TemporaryDirectory(prefix="portal-detector-", ignore_cleanup_errors=True)
+            folder = Path(mkdtemp(prefix="portal-detector-"))
+            self._let_go: Callable[[], object] = finalize(self, shutil.rmtree, folder, ignore_errors=True)
         else:
-            self._lock = _lock(folder)
-        self.path = Path(self._private.name if folder is None else folder, FILE)
+            self._let_go = finalize(self, os.close, _lock(folder))
+        self.path = folder / FILE
         self.database = _open(self.path, durable=self.durable)
 
     @property
@@ -107,10 +110,7 @@ class Checkpoint:
     def close(self) -> None:
         """Let go of the file and the folder; what was not committed is dropped."""
         self.database.close()
-        if self.folder is None:
-            self._private.cleanup()
-        else:
-            os.close(self._lock)
+        self._let_go()
 
 
 def _lock(folder: Path) -> int:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from threading import Event
 
 
 def now() -> datetime:
@@ -17,6 +18,11 @@ def monotonic_s() -> float:
 def pause(seconds: float) -> None:
     """Wait: how `tail` lets a quiet file rest between two looks."""
     time.sleep(seconds)
+
+
+def wait(event: Event, seconds: float) -> bool:
+    """Wait until `event` is set, no longer than `seconds`; return whether it is."""
+    return event.wait(seconds)
 
 
 def rfc3339(moment: datetime) -> str:

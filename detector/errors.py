@@ -50,6 +50,12 @@ class StateError(DetectorError):
     """A state file that is corrupted, foreign or of a version that cannot be migrated."""
 
 
+class OutboxFullError(DetectorError):
+    """No room for more alerts: they wait for a sink."""
+
+    exit_code: ClassVar[int] = 5
+
+
 def line_of(node: "yaml.Node | None", loc: tuple[int | str, ...]) -> int:
     """Return the line (from 1) of the deepest YAML node that `loc` reaches."""
     from yaml import MappingNode, SequenceNode  # here: `--help` needs errors, and no YAML

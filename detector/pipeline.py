@@ -23,8 +23,9 @@ from detector.context.session import Sessions
 from detector.detect.behaviour import Behaviour
 from detector.detect.rules import Rules
 from detector.emit.alert import Alert
+from detector.emit.delivery import Delivery
+from detector.emit.digest import Digest
 from detector.emit.incident import Incidents
-from detector.emit.outbox import Outbox
 from detector.emit.sinks import Sink
 from detector.telemetry import Telemetry, log
 
@@ -59,7 +60,7 @@ class Pipeline:
     ) -> None:
         self.config = config
         self.telemetry = telemetry or Telemetry()
-        self.sinks = sinks
+        self.digest = Digest()
         self.learn = learn
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
@@ -72,7 +73,8 @@ class Pipeline:
         self.sessions = Sessions(config.state.max_accounts_in_memory)
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
         self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
-        self.outbox = Outbox(self.checkpoint.database)
+        at, durable = self.checkpoint.path, self.checkpoint.durable
+        self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
         self.today: date | None = None
         self.learned = False
         self.positions: dict[str, Position] = {}
@@ -86,6 +88,13 @@ class Pipeline:
         """
         source = Files(paths, self.config.input, first_time(self.config.input))
         self.telemetry.bytes_total = source.total_bytes
+        with self.delivery:
+            self.delivery.make_room(wait=False)
+            self._read(source, on_progress)
+            self.delivery.drain()
+        self._close(source)
+
+    def _read(self, source: Files, on_progress: Progress | None) -> None:
         reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input)
         kept: list[Alert] = []
         for got in reader.batches():
@@ -94,10 +103,10 @@ class Pipeline:
                 kept += alerts
             else:
                 self._commit(alerts, got.events)
+                self.delivery.make_room(wait=False)
         kept += self._take(reader.settle(), on_progress)
         self.learned = True  # whatever was learned: one snapshot ends the run
         self._commit(kept, schema.empty(schema.EVENT))
-        self._close(source)
 
     def tail(
         self,
@@ -115,18 +124,20 @@ class Pipeline:
         source = Follower(paths, self.config.input, self.positions, from_start=from_start)
         reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input, self.positions)
         last = clock.monotonic_s()
-        while True:
-            for got in reader.batches():
-                alerts = self._take(got, on_progress)
-                self.positions = dict(got.positions)
-                self._commit(alerts, got.events)
-                last = clock.monotonic_s() if got.lines else last
-            self.deliver()
-            quiet_s = clock.monotonic_s() - last
-            if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
-                break
-            clock.pause(POLL_S)
-        self._settle(reader, on_progress)
+        with self.delivery:
+            while True:
+                for got in reader.batches():
+                    self.delivery.make_room(wait=not once)
+                    alerts = self._take(got, on_progress)
+                    self.positions = dict(got.positions)
+                    self._commit(alerts, got.events)
+                    last = clock.monotonic_s() if got.lines else last
+                quiet_s = clock.monotonic_s() - last
+                if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
+                    break
+                clock.pause(POLL_S)
+            self._settle(reader, on_progress)
+            self.delivery.drain()
         for path in (*source.lost, *source.refused):
             self.telemetry.fault("source", f"{path}: not read to its end")
         self._close(source)
@@ -214,18 +225,12 @@ class Pipeline:
         self._put(alerts)
 
     def _put(self, alerts: Sequence[Alert]) -> None:
-        self.outbox.put(alerts)
-        self.outbox.prune([sink.name for sink in self.sinks])
+        self.delivery.put(alerts)
         self.checkpoint.commit()
+        self.delivery.look()
         log.debug("committed", extra={"events": self.telemetry.events, "alerts": len(alerts)})
         self.telemetry.observe_alerts(alerts)
-        self.deliver()
-
-    def deliver(self) -> None:
-        """Hand the sinks what they have not had."""
-        with self.telemetry.stage("deliver"):
-            for fault in self.outbox.deliver(self.sinks):
-                self.telemetry.fault(fault.sink, fault.message)
+        self.digest.observe(alerts)
 
     def _small(self) -> dict[str, bytes]:
         """Return what changes with every batch: positions, and what the sequencer holds."""

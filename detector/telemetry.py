@@ -6,7 +6,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -49,6 +49,24 @@ class Warned:
     text: str
 
 
+@dataclass(slots=True)
+class SinkFigures:
+    """What one sink did in this run. Only its own thread writes, but for `pending` and `dropped`."""
+
+    name: str
+    delivered: int = 0
+    retries: int = 0
+    """Alerts that were sent back and tried again."""
+    faults: int = 0
+    dead_letters: int = 0
+    dropped: int = 0
+    """Alerts it never got, for want of room, as its configuration allows."""
+    pending: int = 0
+    """Alerts that wait for it at the end of the run."""
+    seconds: float = 0.0
+    last_fault: str | None = None
+
+
 class Telemetry:
     """The figures of one run. Everything adds up: `lines == events + rejects`."""
 
@@ -69,6 +87,7 @@ class Telemetry:
         self.formats: dict[str, tuple[str, str]] = {}
         self.warnings: dict[str, Warned] = {}
         self.faults: Counter[str] = Counter()
+        self.sinks: list[SinkFigures] = []
 
     @property
     def lines(self) -> int:
@@ -198,6 +217,7 @@ class Telemetry:
             "formats": {stream: name for stream, (name, _) in self.formats.items()},
             "counts": dict(self.counts),
             "faults": dict(self.faults),
+            "sinks": {one.name: {k: v for k, v in asdict(one).items() if k != "name"} for one in self.sinks},
             "warnings": [one.text for one in self.warnings.values()],
         }
 

@@ -39,7 +39,7 @@ def ids(path):
 
 def batch(settings, paths, folder, name="batch", state=None):
     alerts = folder / f"{name}.jsonl"
-    sink = FileSink(alerts, append=True)
+    sink = FileSink(config.ToFile(path=alerts))
     telemetry = Telemetry()
     Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry).batch(paths)
     sink.close()
@@ -49,7 +49,7 @@ def batch(settings, paths, folder, name="batch", state=None):
 
 def follow(settings, path, folder, state, **how):
     alerts = folder / "tail.jsonl"
-    sink = FileSink(alerts, append=True)
+    sink = FileSink(config.ToFile(path=alerts))
     Pipeline(settings, state=state, sinks=[sink]).tail([path], from_start=True, once=True, **how)
     sink.close()
     return ids(alerts)
@@ -131,7 +131,7 @@ def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, s
 
 
 def test_the_sample_raises_one_incident_within_forty_records_and_nothing_else(tmp_path):
-    sink = FileSink(tmp_path / "alerts.jsonl")
+    sink = FileSink(config.ToFile(path=tmp_path / "alerts.jsonl"))
     Pipeline(config.load(), sinks=[sink]).batch([SAMPLE])
     sink.close()
     alerts = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_bytes().splitlines()]

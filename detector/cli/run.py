@@ -1,6 +1,7 @@
 """One run of the pipeline, as `batch` and `tail` make it: open what is written, run, tell how it went."""
 
 import json
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +14,8 @@ import click
 from detector.cli.files import written
 from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.progress import progress_bar
-from detector.config import Config
-from detector.emit.sinks import Sink
-from detector.emit.sinks.digest import Digest
-from detector.emit.sinks.file import FileSink
-from detector.emit.sinks.stdout import StdoutSink
+from detector.config import Config, Destination, ToFile, ToStdout
+from detector.emit.sinks import Sink, open_sink
 from detector.emit.summary import summarize
 from detector.errors import DetectorError
 from detector.inquire.report import write_report
@@ -48,13 +46,19 @@ class Order:
 MANY_LINES: Final = 10_000
 """Before so many a run that still goes on is not judged: its first users may well sit in one office."""
 
+UNDELIVERED: Final = 5
+"""Exit code of a run that ends with alerts that did not arrive."""
+
 Progress = Callable[[Telemetry], None]
 Work = Callable[[Pipeline, Progress], None]
 """What is done with the pipeline; the second argument shows how far it is."""
 
 
-def run(order: Order, work: Work, default_level: str = "error") -> int:
-    """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend."""
+def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool = True) -> int:
+    """Do `work` as ordered and return the exit code. Raises: DetectorError for what the user can mend.
+
+    `deliver`: alerts that wait for a sink at the end are a failure.
+    """
     config = configured(order.config_file, order.log_level, default_level)
     since, until = anchored_span(order.since, order.until, config.zone)
     with ExitStack() as stack:
@@ -62,7 +66,7 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
         # opened now: a long run must not end in "cannot be written"
         rejects = _opened(order.rejects, stack, append=append)
         stats, report = _opened(order.stats, stack), _opened(order.report, stack)
-        telemetry, digest = Telemetry(rejects_to=rejects), Digest()
+        telemetry = Telemetry(rejects_to=rejects)
         pipeline = Pipeline(
             config,
             state=order.state,
@@ -71,7 +75,7 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
             since=since,
             until=until,
             telemetry=telemetry,
-            sinks=[*_sinks(config, order, stack), digest],
+            sinks=_sinks(config, order),
         )
         share = config.input.reject_share_warning
         with progress_bar(shown=not order.no_progress) as show:
@@ -80,8 +84,10 @@ def run(order: Order, work: Work, default_level: str = "error") -> int:
         if stats:
             stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
         if report:
-            report.write(write_report(telemetry, digest.alerts()).encode())
-    summarize(telemetry, digest.alerts(), learned=order.learn)
+            report.write(write_report(telemetry, pipeline.digest.alerts()).encode())
+    summarize(telemetry, pipeline.digest.alerts(), learned=order.learn)
+    if deliver and any(one.pending or (one.dead_letters and not order.state) for one in telemetry.sinks):
+        return UNDELIVERED
     if order.fail_on is None:
         return 0
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
@@ -99,24 +105,22 @@ def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> Bin
     return stack.enter_context(written(path, append=append)) if path else None
 
 
-def _sinks(config: Config, order: Order, stack: ExitStack) -> list[Sink]:
-    append = order.state is not None
-    sinks: list[Sink] = []
-    if order.alerts is not None:
-        given = StdoutSink(order.form) if str(order.alerts) == "-" else _file_sink(order.alerts, order.form, append)
-        sinks.append(given)
-    elif not config.sinks:
-        sinks.append(StdoutSink(order.form))
-    for one in config.sinks if order.alerts is None else ():
-        sinks.append(StdoutSink(one.format) if one.kind == "stdout" else _file_sink(one.path, one.format, True))
-    for sink in sinks:
-        stack.callback(sink.close)
-    return sinks
+def _sinks(config: Config, order: Order) -> list[Sink]:
+    """Open the sinks of the configuration, or the one that the command line names instead of them."""
+    asked: list[Destination] = list(config.sinks) if order.alerts is None else []
+    if str(order.alerts) == "-" or not (asked or order.alerts):
+        asked = [ToStdout(format=order.form)]
+    elif order.alerts is not None:
+        asked = [ToFile(path=order.alerts, format=order.form)]
+        if order.state is None:
+            _begin_anew(order.alerts)
+    return [open_sink(one) for one in asked]
 
 
-def _file_sink(path: Path, form: str, append: bool) -> Sink:
+def _begin_anew(path: Path) -> None:
     try:
-        return FileSink(path, form, append=append)
+        if path.is_file():
+            os.truncate(path, 0)
     except OSError as fault:
         raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
 

@@ -49,7 +49,8 @@ def tail(
         except KeyboardInterrupt:
             click.echo("detector: stopped; what was read is saved", err=True)
 
-    finish(run(Order(state=state, **asked), work, default_level="warning"))
+    ends = once or idle_exit is not None
+    finish(run(Order(state=state, **asked), work, default_level="warning", deliver=ends))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

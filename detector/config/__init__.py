@@ -11,7 +11,18 @@ from detector.config.portal import Action, ActionAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
 from detector.config.rules import Rules
 from detector.config.section import Level, Network, Regex, Section, Zone, groups_of
-from detector.config.sinks import FileSink, Sink, StdoutSink
+from detector.config.sinks import (
+    Credential,
+    Destination,
+    Outbox,
+    Retry,
+    Rotation,
+    Sink,
+    Tls,
+    ToFile,
+    ToStdout,
+    ToSyslog,
+)
 from detector.config.state import State
 from detector.config.surroundings import Accounts, Calendar, Networks
 from detector.config.whole import Config
@@ -23,7 +34,8 @@ __all__ = [
     "Allow",
     "Calendar",
     "Config",
-    "FileSink",
+    "Credential",
+    "Destination",
     "Format",
     "Incidents",
     "Input",
@@ -32,14 +44,20 @@ __all__ = [
     "Models",
     "Network",
     "Networks",
+    "Outbox",
     "Portal",
     "Regex",
+    "Retry",
+    "Rotation",
     "Rules",
     "Section",
     "Sink",
     "State",
-    "StdoutSink",
     "SubjectAt",
+    "Tls",
+    "ToFile",
+    "ToStdout",
+    "ToSyslog",
     "Zone",
     "groups_of",
     "load",

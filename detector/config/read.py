@@ -8,9 +8,10 @@ import yaml
 from pydantic import ValidationError
 
 from detector.config.section import Section
-from detector.config.sinks import FileSink
 from detector.config.whole import Config
 from detector.errors import Fault, FaultsError, duplicate_keys, line_of
+
+S = TypeVar("S", bound=Section)
 
 
 def shipped(*parts: str) -> Path:
@@ -69,20 +70,14 @@ def _with_the_shipped_portal(config: Config) -> Config:
     return config.model_copy(update={"portal": load().portal.model_copy(update=said)})
 
 
-S = TypeVar("S", bound=Section)
+def _anchored(section: S, folder: Path) -> S:
+    """Return `section` with every relative path in it taken from `folder`."""
+    return section.model_copy(update={name: _at(getattr(section, name), folder) for name in type(section).model_fields})
 
 
-def _anchored(config: Config, folder: Path) -> Config:
-    def at(section: S, *names: str) -> S:
-        told = {name: value for name in names if (value := getattr(section, name)) is not None}
-        return section.model_copy(update={name: folder / value for name, value in told.items()})
-
-    return config.model_copy(
-        update={
-            "portal": config.portal.model_copy(update={"key": at(config.portal.key, "file")}),
-            "accounts": at(config.accounts, "file"),
-            "networks": at(config.networks, "country_table", "asn_table", "kinds_file"),
-            "rules": config.rules.model_copy(update={"folders": tuple(folder / one for one in config.rules.folders)}),
-            "sinks": tuple(at(one, "path") if isinstance(one, FileSink) else one for one in config.sinks),
-        }
-    )
+def _at(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return folder / value
+    if isinstance(value, Section):
+        return _anchored(value, folder)
+    return tuple(_at(one, folder) for one in value) if isinstance(value, tuple) else value

@@ -8,7 +8,7 @@ from detector.config.models import Models
 from detector.config.portal import Portal
 from detector.config.rules import Rules
 from detector.config.section import Section
-from detector.config.sinks import Sink
+from detector.config.sinks import Outbox, Sinks
 from detector.config.state import State
 from detector.config.surroundings import Accounts, Calendar, Networks
 
@@ -25,7 +25,8 @@ class Config(Section):
     models: Models = Models()
     rules: Rules = Rules()
     incidents: Incidents = Incidents()
-    sinks: tuple[Sink, ...] = ()
+    sinks: Sinks = ()
+    outbox: Outbox = Outbox()
     state: State = State()
 
     @property

@@ -1,106 +1,166 @@
-"""Keep alerts until every sink has them: in the state's own transaction, so that neither is without the other."""
+"""Keep alerts until every sink has them: in the state's own transaction, so that neither is without the other.
 
+Which sink has had which stands in the ledger, a file of its own, as a sink notes what arrived while detection is in
+the middle of a long transaction. A crash between the two repeats alerts, with the same ids, and loses none.
+"""
+
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from detector.config import Destination
 from detector.emit.alert import Alert
-from detector.emit.sinks import Sink
+from detector.emit.ledger import BUSY_S
+from detector.schema import LEVELS
 
 KEPT: Final = 100_000
 """Delivered alerts that stay for later questions; older ones go."""
 
+FREED_SHARE: Final = 0.05
+"""Of the limit, made free at once where it is reached, so that it is not reached again at the next alert."""
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS outbox_sink (name TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox_delivery
-    (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox_size (bytes INTEGER NOT NULL);
+INSERT INTO outbox_size SELECT coalesce(sum(length(body)), 0) FROM outbox
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_size) HAVING true;
 """
 
-_PENDING: Final = """
-SELECT body FROM outbox AS o WHERE seq > (SELECT since FROM outbox_sink WHERE name = :sink)
-    AND NOT EXISTS (SELECT 1 FROM outbox_delivery AS d WHERE d.sink = :sink AND d.seq = o.seq) ORDER BY seq LIMIT :most
+_VIEWS: Final = """
+CREATE TEMP VIEW had_by_all AS SELECT seq, length(body) AS bytes FROM outbox
+    WHERE seq <= (SELECT min(upto) FROM ledger.sink) AND seq < (SELECT max(seq) FROM outbox)
+    AND seq NOT IN (SELECT seq FROM ledger.held);
+CREATE TEMP VIEW awaited AS SELECT s.name AS sink, seq, length(body) AS bytes FROM outbox, ledger.sink AS s
+    WHERE seq > s.upto OR seq IN (SELECT seq FROM ledger.held AS h WHERE h.sink = s.name);
 """
-
-_FIRST_UNHEARD: Final = """
-SELECT coalesce(min(seq), (SELECT coalesce(max(seq), 0) + 1 FROM outbox)) - 1
-    FROM outbox WHERE seq NOT IN (SELECT seq FROM outbox_delivery)
-"""
-
-_PRUNE: Final = """
-DELETE FROM outbox WHERE seq <= (SELECT max(seq) FROM outbox) - ?
-    AND (SELECT count(*) FROM outbox_delivery AS d WHERE d.seq = outbox.seq AND d.sink IN ({names})) = ?
-"""
-
-BATCH: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class SinkFault:
-    """A sink that could not take its alerts; they stay for the next time."""
-
-    sink: str
-    message: str
+# The last row stays whatever happens: a number that was given must not be given again.
 
 
 class Outbox:
-    """The alerts of one state, and which sink has had which.
+    """The alerts of one state, in the order they were raised.
 
-    A sink seen for the first time gets what nobody has heard of yet and all that comes after: a new
-    file is not filled with the past.
+    `ledger` is the path of a ledger that exists; without one no sink is known, and all is kept.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
-        for statement in _TABLES.split(";"):
-            self._db.execute(statement)
+    def __init__(self, connection: sqlite3.Connection, ledger: Path, max_bytes: int) -> None:
+        self._db, self.max_bytes = connection, max_bytes
+        with connection:
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+        connection.execute("ATTACH ? AS ledger", (str(ledger),))
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+        for statement in _VIEWS.split(";"):
+            connection.execute(statement)
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Keep `alerts`, inside the caller's transaction. An id that is known already changes nothing."""
-        rows = [(one.id, one.as_json()) for one in alerts]
-        self._db.executemany("INSERT OR IGNORE INTO outbox (id, body) VALUES (?, ?)", rows)
+        for one in alerts:
+            body = one.as_json()
+            row = self._db.execute("INSERT OR IGNORE INTO outbox (id, body) VALUES (?, ?)", (one.id, body))
+            self._grow(len(body) * row.rowcount)
 
-    def pending(self, sink: str, most: int = BATCH) -> list[Alert]:
-        """Return the oldest alerts `sink` has not had, in the order they were put."""
-        self._know(sink)
-        found = self._db.execute(_PENDING, {"sink": sink, "most": most})
-        return [Alert.from_json(body) for (body,) in found]
+    def begin(self, sinks: Sequence[Destination]) -> list[str]:
+        """Make `sinks` known, between transactions, and return those left out that alerts still wait for.
 
-    def delivered(self, sink: str, ids: Sequence[str]) -> None:
-        """Note and commit that `sink` has had the alerts `ids`. Call it between transactions."""
+        A new sink gets what none has looked at yet and all that comes after: a new file is not filled with the past.
+        One that is left out and has had everything is forgotten.
+        """
+        names = json.dumps([one.label for one in sinks])
+        (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM outbox").fetchone()
         with self._db:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO outbox_delivery SELECT ?, seq FROM outbox WHERE id = ?",
-                [(sink, one) for one in ids],
+            # A state put back from a copy may be older than the ledger beside it.
+            self._db.execute("UPDATE ledger.sink SET upto = min(upto, ?)", (last,))
+            self._db.execute("DELETE FROM ledger.held WHERE seq NOT IN (SELECT seq FROM outbox)")
+            (looked_at,) = self._db.execute("SELECT coalesce(max(upto), 0) FROM ledger.sink").fetchone()
+            self._db.execute(
+                "DELETE FROM ledger.sink AS s WHERE name NOT IN (SELECT value FROM json_each(?)) AND upto = ?"
+                " AND NOT EXISTS (SELECT 1 FROM ledger.held AS h WHERE h.sink = s.name)",
+                (names, last),
             )
+            for one in sinks:
+                self._db.execute(
+                    "INSERT INTO ledger.sink (name, upto, wants) VALUES (?, ?, ?)"
+                    " ON CONFLICT (name) DO UPDATE SET wants = excluded.wants",
+                    (one.label, looked_at, json.dumps(wants(one))),
+                )
+            self._db.execute("UPDATE ledger.held SET due = 0")
+        left = self._db.execute(
+            "SELECT name FROM ledger.sink WHERE name NOT IN (SELECT value FROM json_each(?)) ORDER BY name", (names,)
+        )
+        return [name for (name,) in left]
 
-    def deliver(self, sinks: Sequence[Sink]) -> list[SinkFault]:
-        """Hand every sink what it has not had, after the commit. A sink that fails keeps no other waiting."""
-        for sink in sinks:
-            self._know(sink.name)  # all before the first delivery: new sinks of one run hear the same
-        faults = []
-        for sink in sinks:
-            try:
-                while alerts := self.pending(sink.name):
-                    sink.write(alerts)
-                    self.delivered(sink.name, [one.id for one in alerts])
-            except OSError as fault:
-                faults.append(SinkFault(sink.name, str(fault)))
-        return faults
+    @property
+    def bytes(self) -> int:
+        """What is kept, in bytes of alerts."""
+        (size,) = self._db.execute("SELECT bytes FROM outbox_size").fetchone()
+        return int(size)
 
-    def prune(self, sinks: Sequence[str], kept: int = KEPT) -> None:
-        """Drop alerts that all of `sinks` have had, but for the last `kept`; inside the caller's transaction."""
-        (count,) = self._db.execute("SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox").fetchone()
-        if not sinks or count <= kept:
+    @property
+    def full(self) -> bool:
+        """Whether what is kept has reached the limit."""
+        return self.bytes >= self.max_bytes
+
+    def prune(self, kept: int = KEPT) -> None:
+        """Drop alerts that every sink has had, inside the caller's transaction.
+
+        The last `kept` of them stay, unless the limit is reached: then the oldest go, until there is room again.
+        """
+        first, last = self._db.execute("SELECT min(seq), max(seq) FROM outbox").fetchone()
+        if first is None:
             return
-        statement = _PRUNE.format(names=", ".join("?" * len(sinks)))
-        self._db.execute(statement, (kept, *sinks, len(sinks)))
-        self._db.execute("DELETE FROM outbox_delivery WHERE seq < (SELECT coalesce(min(seq), 0) FROM outbox)")
+        rows = self._db.execute("SELECT seq, bytes FROM had_by_all ORDER BY seq")
+        before = max(last - kept, self._freeing(rows))
+        if before >= first:
+            old = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM had_by_all WHERE seq <= ?) RETURNING length(body)"
+            self._grow(-sum(size for (size,) in self._db.execute(old, (before,)).fetchall()))
 
-    def _know(self, sink: str) -> None:
-        known = self._db.execute("SELECT 1 FROM outbox_sink WHERE name = ?", (sink,)).fetchone()
-        if known is None:
-            with self._db:
-                (since,) = self._db.execute(_FIRST_UNHEARD).fetchone()
-                self._db.execute("INSERT INTO outbox_sink VALUES (?, ?)", (sink, since))
+    def drop_oldest(self, sinks: Sequence[str]) -> dict[str, int]:
+        """Take the oldest alerts that only some of `sinks` wait for from them until the limit is kept.
+
+        Returns how many each lost. Call it between transactions, then `prune`.
+        """
+        names = json.dumps(sinks)
+        rows = self._db.execute(
+            "SELECT seq, max(bytes) FROM awaited GROUP BY seq"
+            " HAVING sum(sink NOT IN (SELECT value FROM json_each(?))) = 0 ORDER BY seq",
+            (names,),
+        )
+        before = self._freeing(rows)
+        return {name: self._pass(name, before) for name in sinks if before}
+
+    def _pass(self, sink: str, before: int) -> int:
+        with self._db:
+            counted = "SELECT count(*) FROM awaited WHERE sink = ? AND seq <= ?"
+            (count,) = self._db.execute(counted, (sink, before)).fetchone()
+            self._db.execute("DELETE FROM ledger.held WHERE sink = ? AND seq <= ?", (sink, before))
+            passed = "UPDATE ledger.sink SET upto = max(upto, ?), dropped = dropped + ? WHERE name = ?"
+            self._db.execute(passed, (before, count, sink))
+        return int(count)
+
+    def _freeing(self, rows: Iterable[tuple[int, int]]) -> int:
+        """Return up to which number `rows` (number, bytes) must go to make room; 0 where there is room."""
+        excess = self.bytes - self.max_bytes
+        if excess < 0:
+            return 0
+        seq, wanted = 0, excess + self.max_bytes * FREED_SHARE
+        for number, size in rows:
+            seq, wanted = number, wanted - size
+            if wanted <= 0:
+                break
+        return seq
+
+    def _grow(self, by: int) -> None:
+        self._db.execute("UPDATE outbox_size SET bytes = bytes + ?", (by,))
+
+
+def wants(options: Destination) -> dict[str, list[str]]:
+    """Return the filter of a sink: field of the alert's record, and the values it takes."""
+    asked = {
+        "level": LEVELS[LEVELS.index(options.min_level) :] if options.min_level != LEVELS[0] else (),
+        "rule_category": options.categories,
+        "rule_id": options.rules,
+        "state": options.states,
+    }
+    return {name: list(values) for name, values in asked.items() if values}

@@ -6,10 +6,13 @@ from typing import Any
 
 import polars as pl
 
-from detector.config import Config, Incidents
+from detector.config import Config
+from detector.config import Incidents as Settings
+from detector.emit.alert import Alert
+from detector.emit.incident import Incidents
 from detector.schema import RISK, SIGNAL
 
-CONFIG = Config(incidents=Incidents(quiet_h=12.0))
+CONFIG = Config(incidents=Settings(quiet_h=12.0))
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -44,3 +47,9 @@ def signal(minutes: float, user: str | None = "u1", level: str = "high", **more:
 
 def frame(*rows: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=SIGNAL).sort("@timestamp", "rule.id", "signal.key")
+
+
+def some(count: int, first: int = 0) -> list[Alert]:
+    """Return alerts of as many accounts, one incident opened each: u0, u1, ..."""
+    rows = [signal(n, f"u{n}") for n in range(first, first + count)]
+    return Incidents(CONFIG).admit(frame(*rows), lambda *_: 0, None)

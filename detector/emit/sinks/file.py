@@ -1,49 +1,126 @@
 """Alerts to a file."""
 
+import errno
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from detector import clock
+from detector.config import ToFile
 from detector.emit.alert import Alert
+from detector.emit.sinks import Receipt, all_of
 from detector.emit.sinks.lines import json_lines
+from detector.errors import DetectorError
 
 
 class FileSink:
-    """JSON lines in a file that only its owner can read.
+    """One alert a line in a file that only its owner can read.
 
-    Delivery: on the disk (fsync) before it counts as delivered; a line half written by a crash is
-    ended first, so that the repeat stands on its own line.
+    Delivery: on the disk (fsync) before it counts as delivered; a line half written by a crash is ended first, so
+    that the repeat stands on its own line. A file that was renamed or removed is begun again under its name; one
+    that is due is renamed to `NAME.1`, and those before it move on, so that a shipper that knows files by their inode
+    reads each to its end. Raises: OSError when the file cannot be opened.
     """
 
-    def __init__(self, path: Path, form: str = "ecs", *, append: bool = True) -> None:
-        self._path, self._form = path, form
-        self.name = f"file:{path.resolve()}"
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | (0 if append else os.O_TRUNC)
-        self._fd = os.open(path, flags, 0o600)
-        self._end_line()
+    def __init__(self, options: ToFile) -> None:
+        self.options = options
+        self._fd = _open(options.path)
 
-    def write(self, alerts: Sequence[Alert]) -> None:
+    def write(self, alerts: Sequence[Alert]) -> Receipt:
         """Append, then wait for the disk. Raises: OSError."""
-        rest = memoryview(json_lines(alerts, self._form))
-        while rest:
-            rest = rest[os.write(self._fd, rest) :]
-        self._sync()
+        lines = json_lines(alerts, self.options.format)
+        try:
+            self._follow_name(len(lines))
+            _write(self._fd, lines)
+            _sync(self._fd)
+        except OSError:
+            self.close()  # what was written may end in half a line: it is looked at when opened again
+            raise
+        return all_of(alerts)
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
 
-    def _end_line(self) -> None:
-        try:
-            size = os.lseek(self._fd, 0, os.SEEK_END)
-        except OSError:  # a pipe has no end to look at
-            return
-        if size and os.pread(self._fd, 1, size - 1) != b"\n":
-            os.write(self._fd, b"\n")
+    def _follow_name(self, coming_bytes: int) -> None:
+        """See that the open file is the one of that name, and that it is not due for rotation."""
+        if self._fd >= 0 and not _is(self.options.path, self._fd):
+            self.close()
+        if self._fd < 0:
+            self._fd = _open(self.options.path)
+        if self._due(os.fstat(self._fd), coming_bytes):
+            self.close()
+            _rotate(self.options.path, self.options.rotate.keep)
+            self._fd = _open(self.options.path)
 
-    def _sync(self) -> None:
-        try:
-            os.fsync(self._fd)
-        except OSError as fault:
-            if fault.errno not in (22, 95):  # EINVAL, ENOTSUP: a pipe or a device has nothing to sync
-                raise
+    def _due(self, now: os.stat_result, coming_bytes: int) -> bool:
+        rotate = self.options.rotate
+        if not stat.S_ISREG(now.st_mode) or not now.st_size:
+            return False
+        if rotate.max_bytes is not None and now.st_size + coming_bytes > rotate.max_bytes:
+            return True
+        return rotate.daily and int(now.st_mtime // 86_400) < int(clock.now().timestamp() // 86_400)
+
+
+def open_sink(options: ToFile) -> FileSink:
+    """Open the file. Raises: DetectorError."""
+    try:
+        return FileSink(options)
+    except OSError as fault:
+        raise DetectorError(f"{options.path}: cannot be written: {fault.strerror}") from None
+
+
+def _open(path: Path) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        now = os.fstat(fd)
+        if not stat.S_ISREG(now.st_mode):  # a pipe or a device has no end to look at
+            return fd
+        if now.st_size and os.pread(fd, 1, now.st_size - 1) != b"\n":
+            os.write(fd, b"\n")
+        _sync_folder(path)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _is(path: Path, fd: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(fd))
+    except FileNotFoundError:
+        return False
+
+
+def _rotate(path: Path, keep: int) -> None:
+    """Rename `path` to `path.1`, after those before it have moved on; the oldest goes."""
+    names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, keep + 1))]
+    for older, newer in zip(reversed(names[1:]), reversed(names[:-1]), strict=True):
+        if newer.exists():
+            newer.replace(older)
+    _sync_folder(path)
+
+
+def _write(fd: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _sync(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError as fault:
+        if fault.errno not in (errno.EINVAL, errno.ENOTSUP):  # a pipe or a device has nothing to sync
+            raise
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        _sync(folder)
+    finally:
+        os.close(folder)

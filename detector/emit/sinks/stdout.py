@@ -3,25 +3,33 @@
 import sys
 from collections.abc import Sequence
 
+from detector.config import ToStdout
 from detector.emit.alert import Alert
+from detector.emit.sinks import GoneError, Receipt, all_of
 from detector.emit.sinks.lines import json_lines
 
 
 class StdoutSink:
-    """JSON lines on standard output.
+    """One alert a line on standard output.
 
-    Delivery: written and flushed; what the reader does with them is its own.
+    Delivery: written and flushed; what the reader does with them is its own. When it reads no more, as `head` does,
+    the run goes on, and what it did not take waits in the state.
     """
 
-    name = "stdout"
+    def __init__(self, options: ToStdout) -> None:
+        self.options = options
 
-    def __init__(self, form: str = "ecs") -> None:
-        self._form = form
-
-    def write(self, alerts: Sequence[Alert]) -> None:
-        """Write and flush. Raises: BrokenPipeError when nobody reads any more."""
-        sys.stdout.buffer.write(json_lines(alerts, self._form))
-        sys.stdout.buffer.flush()
+    def write(self, alerts: Sequence[Alert]) -> Receipt:
+        """Write and flush. Raises: GoneError when nobody reads any more."""
+        try:
+            sys.stdout.buffer.write(json_lines(alerts, self.options.format))
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise GoneError("nobody reads standard output any more") from None
+        return all_of(alerts)
 
     def close(self) -> None:
         """Leave standard output as it is."""
+
+
+open_sink = StdoutSink

@@ -5,40 +5,44 @@ import threading
 
 import pytest
 
+from detector.config import Rotation, ToFile
 from detector.emit.sinks.file import FileSink
-from tests.emit.test_outbox import some
+from tests.emit.signals import some
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "alerts.jsonl"
+
+
+def write(path, *counts, **options):
+    sink = FileSink(ToFile(path=path, **options))
+    for count in counts:
+        alerts = some(count)
+        assert list(sink.write(alerts).arrived) == [one.id for one in alerts]
+    sink.close()
 
 
 @pytest.mark.parametrize("form", ["ecs", "ocsf"])
-def test_one_json_object_a_line(tmp_path, form):
-    sink = FileSink(tmp_path / "alerts.jsonl", form)
-    sink.write(some(3))
-    sink.close()
-    lines = (tmp_path / "alerts.jsonl").read_bytes().splitlines()
-    assert [("class_uid" in json.loads(line)) for line in lines] == [form == "ocsf"] * 3
+def test_one_json_object_a_line(path, form):
+    write(path, 3, format=form)
+    assert [("class_uid" in json.loads(line)) for line in path.read_bytes().splitlines()] == [form == "ocsf"] * 3
 
 
-def test_only_the_owner_reads_it(tmp_path):
-    sink = FileSink(tmp_path / "alerts.jsonl")
-    sink.close()
-    assert stat.S_IMODE((tmp_path / "alerts.jsonl").stat().st_mode) == 0o600
+def test_only_the_owner_reads_it(path):
+    write(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize(("append", "count"), [(True, 5), (False, 2)])
-def test_appends_unless_told_to_begin_anew(tmp_path, append, count):
-    for number in (3, 2):
-        sink = FileSink(tmp_path / "alerts.jsonl", append=append)
-        sink.write(some(number))
-        sink.close()
-    assert len((tmp_path / "alerts.jsonl").read_text().splitlines()) == count
+def test_it_is_gone_on_with(path):
+    write(path, 3)
+    write(path, 2)
+    assert len(path.read_text().splitlines()) == 5
 
 
-def test_a_half_line_of_a_crash_does_not_spoil_the_repeat(tmp_path):
-    path = tmp_path / "alerts.jsonl"
+def test_a_half_line_of_a_crash_does_not_spoil_the_repeat(path):
     path.write_bytes(b'{"@timestamp": "2026-03')
-    sink = FileSink(path)
-    sink.write(some(1))
-    sink.close()
+    write(path, 1)
     _, whole = path.read_bytes().splitlines()
     assert json.loads(whole)["event"]["kind"] == "alert"
 
@@ -49,8 +53,51 @@ def test_a_pipe_is_a_file_too(tmp_path):
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append(path.read_bytes()))
     reader.start()
-    sink = FileSink(path)
-    sink.write(some(2))
-    sink.close()
+    write(path, 2)
     reader.join(10)
     assert len(read[0].splitlines()) == 2
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_a_file_renamed_or_removed_from_outside_is_begun_again(path, remove):
+    sink = FileSink(ToFile(path=path))
+    sink.write(some(2))
+    path.unlink() if remove else path.rename(path.with_name("moved"))
+    sink.write(some(1, first=2))
+    sink.close()
+    assert len(path.read_text().splitlines()) == 1
+
+
+def test_rotation_by_size_loses_no_line_and_keeps_so_many(path):
+    sizes = len(json.dumps({})) + 3_000
+    sink = FileSink(ToFile(path=path, rotate=Rotation(max_bytes=2 * sizes, keep=2)))
+    for n in range(9):
+        sink.write(some(1, first=n))
+    sink.close()
+    names = sorted(one.name for one in path.parent.iterdir())
+    assert names == ["alerts.jsonl", "alerts.jsonl.1", "alerts.jsonl.2"]
+    files = [path.with_name(name) for name in ("alerts.jsonl.2", "alerts.jsonl.1", "alerts.jsonl")]
+    users = [json.loads(line)["user"]["name"] for one in files for line in one.read_bytes().splitlines()]
+    assert users == [f"u{n}" for n in range(9 - len(users), 9)]
+    assert all(one.stat().st_size <= 2 * sizes for one in files)
+
+
+def test_rotation_by_day(path):
+    write(path, 1)
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    write(path, 2, 1, rotate=Rotation(daily=True))
+    assert len(path.with_name("alerts.jsonl.1").read_text().splitlines()) == 1
+    assert len(path.read_text().splitlines()) == 3
+
+
+def test_a_name_that_cannot_be_written_for_a_while_loses_nothing(path):
+    sink = FileSink(ToFile(path=path))
+    sink.write(some(1))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(IsADirectoryError):
+        sink.write(some(1, first=1))
+    path.rmdir()
+    sink.write(some(1, first=1))
+    sink.close()
+    assert [json.loads(line)["user"]["name"] for line in path.read_bytes().splitlines()] == ["u1"]

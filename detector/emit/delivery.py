@@ -1,0 +1,131 @@
+"""The outbox of a run and the sinks that it feeds: what the pipeline knows of delivery."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from detector import clock
+from detector.config import Outbox as Limits
+from detector.emit.alert import Alert
+from detector.emit.dispatch import Dispatch
+from detector.emit.ledger import FILE, open_ledger
+from detector.emit.outbox import Outbox
+from detector.emit.sinks import Sink
+from detector.errors import OutboxFullError
+from detector.telemetry import SinkFigures, Telemetry, log
+
+CROWDED_SHARE: Final = 0.8
+"""Of the limit; from there on the run warns."""
+
+LOOK_S: Final = 1.0
+
+
+class Delivery:
+    """Alerts go in with the state's transaction and reach the sinks from threads; in a `with`, threads run.
+
+    `state` is the state's file, and `connection` the one that writes it; the ledger lies beside it.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        state: Path,
+        limits: Limits,
+        sinks: Sequence[Sink],
+        telemetry: Telemetry,
+        *,
+        durable: bool,
+    ) -> None:
+        self._db, self._state, self._ledger = connection, state, state.with_name(FILE)
+        self._limits, self._sinks, self._telemetry, self._durable = limits, sinks, telemetry, durable
+        open_ledger(self._ledger, state).close()
+        self.outbox = Outbox(connection, self._ledger, limits.max_bytes)
+        self._dispatch = Dispatch((), self._ledger, state)
+
+    def __enter__(self) -> Self:
+        for name in self.outbox.begin([one.options for one in self._sinks]):
+            self._telemetry.warn(
+                f"left:{name}",
+                f"Alerts wait for {name}, which the configuration does not name any more: put it back, or"
+                f" `detector outbox drop --pending --sink {name}`.",
+            )
+        self._dispatch = Dispatch(self._sinks, self._ledger, self._state)
+        self._telemetry.sinks = self._dispatch.figures
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dispatch.close()
+        for one in self._dispatch.figures:
+            for count, what, fate in (
+                (one.pending, f"did not reach {one.name}{_why(one)}", "the next run delivers them"),
+                (one.dead_letters, f"were refused by {one.name}", "`detector outbox list` shows why"),
+            ):
+                if count:
+                    kept = f"They are kept: {fate}." if self._durable else "This run has no --state: they are lost."
+                    self._telemetry.warn(f"{what.split()[0]}:{one.name}", f"{count:,} alerts {what}. {kept}")
+
+    def put(self, alerts: Sequence[Alert]) -> None:
+        """Keep `alerts`, inside the caller's transaction, and let go of what every sink has had."""
+        self.outbox.put(alerts)
+        self.outbox.prune()
+
+    def look(self) -> None:
+        """Say that alerts were committed."""
+        self._dispatch.look()
+
+    def drain(self) -> None:
+        """Wait until every sink has had everything, or stands still for as long as it may."""
+        self._dispatch.drain(self._limits.drain_s)
+
+    def make_room(self, *, wait: bool) -> None:
+        """Return when the outbox can take more, between transactions.
+
+        Raises: OutboxFullError where it cannot, unless it is to be waited for.
+        """
+        while self._crowded():
+            if not wait:
+                raise OutboxFullError(self._story())
+            self._telemetry.warn("outbox_full", self._story())
+            self._telemetry.counts["outbox_full_s"] += round(LOOK_S)
+            clock.pause(LOOK_S)
+
+    def _crowded(self) -> bool:
+        held, limit = self.outbox.bytes, self._limits.max_bytes
+        if held < limit * CROWDED_SHARE:
+            return False
+        if held < limit:
+            self._telemetry.warn("outbox", self._story())
+            return False
+        with self._db:
+            self.outbox.prune()
+        if self.outbox.full:
+            self._drop()
+        return self.outbox.full
+
+    def _drop(self) -> None:
+        """Drop the oldest alerts of the sinks that allow it."""
+        dropped = self.outbox.drop_oldest([o.label for o in (s.options for s in self._sinks) if o.when_full != "wait"])
+        for figures in self._dispatch.figures:
+            if count := dropped.get(figures.name, 0):
+                figures.dropped += count
+                log.warning("alerts dropped for want of room", extra={"sink": figures.name, "count": count})
+        with self._db:
+            self.outbox.prune()
+
+    def _story(self) -> str:
+        self._dispatch.count()
+        waiting = [f"{one.name} waits for {one.pending:,}{_why(one)}" for one in self._dispatch.figures if one.pending]
+        full = "is full: nothing more is read until there is room" if self.outbox.full else "fills up"
+        return (
+            f"The outbox {full}: {self.outbox.bytes / 1e6:,.0f} MB of alerts of {self._limits.max_bytes / 1e6:,.0f} MB"
+            f" (outbox.max_bytes). {'; '.join(waiting) or 'Dead letters or sinks no longer named hold it'}."
+            " See `detector outbox list`."
+        )
+
+
+def _why(figures: SinkFigures) -> str:
+    return f" ({figures.last_fault})" if figures.last_fault else ""
