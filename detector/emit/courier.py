@@ -76,9 +76,12 @@ class Courier:
     def _run(self) -> None:
         backlog = Backlog(self.options, self._ledger, self._state)
         try:
-            while not self._over():
+            while True:
                 self._wake.clear()
-                clock.wait(self._wake, self._step(backlog))
+                pause_s = self._step(backlog)
+                if self._over():
+                    break
+                clock.wait(self._wake, pause_s)
         finally:
             backlog.close()
             self.sink.close()

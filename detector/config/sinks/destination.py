@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from detector.config.section import Level, Section
 
-AlertFormat = Literal["ecs", "ocsf"]
+AlertFormat = Literal["ecs", "ocsf", "cef", "leef", "cim", "asim", "gelf", "text"]
 """The formats of `detector.emit.alert.FORMATS`, by name."""
 
 

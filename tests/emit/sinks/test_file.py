@@ -8,6 +8,23 @@ import pytest
 from detector.config import Rotation, ToFile
 from detector.emit.sinks.file import FileSink
 from tests.emit.signals import some
+from tests.emit.sinks.battery import QUICK, Battery, Rig
+
+
+class TestFile(Battery):
+    @pytest.fixture
+    def rig(self, tmp_path):
+        """A folder that is taken away and put back is the receiver that goes and comes."""
+        folder, away = tmp_path / "alerts", tmp_path / "away"
+        folder.mkdir()
+        path = folder / "alerts.jsonl"
+        path.touch()
+        return Rig(
+            options=lambda **more: ToFile(path=path, **QUICK, **more),
+            received=lambda: [json.loads(line)["event"]["id"] for line in path.read_bytes().splitlines()],
+            stop=lambda: folder.rename(away),
+            start=lambda: away.rename(folder),
+        )
 
 
 @pytest.fixture
