@@ -81,8 +81,8 @@ def _alone(catalogue: Sequence[Rule], rule: Rule) -> list[Rule]:
 def frame(events: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     """Make a frame of a test's events; what a test does not say is null. Raises: ValueError.
 
-    `@timestamp` is an offset from the event before (`+10s`) or a moment (`2026-03-02T08:00:00Z`); `repeat`
-    makes so many of an event, `every` so far apart, with `{i}` in its values counting from 0.
+    `@timestamp` is an offset from the event before (`+10s`) or a moment (`2026-03-02T08:00:00Z`); it tells the local
+    day and hour. `repeat` makes so many of an event, `every` so far apart, with `{i}` in its values counting from 0.
     """
     columns: dict[str, list[Any]] = {name: [] for name in EVENT}
     for place, event in enumerate(_unrolled(events)):
@@ -95,7 +95,13 @@ def frame(events: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
         made = pl.DataFrame(columns, schema=EVENT)
     except (pl.exceptions.PolarsError, TypeError, OverflowError) as fault:
         raise ValueError(f"a value does not fit its field: {fault}") from None
-    return made.sort("@timestamp", maintain_order=True).with_columns(pl.lit(False).alias(LATE))
+    local = pl.col("@timestamp").dt.convert_time_zone(Config().calendar.timezone)
+    hour = (local.dt.weekday().cast(pl.Int16) - 1) * 24 + local.dt.hour()
+    return made.sort("@timestamp", maintain_order=True).with_columns(
+        pl.col("portal.local_date").fill_null(local.dt.date()),
+        pl.col("portal.hour_of_week").fill_null(hour.cast(pl.Int16)),
+        pl.lit(False).alias(LATE),
+    )
 
 
 def _target(name: str) -> str:
