@@ -16,7 +16,7 @@ from detector.emit.alert.as_gelf import gelf
 from detector.emit.alert.as_leef import leef
 from detector.emit.alert.as_ocsf import ocsf
 from detector.emit.alert.as_text import text
-from detector.emit.alert.fit import fit
+from detector.emit.alert.fit import MOST_BYTES, fit
 from detector.emit.alert.record import Alert, Reason, Trimmed, Writer
 
 WRITERS: Final[dict[str, Writer]] = {
@@ -34,14 +34,14 @@ WRITERS: Final[dict[str, Writer]] = {
 FORMATS: Final = tuple(WRITERS)
 
 
-def render(form: str, alert: Alert, created: datetime) -> bytes:
-    """Return `alert` as one line of at most `fit.MOST_BYTES` bytes, without its end.
+def render(form: str, alert: Alert, created: datetime, most: int = MOST_BYTES) -> bytes:
+    """Return `alert` as one line of at most `most` bytes, without its end.
 
     What is JSON is compact, and ASCII so that no terminal obeys it; lines of text are UTF-8. `created` is when it is
     written. Raises: KeyError for a format that is not in FORMATS.
     """
     write = WRITERS[form]
-    return fit(alert, lambda part, trimmed: _line(write, part, created, trimmed))
+    return fit(alert, lambda part, trimmed: _line(write, part, created, trimmed), most)
 
 
 def _line(write: Writer, alert: Alert, created: datetime, trimmed: Trimmed) -> bytes:
