@@ -1,0 +1,155 @@
+"""Read a state without touching it, also while a detector runs on it: open incidents, and who used which address."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import quote
+
+import polars as pl
+
+from detector.checkpoint import FILE, SCHEMA_VERSION
+from detector.context import frames
+from detector.context.tenants import PAIRS, used
+from detector.emit.alert import Alert
+from detector.emit.episode import Episode
+from detector.errors import StateError
+from detector.schema import LEVELS
+
+_OPEN: Final = "Incidents/open "
+TENANTS: Final = pl.Schema({"day": pl.Int64(), **PAIRS})
+"""A row a day, address and account; `day` as `date.toordinal` counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIncident:
+    """What the state tells of an incident that is not closed. `raised_by` are the addresses its alerts came from."""
+
+    id: str
+    level: str
+    account: str | None
+    rule_name: str
+    start: datetime
+    last: datetime
+    users: tuple[str, ...]
+    addresses: tuple[str, ...]
+    raised_by: tuple[str, ...]
+
+    @classmethod
+    def of_alert(cls, alert: Alert) -> Self:
+        """Begin with an alert of the incident."""
+        source = () if alert.source_ip is None else (alert.source_ip,)
+        return cls(
+            id=alert.incident_id,
+            level=alert.level,
+            account=alert.account,
+            rule_name=alert.rule_name,
+            start=alert.start,
+            last=alert.end,
+            users=alert.users,
+            addresses=(*alert.ips, *source),
+            raised_by=source,
+        )
+
+    @classmethod
+    def of_episode(cls, episode: Episode) -> Self:
+        """Begin with the incident as the last snapshot has it."""
+        lead = episode.lead["source.ip"]
+        return cls(
+            id=episode.id,
+            level=LEVELS[episode.level],
+            account=episode.account,
+            rule_name=episode.lead["rule.name"] or episode.lead["rule.id"] or "",
+            start=episode.evidence.start,
+            last=episode.evidence.end,
+            users=tuple(episode.evidence.users),
+            addresses=tuple(episode.evidence.ips),
+            raised_by=() if lead is None else (lead,),
+        )
+
+    def joined(self, later: "OpenIncident") -> "OpenIncident":
+        """Return this incident with what is known of it `later`."""
+        return replace(
+            later,
+            level=max(self.level, later.level, key=LEVELS.index),
+            start=min(self.start, later.start),
+            last=max(self.last, later.last),
+            users=_union(self.users, later.users),
+            addresses=_union(self.addresses, later.addresses),
+            raised_by=_union(self.raised_by, later.raised_by),
+        )
+
+
+def _union(some: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*some, *more)))
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open the state in `folder` to read it, all from one moment. Raises: StateError."""
+    path = folder / FILE
+    if not path.is_file():
+        raise StateError(f"{folder}: no state is there; required a folder that was given to --state")
+    # Beside a running detector the log of the database stands next to it; without one nobody writes.
+    how = "mode=ro" if path.with_name(f"{FILE}-wal").exists() else "mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)) as database:
+            database.execute("BEGIN")
+            (found,) = database.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() or (None,)
+            if found != str(SCHEMA_VERSION):
+                raise StateError(f"{path}: state of version {found}, required {SCHEMA_VERSION}")
+            yield database
+    except sqlite3.DatabaseError as fault:
+        raise StateError(f"{path}: not a readable state file: {fault}") from None
+
+
+def open_incidents(database: sqlite3.Connection) -> list[OpenIncident]:
+    """Return the incidents that are not closed, oldest first.
+
+    From the snapshot, which may be as old as the day, and from the alerts kept since, which say what was closed.
+    """
+    found: dict[str, OpenIncident] = {}
+    closed = set()
+    for (body,) in database.execute("SELECT body FROM snapshot WHERE name GLOB ?", (f"{_OPEN}*",)):
+        incident = OpenIncident.of_episode(Episode.from_json(body.decode()))
+        found[incident.id] = incident
+    for (body,) in database.execute("SELECT body FROM outbox ORDER BY seq"):
+        alert = Alert.from_json(body)
+        if alert.state == "closed":
+            closed.add(alert.incident_id)
+            continue
+        told = OpenIncident.of_alert(alert)
+        found[told.id] = found[told.id].joined(told) if told.id in found else told
+    return sorted((one for key, one in found.items() if key not in closed), key=lambda one: (one.start, one.id))
+
+
+def tenants(database: sqlite3.Connection) -> pl.DataFrame:
+    """Return which account used which address on which day, the running day and what came since included.
+
+    Shapes: -> TENANTS.
+    """
+    saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name IN (?, ?)", (_RUNNING, _TODAY)))
+    today = saved.get(_TODAY, b"").decode()
+    number = date.fromisoformat(today).toordinal() if today else 0
+    days = [_dated(day, frames.unpack(body)) for day, body in _closed_days(database)]
+    if _RUNNING in saved:
+        days.append(_dated(number, frames.unpack(saved[_RUNNING])))
+    for (body,) in database.execute("SELECT body FROM journal ORDER BY seq"):
+        days.append(_dated(number, used(frames.unpack(body))))
+    return pl.concat([pl.DataFrame(schema=TENANTS), *days]).unique(maintain_order=True)
+
+
+_RUNNING: Final = "Behaviour/tenants.today"
+_TODAY: Final = "pipeline.today"
+
+
+def _closed_days(database: sqlite3.Connection) -> list[tuple[int, bytes]]:
+    kept = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'tenants'").fetchone()
+    return database.execute("SELECT day, pairs FROM tenants ORDER BY day").fetchall() if kept else []
+
+
+def _dated(day: int, pairs: pl.DataFrame) -> pl.DataFrame:
+    return pairs.select(pl.lit(day, pl.Int64).alias("day"), *PAIRS.names())
