@@ -21,13 +21,13 @@ Example:
 @rules_option
 def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]) -> None:
     """Validate the configuration and the rules, and print every fault as `file:line: message`."""
-    from detector.cli.options import configured
+    from detector.cli.options import configured, with_pipelines
     from detector.config import Config
     from detector.detect.rules import Rules
     from detector.errors import Fault, FaultsError
 
     faults: list[Fault] = []
-    config, rules = Config(), None
+    config, rules = with_pipelines(Config()), None
     try:
         config = configured(config_file, log_level)
     except FaultsError as found:

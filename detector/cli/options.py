@@ -16,6 +16,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 
+PIPELINES: Final = "detector.pipelines"
+"""Where `--pipeline` waits in click's context for the configuration to be read."""
+
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
@@ -69,8 +72,21 @@ def only_option(command: Command) -> Command:
     )(command)
 
 
+def _note_pipelines(ctx: click.Context, _: click.Parameter, files: tuple[Path, ...]) -> None:
+    ctx.meta[PIPELINES] = files
+
+
 def rules_option(command: Command) -> Command:
-    """Add `--rules DIR`."""
+    """Add `--rules DIR`, and `--pipeline FILE`, which `configured` adds to the configuration."""
+    command = click.option(
+        "--pipeline",
+        type=FILE,
+        multiple=True,
+        metavar="FILE",
+        expose_value=False,
+        callback=_note_pipelines,
+        help="Sigma processing pipeline for rules that are not in this program's field names.",
+    )(command)
     return click.option(
         "--rules", "rules_folders", type=FOLDER, multiple=True, metavar="DIR", help="Adds a folder of Sigma rules."
     )(command)
@@ -102,7 +118,15 @@ def configured(config_file: Path | None, log_level: str | None, default_level: s
     from detector.telemetry import log_to_stderr
 
     log_to_stderr(log_level or default_level)
-    return load(config_file)
+    return with_pipelines(load(config_file))
+
+
+def with_pipelines(config: "Config") -> "Config":
+    """Add what `--pipeline` named to the configuration."""
+    ctx = click.get_current_context(silent=True)
+    named = ctx.meta.get(PIPELINES, ()) if ctx else ()
+    rules = config.rules.model_copy(update={"pipelines": (*config.rules.pipelines, *named)})
+    return config.model_copy(update={"rules": rules})
 
 
 def with_samples(paths: tuple[str, ...]) -> list[str]:

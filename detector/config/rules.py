@@ -12,6 +12,9 @@ class Rules(Section):
 
     folders: tuple[Path, ...] = Field((), description="beside the shipped pack")
     shipped: bool = True
+    pipelines: tuple[Path, ...] = Field(
+        (), description="pySigma processing pipelines: bring the rules of `folders` and `--rules` into our field names"
+    )
     disabled: tuple[str, ...] = ()
     thresholds: dict[str, float] = Field(default_factory=dict, description="rule id: count instead of the rule's own")
     min_level: Level = Field("medium", description="below it a match is evidence in an incident and opens none")

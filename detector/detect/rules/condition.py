@@ -12,7 +12,6 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
-from sigma.rule.detection import SigmaDetectionItem
 from sigma.types import (
     CompareOperators,
     Placeholder,
@@ -33,7 +32,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from detector.detect.rules.fields import ALSO, SEARCHED, Column, resolve
+from detector.detect.rules.fields import ALSO, SEARCHED, Column, no_field, resolve
 from detector.detect.rules.predicate import Kind, Leaf, Not, Tree, every, some
 
 MULTI, SINGLE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
@@ -81,16 +80,11 @@ class Compiler:
                 return self.keyword(node.value)
         raise UnsupportedError(f"condition part {type(node).__name__} is not supported")
 
-    def check(self, item: SigmaDetectionItem) -> None:
-        """Compile each value of one item. Raises: `UnsupportedError`."""
-        for value in item.value:
-            self.keyword(value) if item.field is None else self.value(item.field, value)
-
     def value(self, field: str, value: SigmaType) -> Tree:
         """Compile the question whether `field` holds `value`."""
         column = resolve(field)
         if column is None:
-            raise UnsupportedError(f"no field {field!r}")
+            raise UnsupportedError(no_field(field))
         if isinstance(value, SigmaExpansion):
             return some([self.value(field, one) for one in value.values])
         if isinstance(value, SigmaCompareExpression) and value.op is CompareOperators.NEQ:
@@ -163,7 +157,9 @@ class Compiler:
 def _lookup(placeholders: Mapping[str, list[str]]) -> Callable[[Placeholder], Iterator[str]]:
     def values(placeholder: Placeholder) -> Iterator[str]:
         if placeholder.name not in placeholders:
-            raise UnsupportedError(f"placeholder %{placeholder.name}% has no values under custom.placeholders")
+            raise UnsupportedError(
+                f"placeholder %{placeholder.name}% has no values, under custom.placeholders or in a pipeline"
+            )
         yield from placeholders[placeholder.name]
 
     return values

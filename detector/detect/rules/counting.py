@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType, SigmaExtendedCorrelationCondition
+from sigma.correlations import (
+    SigmaCorrelationCondition,
+    SigmaCorrelationRule,
+    SigmaCorrelationType,
+    SigmaExtendedCorrelationCondition,
+)
 
 from detector.detect.rules.custom import duration_us
 from detector.detect.rules.documents import Document
@@ -107,7 +112,9 @@ class Reader:
             if also or self.custom.gap_us is not None or self.custom.leak_us is not None or self.custom.previous:
                 self._fault(("custom",), "also, gap, leak and previous are for correlations that count")
             return ()
-        main = condition if isinstance(condition, Mapping) else {}
+        main = dict(condition) if isinstance(condition, Mapping) else {}
+        if isinstance(parsed.condition, SigmaCorrelationCondition) and "field" in main:
+            main["field"] = parsed.condition.fieldref  # as a processing pipeline may have mapped it
         first = self._measure(main, ("correlation", "condition"), refs, parsed.type.name.lower())
         if not first.bounds.pairs:
             self._fault(("correlation", "condition"), "a bound is required: one of " + ", ".join(OPERATORS))

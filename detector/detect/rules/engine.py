@@ -19,6 +19,7 @@ from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.keys import Index, Mask, codes, combine, text
 from detector.detect.rules.load import Loader, adjusted
 from detector.detect.rules.matcher import Answers, Matcher, holds
+from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Rule
@@ -64,7 +65,8 @@ class Rules:
     def load(cls, config: Config, extra_folders: Sequence[Path] = ()) -> "Rules":
         """Load the shipped pack and the folders named. Raises: FaultsError with every fault of every file."""
         own = [shipped("rules")] if config.rules.shipped else []
-        catalogue = Loader(zone=config.calendar.timezone).load([*own, *config.rules.folders, *extra_folders])
+        loader = Loader(zone=config.calendar.timezone, pipelines=Pipelines(config.rules.pipelines))
+        catalogue = loader.load([*config.rules.folders, *extra_folders], ours=own)
         changed, faults = adjusted(catalogue, disabled=config.rules.disabled, thresholds=config.rules.thresholds)
         if faults:
             raise FaultsError(faults)

@@ -99,5 +99,10 @@ def resolve(name: str) -> Column | None:
     return Column(name=target, dtype=_instance(EVENT[target])) if target in EVENT else None
 
 
+def no_field(name: str) -> str:
+    """Say that `name` is no field."""
+    return f"no field {name!r}: neither a column of ours nor a name of Sigma's web taxonomies"
+
+
 def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
     return dtype() if isinstance(dtype, type) else dtype

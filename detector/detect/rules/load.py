@@ -1,64 +1,57 @@
 """Load rule files into records that are ready to run; collect every fault instead of stopping at the first."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
-from sigma.rule import SigmaRule, SigmaRuleBase
+from sigma.rule import SigmaRule
 
 from detector.detect.rules import attack, documents, sigma_parts
 from detector.detect.rules.condition import Compiler, UnsupportedError
 from detector.detect.rules.counting import Reader
 from detector.detect.rules.custom import custom
 from detector.detect.rules.documents import Document
+from detector.detect.rules.draft import Draft, Filtering
+from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import Tree, some
-from detector.detect.rules.spec import Correlation, Custom, Filter, Rule
+from detector.detect.rules.spec import Correlation, Filter, Rule
 from detector.errors import Fault, FaultsError
 
 
-@dataclass(slots=True, kw_only=True)
-class _Draft:
-    """A document on its way to a rule."""
-
-    document: Document
-    parsed: SigmaRuleBase
-    custom: Custom
-    key: str
-    tree: Tree | None = None
-    filters: tuple[Filter, ...] = ()
-    correlation: Correlation | None = None
-
-
 class Loader:
-    """Loads folders of rules; `zone` is the local time that time modifiers read."""
+    """Loads folders of rules.
 
-    def __init__(self, *, zone: str) -> None:
+    `zone` is the local time that time modifiers read; `pipelines` transform all rules but those of `ours`.
+    """
+
+    def __init__(self, *, zone: str, pipelines: Pipelines | None = None) -> None:
         self.zone = zone
-        self.faults: list[Fault] = []
-        self.drafts: dict[str, _Draft] = {}
-        self.filters: list[_Draft] = []
+        self.pipelines = Pipelines() if pipelines is None else pipelines
+        self.faults: list[Fault] = [*self.pipelines.faults]
+        self.drafts: dict[str, Draft] = {}
+        self.filters: list[Draft] = []
         self.known: dict[str, str] = {}
 
-    def load(self, folders: Sequence[Path]) -> tuple[Rule, ...]:
-        """Load every rule of `folders`, those that others refer to first. Raises: FaultsError with all faults."""
-        for path in documents.files(folders):
-            found, faults = documents.read(path)
-            self.faults += faults
-            for document in found:
-                self._admit(document)
-        for draft in self.drafts.values():
+    def load(self, folders: Sequence[Path], *, ours: Sequence[Path] = ()) -> tuple[Rule, ...]:
+        """Load every rule, those that others refer to first. Raises: FaultsError with all faults."""
+        for part, mapped in ((ours, False), (folders, self.pipelines.present)):
+            for path in documents.files(part):
+                found, faults = documents.read(path)
+                self.faults += faults
+                for document in found:
+                    self._admit(document, mapped=mapped)
+        for draft in filter(self._readable, self.drafts.values()):
             self._complete(draft)
-        self._apply_filters()
+        self._apply_filters(filter(self._readable, self.filters))
         ordered = self._ordered()
         if self.faults:
             raise FaultsError(self.faults)
         return tuple(self._rule(self.drafts[key]) for key in ordered)
 
-    def _admit(self, document: Document) -> None:
-        parsed, faults = sigma_parts.parse(document)
+    def _admit(self, document: Document, *, mapped: bool) -> None:
+        parsed, faults = sigma_parts.parse(document, mapped=mapped)
         extra, more = custom(document)
         self.faults += faults + more
         if parsed is None or faults:
@@ -68,7 +61,7 @@ class Loader:
             return
         line = document.node.start_mark.line + 1
         key = str(parsed.id or parsed.name or f"{document.path}:{line}")
-        draft = _Draft(document=document, parsed=parsed, custom=extra, key=key)
+        draft = Draft(document=document, parsed=parsed, custom=extra, key=key, mapped=mapped)
         if isinstance(parsed, SigmaFilter):
             self.filters.append(draft)
             return
@@ -81,70 +74,56 @@ class Loader:
                 self.known[str(name)] = key
         self.drafts.setdefault(key, draft)
 
-    def _complete(self, draft: _Draft) -> None:
+    def _readable(self, draft: Draft) -> bool:
+        """Whether a rule's fields are known: not where the pipelines that bring them into ours are at fault."""
+        return not (draft.mapped and self.pipelines.faults)
+
+    def _complete(self, draft: Draft) -> None:
         if isinstance(draft.parsed, SigmaCorrelationRule):
+            if draft.mapped:
+                self._apply_pipelines(draft, draft.parsed)
             given = {other.key: other.custom.previous for other in self.drafts.values()}
             reader = Reader(draft.document, draft.custom, self.known, given)
             draft.correlation = reader.read(draft.parsed)
             self.faults += reader.faults
         elif isinstance(draft.parsed, SigmaRule):
-            draft.tree = self._tree(draft, draft.parsed.detection, ("detection", "condition"))
+            draft.tree = self._tree(draft, draft.parsed, "detection")
 
-    def _tree(self, draft: _Draft, detection: Any, where: sigma_parts.Loc) -> Tree | None:
-        compiler = Compiler(zone=self.zone, placeholders=draft.custom.placeholders)
+    def _apply_pipelines(self, draft: Draft, parsed: SigmaCorrelationRule) -> None:
         try:
-            trees = [compiler.compile(condition.parsed) for condition in detection.parsed_condition]
+            self.pipelines.apply(parsed)
         except UnsupportedError as fault:
-            found = [*sigma_parts.item_faults(draft.document, str(where[0]), compiler.check)]
-            self.faults += found or [sigma_parts.located(draft.document, fault, where[:1])]
+            self.faults.append(sigma_parts.located(draft.document, fault, ("correlation",)))
+
+    def _tree(self, draft: Draft, rule: SigmaRule, section: str) -> Tree | None:
+        compiler = Compiler(zone=self.zone, placeholders=draft.custom.placeholders)
+
+        def compiled(rule: SigmaRule) -> Tree:
+            if draft.mapped:
+                self.pipelines.apply(rule)
+            return some([compiler.compile(condition.parsed) for condition in rule.detection.parsed_condition])
+
+        try:
+            return compiled(rule)
+        except UnsupportedError as fault:
+            self.faults += sigma_parts.blamed(draft.document, section, fault, compiled, mapped=draft.mapped)
         except sigma_parts.MALFORMED as fault:
-            self.faults.append(sigma_parts.located(draft.document, fault, where))
-        else:
-            return some(trees)
+            self.faults.append(sigma_parts.located(draft.document, fault, (section, "condition")))
         return None
 
-    def _apply_filters(self) -> None:
-        for draft in self.filters:
+    def _apply_filters(self, drafts: Iterable[Draft]) -> None:
+        filtering = Filtering(self.drafts, self.known)
+        for draft in drafts:
             parsed = draft.parsed
             if not isinstance(parsed, SigmaFilter):
                 continue
-            tree = self._tree(draft, parsed.filter, ("filter", "condition"))
+            tree = self._tree(draft, sigma_parts.as_rule(parsed), "filter")
             if tree is None:
                 continue
             found = Filter(title=parsed.title, tree=tree)
-            for target in self._filtered(draft, parsed):
+            for target in filtering.meant(draft, parsed):
                 target.filters = (*target.filters, found)
-
-    def _filtered(self, draft: _Draft, parsed: SigmaFilter) -> Iterator[_Draft]:
-        """Yield the rules that a filter applies to."""
-        if isinstance(parsed.filter.rules, str):
-            named = list(self.drafts.values())
-        else:
-            named = []
-            for reference in parsed.filter.rules:
-                target = self.drafts.get(self.known.get(reference.reference, ""))
-                if target is None or isinstance(target.parsed, SigmaCorrelationRule):
-                    why = "no loaded file defines" if target is None else "is a correlation: name the rules it counts"
-                    message = f"refers to rule {reference.reference!r}, which {why}"
-                    self.faults.append(draft.document.fault(["filter", "rules"], message))
-                else:
-                    named.append(target)
-        if draft.custom.only_for:
-            yield from self._counting(draft)
-            return
-        for target in named:
-            if isinstance(target.parsed, SigmaRule) and target.parsed.logsource in parsed.logsource:
-                yield target
-
-    def _counting(self, draft: _Draft) -> Iterator[_Draft]:
-        """Yield the correlations to which a filter is bound."""
-        for name in draft.custom.only_for:
-            target = self.drafts.get(self.known.get(name, ""))
-            if target is None or not isinstance(target.parsed, SigmaCorrelationRule):
-                why = "no loaded file defines" if target is None else "is no correlation: name it under filter.rules"
-                self.faults.append(draft.document.fault(["custom", "for"], f"names rule {name!r}, which {why}"))
-            else:
-                yield target
+        self.faults += filtering.faults
 
     def _ordered(self) -> list[str]:
         """Order keys so that a rule comes after those it refers to; a cycle is a fault."""
@@ -169,7 +148,7 @@ class Loader:
             visit(key, ())
         return ordered
 
-    def _rule(self, draft: _Draft) -> Rule:
+    def _rule(self, draft: Draft) -> Rule:
         parsed, document = draft.parsed, draft.document
         tags = tuple(str(tag) for tag in parsed.tags)
         return Rule(
@@ -196,7 +175,7 @@ class Loader:
             said=frozenset(key for key, value in document.data.items() if value),
         )
 
-    def _is_output(self, draft: _Draft) -> bool:
+    def _is_output(self, draft: Draft) -> bool:
         """A rule that correlations count is theirs only, unless one says `generate` or it says `output`."""
         if draft.custom.output is not None:
             return draft.custom.output

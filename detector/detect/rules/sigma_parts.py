@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Final
 
 from pyparsing import ParseException
@@ -9,11 +10,11 @@ from sigma import exceptions as wrong
 from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
 from sigma.policy.profiles import TrustedPolicy
-from sigma.rule import SigmaRule, SigmaRuleBase
+from sigma.rule import SigmaDetection, SigmaDetections, SigmaRule, SigmaRuleBase
 from sigma.rule.detection import SigmaDetectionItem
 
 from detector.detect.rules.documents import Document
-from detector.detect.rules.fields import resolve
+from detector.detect.rules.fields import no_field, resolve
 from detector.errors import Fault
 
 Loc = tuple[int | str, ...]
@@ -70,8 +71,11 @@ def _key(key: Any) -> Any:
     return "|".join([field, *(SPELLINGS.get(one, one) for one in modifiers if one != "any")])
 
 
-def parse(document: Document) -> tuple[SigmaRuleBase | None, list[Fault]]:
-    """Parse a document; faults with their lines, and None where there is nothing to work with."""
+def parse(document: Document, *, mapped: bool = False) -> tuple[SigmaRuleBase | None, list[Fault]]:
+    """Parse a document; faults with their lines, and None where there is nothing to work with.
+
+    The fields of one that is `mapped` are not ours yet.
+    """
     data = deepcopy(document.data)
     section = "filter" if "filter" in data else "detection"
     faults: list[Fault] = []
@@ -80,7 +84,7 @@ def parse(document: Document) -> tuple[SigmaRuleBase | None, list[Fault]]:
         kind = SigmaCorrelationRule
         data = _one_bound(data)
     else:
-        faults = [*item_faults(document, section)]
+        faults = [*item_faults(document, section, mapped=mapped)]
         if section not in data:
             return None, [document.fault([], "has neither detection, nor correlation, nor filter")]
         data[section] = respelled(data[section])
@@ -116,11 +120,40 @@ def _located(document: Document, fault: Exception) -> Fault:
     return located(document, fault, place)
 
 
+def as_rule(parsed: SigmaFilter) -> SigmaRule:
+    """Give a filter the form of a rule, as which it is transformed and compiled."""
+    return SigmaRule(title=parsed.title, logsource=parsed.logsource, detection=parsed.filter)
+
+
+def blamed(
+    document: Document, section: str, fault: Exception, tried: Callable[[SigmaRule], object], *, mapped: bool
+) -> list[Fault]:
+    """Find the items of a rule at which trying it fails: one after the other is tried as the only one.
+
+    Where all fail alike it is the rule that does.
+    """
+    count = 0
+
+    def check(item: SigmaDetectionItem) -> None:
+        nonlocal count
+        count += 1
+        parsed, _ = parse(document, mapped=mapped)
+        rule = as_rule(parsed) if isinstance(parsed, SigmaFilter) else parsed
+        if isinstance(rule, SigmaRule):
+            tried(replace(rule, detection=SigmaDetections({"item": SigmaDetection([item])}, ["item"])))
+
+    found = [*item_faults(document, section, check, mapped=mapped)]
+    alike = len(found) == count > 1 and len({one.message for one in found}) == 1
+    return [located(document, fault, (section,))] if alike or not found else found
+
+
 Checker = Callable[[SigmaDetectionItem], None]
 """Looks at one item, a field with its values, and raises what is wrong with it."""
 
 
-def item_faults(document: Document, section: str, check: Checker | None = None) -> Iterator[Fault]:
+def item_faults(
+    document: Document, section: str, check: Checker | None = None, *, mapped: bool = False
+) -> Iterator[Fault]:
     """Yield what is wrong with each item of a rule's detections, in the line where it stands."""
     detections = document.data.get(section)
     if not isinstance(detections, Mapping):
@@ -128,7 +161,15 @@ def item_faults(document: Document, section: str, check: Checker | None = None) 
     for name, definition in detections.items():
         if name not in {"condition", "rules"} or (name == "rules" and section == "detection"):
             for loc, key, value in _items((section, name), definition):
-                yield from _item(document, loc, key, value, check)
+                if mapped or _has_field(key):
+                    yield from _item(document, loc, key, value, check)
+                else:
+                    yield document.fault(loc, no_field(str(key).split("|")[0]))
+
+
+def _has_field(key: Any) -> bool:
+    field = str(key).split("|")[0]
+    return not field or resolve(field) is not None
 
 
 def _items(loc: Loc, definition: Any) -> Iterator[tuple[Loc, Any, Any]]:
@@ -142,10 +183,6 @@ def _items(loc: Loc, definition: Any) -> Iterator[tuple[Loc, Any, Any]]:
 
 
 def _item(document: Document, loc: Loc, key: Any, value: Any, check: Checker | None) -> Iterator[Fault]:
-    field = str(key).split("|")[0]
-    if field and resolve(field) is None:
-        yield document.fault(loc, f"no field {field!r}: neither a column of ours nor a name of Sigma's web taxonomies")
-        return
     try:
         item = SigmaDetectionItem.from_mapping(_key(key), value, policy=TrustedPolicy)
         if check is not None:
