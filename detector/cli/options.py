@@ -19,6 +19,9 @@ LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 PIPELINES: Final = "detector.pipelines"
 """Where `--pipeline` waits in click's context for the configuration to be read."""
 
+ALERT_FORMATS: Final = ("ecs", "ocsf", "cef", "leef", "cim", "asim", "gelf", "text")
+"""Those of `detector.emit.alert`, which `--help` need not load."""
+
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
@@ -96,8 +99,8 @@ def run_options(command: Command) -> Command:
     """Add what `batch` and `tail` have in common."""
     for option in reversed(
         [
-            click.option("--alerts", type=FILE, metavar="FILE", help="Alerts as JSON lines; - (default): stdout."),
-            click.option("--format", "form", type=click.Choice(["ecs", "ocsf"]), default="ecs", show_default=True),
+            click.option("--alerts", type=FILE, metavar="FILE", help="Alerts, one a line; - (default): stdout."),
+            click.option("--format", "form", type=click.Choice(ALERT_FORMATS), default="ecs", show_default=True),
             click.option("--rejects", type=FILE, metavar="FILE", help="Lines that could not be read: where and why."),
             click.option("--since", type=Moment(), help="Leave out events before (event time)."),
             click.option("--until", type=Moment(), help="Leave out events from then on (event time)."),

@@ -35,7 +35,7 @@ FORMATS: Final = tuple(WRITERS)
 
 
 def render(form: str, alert: Alert, created: datetime, most: int = MOST_BYTES) -> bytes:
-    """Return `alert` as one line of at most `most` bytes, without its end.
+    """Return `alert` as one line of at most `most` bytes, without its end; a `most` below 4,500 may not be kept.
 
     What is JSON is compact, and ASCII so that no terminal obeys it; lines of text are UTF-8. `created` is when it is
     written. Raises: KeyError for a format that is not in FORMATS.

@@ -37,7 +37,7 @@ ROOMS: Final = (
     Room(200, 3, 200),
     Room(120, 1, 100),
 )
-"""Tried in this order. The first holds whatever `emit` makes of ordinary names; the last fits always."""
+"""Tried in this order. The first holds whatever `emit` makes of ordinary names; the last fits in 4,500 bytes."""
 
 _ELLIPSIS: Final = "…"
 _OURS: Final = {"id", "incident_id", "level", "state", "rule_category"}
