@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as midnight
 from ipaddress import ip_network
 from zoneinfo import ZoneInfo
@@ -26,8 +26,7 @@ class Allowance:
         names = set(entry.rules)
         self.every_rule = not names
         self.keys = frozenset(rule.key for rule in rules if names & {rule.key, rule.id, rule.name, rule.title})
-        end = datetime.combine(entry.until, midnight.min, zone) + timedelta(days=1)
-        self.until_us = int(end.timestamp()) * 1_000_000
+        self.until_us = end_us(entry.until, zone)
         self._who = _who(entry)
 
     @property
@@ -43,6 +42,12 @@ class Allowance:
         if self._who is not None:
             mask = mask & batch.events.select(self._who).to_series().to_numpy()
         return mask if mask.any() else None
+
+
+def end_us(day: date, zone: ZoneInfo) -> int:
+    """Give the moment at which a local day ends."""
+    end = datetime.combine(day, midnight.min, zone) + timedelta(days=1)
+    return int(end.timestamp()) * 1_000_000
 
 
 def _who(entry: config.Allow) -> pl.Expr | None:

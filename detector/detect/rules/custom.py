@@ -1,6 +1,7 @@
 """Read a rule's `custom` key; the list of what may stand there is `spec.Custom`."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Any
 
 from sigma.correlations import SigmaCorrelationTimespan
@@ -15,6 +16,7 @@ SECOND_US = 1_000_000
 
 OF_CORRELATIONS = ("also", "context", "cancel_on", "gap", "cap", "leak", "previous")
 OF_EVENTS = ("per", "placeholders")
+OF_FILTERS = ("for", "reason", "until")
 
 
 def duration_us(text: object) -> int:
@@ -43,8 +45,7 @@ def custom(document: Document) -> tuple[Custom, list[Fault]]:
             known = ", ".join(sorted({*_READERS, "tests"}))
             faults.append(document.fault(["custom", str(key)], f"custom has no key {key!r}, it may have {known}"))
             continue
-        if key in (OF_EVENTS if "correlation" in document.data else OF_CORRELATIONS):
-            whose = "a rule of single events" if key in OF_EVENTS else "a correlation"
+        if whose := _owner(key, document.data):
             faults.append(document.fault(["custom", key], f"only {whose} has custom.{key}"))
             continue
         name, reader = _READERS[key]
@@ -53,6 +54,22 @@ def custom(document: Document) -> tuple[Custom, list[Fault]]:
         except ValueError as fault:
             faults.append(document.fault(["custom", key], f"custom.{key}: {fault}"))
     return Custom(**values), faults
+
+
+def _owner(key: str, data: Mapping[str, Any]) -> str | None:
+    """Name what alone has a key, where that is something else than this document."""
+    if key in OF_FILTERS and "filter" not in data:
+        return "a filter"
+    if key in OF_EVENTS and "correlation" in data:
+        return "a rule of single events"
+    return "a correlation" if key in OF_CORRELATIONS and "correlation" not in data else None
+
+
+def _day(value: object) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"a day such as 2027-01-31 is required, {value!r} came") from None
 
 
 def _words(value: object) -> tuple[str, ...]:
@@ -119,6 +136,8 @@ _READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "leak": ("leak_us", duration_us),
     "previous": ("previous", _columns),
     "for": ("only_for", _words),
+    "reason": ("reason", _word),
+    "until": ("until", _day),
 }
 
 

@@ -23,6 +23,7 @@ CORRELATIONS: Final = (*COUNTS, "temporal", "temporal_ordered")
 _TEXT: Final = {"type": "string"}
 _TEXTS: Final = {"type": "array", "items": _TEXT}
 _ONE_OR_MORE: Final = {"oneOf": [_TEXT, _TEXTS]}
+_DAY: Final = {"type": "string", "pattern": "^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}$"}
 _SPAN: Final = {"type": "string", "pattern": "^[0-9]+[smhdwMy]$"}
 
 
@@ -41,7 +42,6 @@ def schema() -> dict[str, Any]:
 
 def _said() -> dict[str, Any]:
     tags = "^(attack\\.(t[0-9]{4}(\\.[0-9]{3})?|" + "|".join(map(re.escape, TACTICS)) + ")|[a-z0-9_-]+\\..+)$"
-    day = {"type": "string", "pattern": "^[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}$"}
     return {
         "title": {"type": "string", "maxLength": 256},
         "id": {"type": "string", "format": "uuid"},
@@ -50,8 +50,8 @@ def _said() -> dict[str, Any]:
         "level": {"enum": list(LEVELS)},
         "description": _TEXT,
         "author": _TEXT,
-        "date": day,
-        "modified": day,
+        "date": _DAY,
+        "modified": _DAY,
         "references": _TEXTS,
         "falsepositives": _TEXTS,
         "tags": {"type": "array", "items": {"type": "string", "pattern": tags}},
@@ -125,6 +125,8 @@ def _custom() -> dict[str, Any]:
             "leak": _SPAN,
             "previous": _ONE_OR_MORE,
             "for": _ONE_OR_MORE,
+            "reason": _TEXT,
+            "until": _DAY,
             "also": {"type": "array", "items": _closed(also, ["type"])},
             "tests": {"type": "array", "items": _closed(test, list(test))},
         },

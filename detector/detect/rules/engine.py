@@ -22,7 +22,7 @@ from detector.detect.rules.matcher import Answers, Matcher, holds
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
-from detector.detect.rules.spec import Rule
+from detector.detect.rules.spec import Filter, Rule
 from detector.errors import DetectorError, FaultsError
 from detector.schema import SIGNAL
 
@@ -146,7 +146,7 @@ class Rules:
             raise ValueError(f"{rule.title} is a correlation")
         truth = holds(rule.tree, answers)
         for one in rule.filters:
-            passed = holds(one.tree, answers)
+            passed = _passed(one, batch, answers)
             self._filtered[one.title] += int(np.count_nonzero(truth & ~passed))
             truth = truth & passed
         return self._allow.kept(rule.key, truth)
@@ -180,7 +180,7 @@ class Rules:
         """Mark the rows that allow-lists and filters keep from a correlation."""
         hidden = self._allow.hidden(rule, batch)
         for one in rule.filters:
-            kept_out = ~holds(one.tree, answers)
+            kept_out = ~_passed(one, batch, answers)
             for ref in rule.correlation.refs if rule.correlation else ():
                 self._filtered[one.title] += int(np.count_nonzero(kept_out[batch.matched[ref]]))
             hidden = kept_out if hidden is None else hidden | kept_out
@@ -218,6 +218,12 @@ class Rules:
         for name, group in (("single", self._firing), ("late", self._late)):
             for key in same & set(memory[name]) & set(group):
                 group[key].load(memory[name][key])
+
+
+def _passed(one: Filter, batch: Batch, answers: Answers) -> Mask:
+    """Mark the rows that a filter lets through: all of them once it has ended."""
+    passed = holds(one.tree, answers)
+    return passed if one.until_us is None else passed | (batch.time >= one.until_us)
 
 
 def fingerprint(rule: Rule) -> str:

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
 from detector.detect.rules import attack, documents, sigma_parts
+from detector.detect.rules.allow import end_us
 from detector.detect.rules.condition import Compiler, UnsupportedError
 from detector.detect.rules.counting import Reader
 from detector.detect.rules.custom import custom
@@ -120,7 +122,12 @@ class Loader:
             tree = self._tree(draft, sigma_parts.as_rule(parsed), "filter")
             if tree is None:
                 continue
-            found = Filter(title=parsed.title, tree=tree)
+            reason, until = draft.custom.reason, draft.custom.until
+            found = Filter(
+                title=parsed.title + (f": {reason}" if reason else ""),
+                tree=tree,
+                until_us=end_us(until, ZoneInfo(self.zone)) if until else None,
+            )
             for target in filtering.meant(draft, parsed):
                 target.filters = (*target.filters, found)
         self.faults += filtering.faults

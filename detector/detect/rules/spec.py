@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -239,6 +240,8 @@ class Custom:
     - `gap`: a window ends where its events pause this long (a session window)
     - `cap`: events, or distinct values, of one group that a measure counts at most, the latest ones
     - `for`: of a filter: correlations from which alone it keeps the events; other rules still see them
+    - `reason`: of a filter: why it is there; stands beside its title where what it muted is counted
+    - `until`: of a filter: the last day on which it holds, local time; default: for ever
     """
 
     runbook: tuple[str, ...] = ()
@@ -258,14 +261,17 @@ class Custom:
     leak_us: int | None = None
     previous: tuple[str, ...] = ()
     only_for: tuple[str, ...] = ()
+    reason: str | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """A Sigma filter on a rule, or on what a correlation counts: events count only where `tree` holds."""
+    """A Sigma filter on a rule, or on what a correlation counts: events before `until_us` count where `tree` holds."""
 
     title: str
     tree: Tree
+    until_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

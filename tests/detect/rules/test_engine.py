@@ -203,6 +203,21 @@ custom: {for: [many]}
     assert rules.muted == {"The scanner of ours": 3}
 
 
+@pytest.mark.parametrize("bound", ["", "for: many, "])
+def test_a_filter_ends_with_its_last_local_day_and_says_why(pack, bound):
+    fltr = "title: Ours\nlogsource: {category: webserver}\n"
+    fltr += "filter: {rules: [failed], s: {c-ip|exists: true}, condition: not s}"
+    rules = pack(FAILED, COUNT, f"{fltr}\ncustom: {{{bound}reason: ticket 4711, until: 2026-03-02}}\n")
+    events = [failures("ann", 3, "2026-03-02T22:50:00Z"), failures("bob", 3, "2026-03-02T23:00:00Z")]
+    assert rules.observe(frame(events))["user.name"].to_list() == ["bob"]
+    assert rules.muted == {"Ours: ticket 4711": 3}
+
+
+def test_only_filters_have_an_end(pack):
+    with pytest.raises(FaultsError, match=r"only a filter has custom\.until"):
+        pack(FAILED.replace("condition: sel", "condition: sel\ncustom: {until: 2026-03-02}"))
+
+
 @pytest.mark.parametrize(("named", "why"), [("failed", "is no correlation"), ("gone", "no loaded file defines")])
 def test_a_filter_is_bound_to_correlations_alone(pack, named, why):
     fltr = "title: F\nlogsource: {category: webserver}\nfilter: {rules: [failed], s: {c-ip: a}, condition: not s}"
