@@ -159,5 +159,4 @@ def alert_of(signal: dict[str, Any], rule: Rule) -> Alert:
     episode.absorb([signal], [signal])
     moment = signal["@timestamp"]
     alert = draft(episode, "opened", signal, moment, runbook=rule.runbook)
-    name = digest(signal["rule.id"], rfc3339(moment), signal["signal.key"])
-    return replace(alert, id=name[:32], incident_id=name[:20])
+    return replace(alert, id=digest(signal["rule.id"], rfc3339(moment), signal["signal.key"])[:32])

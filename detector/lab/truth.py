@@ -23,6 +23,8 @@ class Alert:
     risk: float
     incident: str | None
     state: str
+    id: str = ""
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,8 @@ def _alert(record: dict[str, Any]) -> Alert:
         risk=float(record.get("event", {}).get("risk_score", 0)),
         incident=incident.get("id"),
         state=incident.get("state", "opened"),
+        id=record.get("event", {}).get("id", ""),
+        rule=record.get("rule", {}).get("id", ""),
     )
 
 

@@ -6,7 +6,7 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("backtest", "list", "show", "test")
+NAMES: Final = ("backtest", "list", "show", "test", "tune")
 
 EPILOG: Final = """\b
 Examples:
