@@ -9,8 +9,13 @@ from detector.config.sinks.destination import Destination, Tls
 
 Facility = Literal[
     "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    "ntp", "audit", "alert", "clock",
     "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7",
 ]  # fmt: skip
+"""In the order of their codes. Source: RFC 5424, table 1."""
+
+PORTS = {"tls": 6514, "tcp": 601, "udp": 514}
+"""Source: RFC 5425, RFC 6587, RFC 5426."""
 
 
 class ToSyslog(Destination):
@@ -20,12 +25,18 @@ class ToSyslog(Destination):
     transport: Literal["tls", "tcp", "udp", "unix"] = "tls"
     host: str | None = Field(None, min_length=1)
     port: int | None = Field(None, ge=1, le=65535, description="default: 6514 for tls, 601 for tcp, 514 for udp")
-    socket: Path | None = Field(None, description="of transport unix, such as /dev/log")
-    framing: Literal["octet_counting", "newline"] = Field("octet_counting", description="of tls, tcp: RFC 6587")
+    socket: Path | None = Field(None, description="of transport unix: a datagram socket such as /dev/log")
+    tls: Tls = Tls()
+    framing: Literal["octet_counting", "newline"] = Field("octet_counting", description="of tls and tcp: RFC 6587")
+    confirm: Literal["closed", "acknowledged"] = Field(
+        "closed",
+        description="of tls and tcp, when a batch has arrived: when the receiver has read it to its end and closed, or"
+        " when its kernel has acknowledged the bytes, for a receiver that does not close",
+    )
     facility: Facility = "authpriv"
     app_name: str = Field("portal-detector", pattern="^[!-~]{1,48}$")
-    max_bytes: int = Field(8192, ge=480, description="a longer message is a dead letter; it is never cut")
-    tls: Tls = Tls()
+    structured_data_id: str = Field("portal@32473", pattern=r"^[!#-<>-?A-\\^-~]{1,20}@[0-9.]{1,11}$")
+    max_bytes: int = Field(8096, ge=480, le=65_000, description="of a message; alerts are trimmed so that they fit")
 
     @model_validator(mode="after")
     def _reachable(self) -> "ToSyslog":
@@ -39,7 +50,7 @@ class ToSyslog(Destination):
     @property
     def peer(self) -> tuple[str, int]:
         """Host and port."""
-        return self.host or "", self.port or {"tls": 6514, "tcp": 601, "udp": 514}.get(self.transport, 0)
+        return self.host or "", self.port or PORTS.get(self.transport, 0)
 
     @property
     def place(self) -> str:

@@ -25,7 +25,7 @@ class TestFile(Battery):
             return [json.loads(line)["event"]["id"] for line in whole.splitlines()]
 
         return Rig(
-            options=lambda **more: ToFile(path=path, **QUICK, **more),
+            options=lambda **more: ToFile(path=path, **QUICK | more),
             received=received,
             stop=lambda: folder.rename(away),
             start=lambda: away.rename(folder),
