@@ -32,8 +32,10 @@ from sigma.types import (
     SpecialChars,
 )
 
+from detector.config import telling
 from detector.detect.rules.fields import ALSO, SEARCHED, Column, no_field, resolve
 from detector.detect.rules.predicate import Kind, Leaf, Not, Tree, every, some
+from detector.detect.rules.sigma_parts import ESCAPED_PERCENT
 
 MULTI, SINGLE = SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
 
@@ -48,6 +50,8 @@ _FLAGS = {
     SigmaRegularExpressionFlag.MULTILINE: "m",
     SigmaRegularExpressionFlag.DOTALL: "s",
 }
+RANGES = {"minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999)}
+"""The first and last value of each part of a time; weeks are those of ISO 8601."""
 
 
 class UnsupportedError(ValueError):
@@ -106,6 +110,8 @@ class Compiler:
             return some([self.keyword(one) for one in value.values])
         if isinstance(value, SigmaNumber):
             value = SigmaString(str(value))
+        if isinstance(value, SigmaString) and not value.s:
+            raise UnsupportedError("a keyword is required, an empty text came")
         found: list[Tree] = []
         for name in SEARCHED:
             column = resolve(name)
@@ -137,6 +143,8 @@ class Compiler:
                 _require_number(column)
                 return Leaf(column=name, kind=_OPERATORS[value.op], values=(value.number.number,))
             case SigmaCIDRExpression():
+                if column.dtype != pl.String:
+                    raise UnsupportedError(f"modifier cidr needs an address, {name} is {column.dtype}")
                 return Leaf(column=name, kind="cidr", values=(str(value.network),))
             case SigmaFieldReference():
                 return _reference(column, value)
@@ -146,6 +154,9 @@ class Compiler:
         unit = value.timestamp_part.name.lower()
         if not isinstance(column.dtype, pl.Datetime):
             raise UnsupportedError(f"modifier {unit} needs a time, {column.name} is {column.dtype}")
+        first, last = RANGES[unit]
+        if not first <= value.number <= last:
+            raise UnsupportedError(f"modifier {unit} goes from {first} to {last}, {value.number} came")
         return Leaf(column=column.name, kind="part", values=(value.number,), option=f"{unit}@{self.zone}")
 
     def _expanded(self, value: Any) -> list[Any]:
@@ -178,7 +189,8 @@ def _pattern(column: Column, value: SigmaString | SigmaRegularExpression) -> Tre
 
 def _text(column: Column, value: SigmaString) -> Tree:
     cased = isinstance(value, SigmaCasedString)
-    match value.s:
+    parts = [part.replace(ESCAPED_PERCENT, "%") if isinstance(part, str) else part for part in value.s]
+    match parts:
         case []:
             return Leaf(column=column.name, kind="blank")
         case [str(text)]:
@@ -192,12 +204,12 @@ def _text(column: Column, value: SigmaString) -> Tree:
         case [first, str(text)] if first is MULTI:
             return Leaf(column=column.name, kind="ends", values=(text,), cased=cased)
     flags = "(?s)" if cased else "(?is)"
-    return Leaf(column=column.name, kind="regex", values=(flags + _glob(value),))
+    return Leaf(column=column.name, kind="regex", values=(flags + _glob(parts),))
 
 
-def _glob(value: SigmaString) -> str:
+def _glob(parts: list[Any]) -> str:
     shown = {MULTI: ".*", SINGLE: "."}
-    return r"\A" + "".join(re.escape(p) if isinstance(p, str) else shown[p] for p in value.s) + r"\z"  # type: ignore[index]
+    return r"\A" + "".join(re.escape(part) if isinstance(part, str) else shown[part] for part in parts) + r"\z"
 
 
 def _number_or(column: Column, text: str, cased: bool) -> Leaf:
@@ -208,18 +220,12 @@ def _number_or(column: Column, text: str, cased: bool) -> Leaf:
 
 def _regex(name: str, value: SigmaRegularExpression) -> Leaf:
     flags = "".join(sorted(_FLAGS[flag] for flag in value.flags))
-    pattern = (f"(?{flags})" if flags else "") + str(value.regexp.to_plain_regex())
+    pattern = (f"(?{flags})" if flags else "") + str(value.regexp.to_plain_regex()).replace(ESCAPED_PERCENT, "%")
     try:
         pl.Series([""]).str.contains(pattern, strict=True)
     except pl.exceptions.ComputeError as fault:
-        raise UnsupportedError(f"regular expression {pattern!r} is none of Rust's engine: {_first(fault)}") from None
+        raise UnsupportedError(f"regular expression {pattern!r} is none of Rust's engine: {telling(fault)}") from None
     return Leaf(column=name, kind="regex", values=(pattern,))
-
-
-def _first(fault: Exception) -> str:
-    """Give the telling line of a Rust regex error, which draws a picture around it."""
-    lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("error:")), lines[0] if lines else "invalid")
 
 
 def _boolean(column: Column, value: bool) -> Leaf:

@@ -57,10 +57,14 @@ SPELLINGS: Final = {"utf16le": "wide"}
 """Modifiers of the specification that pySigma knows by another name only; `any` is what a list means anyway."""
 
 
+ESCAPED_PERCENT: Final = "\ue000"
+"""Stands for `\\%` of the specification, a per cent that begins no placeholder: pySigma takes it for one."""
+
+
 def respelled(definition: Any) -> Any:
-    """Give a detection with the modifiers that pySigma lacks written its way."""
+    """Give a detection with what pySigma does not know written its way."""
     if isinstance(definition, Mapping):
-        return {_key(key): respelled(value) for key, value in definition.items()}
+        return {_key(key): _value(key, value) for key, value in definition.items()}
     return [respelled(one) for one in definition] if isinstance(definition, list) else definition
 
 
@@ -69,6 +73,14 @@ def _key(key: Any) -> Any:
         return key
     field, *modifiers = key.split("|")
     return "|".join([field, *(SPELLINGS.get(one, one) for one in modifiers if one != "any")])
+
+
+def _value(key: Any, value: Any) -> Any:
+    if "expand" not in str(key).split("|")[1:]:
+        return respelled(value)
+    if isinstance(value, list):
+        return [_value(key, one) for one in value]
+    return value.replace("\\%", ESCAPED_PERCENT) if isinstance(value, str) else value
 
 
 def parse(document: Document, *, mapped: bool = False) -> tuple[SigmaRuleBase | None, list[Fault]]:
@@ -87,6 +99,8 @@ def parse(document: Document, *, mapped: bool = False) -> tuple[SigmaRuleBase | 
         faults = [*item_faults(document, section, mapped=mapped)]
         if section not in data:
             return None, [document.fault([], "has neither detection, nor correlation, nor filter")]
+        if faults := faults or [*_form_faults(document, section, mapped=mapped)]:
+            return None, faults
         data[section] = respelled(data[section])
         kind = SigmaFilter if section == "filter" else SigmaRule
     try:
@@ -96,6 +110,19 @@ def parse(document: Document, *, mapped: bool = False) -> tuple[SigmaRuleBase | 
     said = {fault.message for fault in faults}  # the walk over the items knew the lines
     blamed = (_located(document, fault) for fault in parsed.errors)
     return parsed, [*faults, *(fault for fault in blamed if fault.message not in said)]
+
+
+def _form_faults(document: Document, section: str, *, mapped: bool) -> Iterator[Fault]:
+    """Yield faults of a form that pySigma would stumble over, or not see at all."""
+    taxonomy = document.data.get("taxonomy", "sigma")
+    if not mapped and taxonomy not in {"sigma", "ecs"}:
+        yield document.fault(["taxonomy"], f"taxonomy {taxonomy!r} needs a processing pipeline that maps it")
+    detections = document.data[section]
+    if isinstance(detections, Mapping) and "condition" in detections:
+        condition = detections["condition"]
+        listed = condition if isinstance(condition, list) else [condition]
+        if not listed or not all(isinstance(one, str) and one.strip() for one in listed):
+            yield document.fault([section, "condition"], f"a condition is a text, {condition!r} came")
 
 
 def _one_bound(data: dict[str, Any]) -> dict[str, Any]:
@@ -183,8 +210,15 @@ def _items(loc: Loc, definition: Any) -> Iterator[tuple[Loc, Any, Any]]:
 
 
 def _item(document: Document, loc: Loc, key: Any, value: Any, check: Checker | None) -> Iterator[Fault]:
+    field, *modifiers = str(key).split("|")
+    if value == []:
+        yield document.fault(loc, "a list of values is required, an empty one came")
+        return
+    if not field and {"startswith", "endswith"} & set(modifiers):
+        yield document.fault(loc, "a keyword is searched anywhere in a line: it neither starts nor ends it")
+        return
     try:
-        item = SigmaDetectionItem.from_mapping(_key(key), value, policy=TrustedPolicy)
+        item = SigmaDetectionItem.from_mapping(_key(key), _value(key, value), policy=TrustedPolicy)
         if check is not None:
             check(item)
     except MALFORMED as fault:

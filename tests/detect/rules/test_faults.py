@@ -61,6 +61,15 @@ BROKEN = [
     ),
     (counted(more="group-by: [previous.user.name]\n  condition: {gte: 3}"), 9, "no field 'previous.user.name'"),
     (GOOD + "custom:\n  leak: 5s\n", 10, "only a correlation has"),
+    ("detection:\n  sel:\n    sc-status: []\n  condition: sel\n", 7, "a list of values is required"),
+    ("detection:\n  sel:\n    '|startswith': a\n  condition: sel\n", 7, "neither starts nor ends"),
+    ("detection:\n  sel:\n    url.path: a\n  condition:\n", 8, "a condition is a text, None came"),
+    ("detection:\n  sel:\n    url.path: a\n  condition: [sel, 5]\n", 8, "a condition is a text"),
+    ("detection:\n  sel:\n    '@timestamp|hour': 24\n  condition: sel\n", 7, "goes from 0 to 23, 24 came"),
+    ("detection:\n  sel:\n    sc-status|cidr: 10.0.0.0/8\n  condition: sel\n", 7, "needs an address"),
+    ("detection:\n  sel: ['']\n  condition: sel\n", 5, "a keyword is required"),
+    ("detection:\n  sel:\n    x[any]:\n      y: 1\n  condition: sel\n", 7, "no field 'x[any]'"),
+    ("taxonomy: firm\n" + GOOD, 5, "taxonomy 'firm' needs a processing pipeline"),
     ("detection:\n  sel:\n    url.path|hour: 5\n  condition: sel\n", 7, "needs a time, url.path is String"),
 ]
 

@@ -17,6 +17,10 @@ EVENT = {
     "portal.working_day": True,
     "portal.session": "dr.martin",
     "event.duration": 1_500_000_000,
+    "portal.organization": "dABlAHMAdAA=",  # test in UTF-16, little-endian, in Base64
+    "portal.department": "//50AGUAcwB0AA==",  # with its byte order mark
+    "portal.profession": "AHQAZQBzAHQ=",  # big-endian
+    "error.message": r"\\host\a*b?c\*d\\e",
 }
 
 MATCHES = [
@@ -72,6 +76,29 @@ MATCHES = [
     ("date", "2026-03-02"),
     ("cs-uri-query|contains", "/patients/42"),
     ("CS-User-Agent|contains", "CURL"),
+    ("portal.session|fieldref|neq", "source.ip"),
+    ("url.path|re|contains", "4.[/]r"),
+    ("url.path|re|startswith", "/Pat"),
+    ("url.path|re|endswith", "s.aspx|s.php"),
+    ("sc-status|re", "^4.4$"),
+    ("sc-status|contains|all", ["40", "4"]),
+    ("url.path|contains|windash", "-Patients"),  # the slash of the path for a dash
+    ("http.request.method|cased", "GET"),
+    ("cs-method", "g?t"),
+    ("portal.organization|wide|base64offset|contains", "test"),
+    ("portal.organization|utf16le|base64offset|contains", "test"),
+    ("portal.department|utf16|base64|contains", "test"),
+    ("portal.profession|utf16be|base64|contains", "test"),
+    ("url.query|contains|expand", r"y=\%2a"),  # an escaped per cent begins no placeholder
+    ("url.query|re|expand", "%names%=="),
+    # the table of the specification, one backslash more each time; the value is \\host\a*b?c\*d\\e
+    ("error.message|startswith", r"\\\\host"),
+    ("error.message|contains", r"\a\*b\?c"),
+    ("error.message|contains", r"\\a*c"),
+    ("error.message|contains", r"c\\\*d"),
+    ("error.message|contains", r"c\\*e"),
+    ("error.message|contains", r"d\\\e"),
+    ("error.message|contains", r"d\\\\e"),
 ]
 MISSES = [
     ("url.path", "/patients/42/right"),
@@ -105,6 +132,14 @@ MISSES = [
     ("cs-cookie|gte", 3),
     ("url.path|utf16le|contains", "P"),
     ("url.path|utf16|contains", "P"),
+    ("user.name|fieldref|neq", "portal.session"),
+    ("error.message|contains", r"a\*c"),
+    ("error.message|contains", r"b\\?c"),
+    ("error.message|contains", r"c\*d"),
+    ("url.query|contains|expand", r"y=\%2b"),
+    ("sc-status|neq", [200, 404]),
+    ("http.request.method|cased", "get"),
+    ("url.path|re|all", ["^/Pat", "^rights"]),
     ("url.path|utf16be|contains", "P"),
 ]
 
@@ -147,6 +182,12 @@ def test_field_reference_with_startswith(pack):
         (["pat*rights"], 1),
         ([42], 1),
         ({"|re": r"/\d\d/"}, 1),
+        ({"|cased": "rights"}, 1),
+        ({"|cased": "RIGHTS"}, 0),
+        ({"|contains|all": ["rights", "tools"]}, 1),
+        ("rights", 1),
+        ("nothing", 0),
+        ([{"sc-status": 200}, "rights"], 1),
     ],
 )
 def test_keywords_are_searched_in_every_text(pack, selection, count):
@@ -167,6 +208,14 @@ def test_keywords_are_searched_in_every_text(pack, selection, count):
         ("all of them", 0),
         ("not (a and b) and f_x", 1),
         (["a and b", "f_x"], 1),
+        ("any of f_*", 1),
+        ("1 of *_x", 1),
+        ("all of f*y", 0),
+        ("1 of f_* and not b", 1),
+        ("not not a", 1),
+        ("b and b or a", 1),  # and binds more than or
+        ("a or b and b", 1),
+        ("not a or a and a", 1),
     ],
 )
 def test_conditions(pack, condition, count):

@@ -56,6 +56,15 @@ item = st.one_of(
         [{"source.ip|fieldref": "portal.source"}, {"@timestamp|hour": 0}, {"url.path|neq": ["/a", "/a/b"]}]
     ),
 )
+item |= st.sampled_from(
+    [
+        {"user.name|fieldref|neq": "portal.session"}, {"url.path|contains|cased": "/A"}, {"sc-status|lt": 300},
+        {"@timestamp|minute": [0, 59]}, {"@timestamp|day": 3}, {"@timestamp|week": 10}, {"@timestamp|month": 3},
+        {"@timestamp|year|neq": 2026}, {"url.path|re|startswith": "/[aA]"}, {"url.path|re|endswith": "b|y"},
+        {"url.original|base64|contains": "a"}, {"portal.session|wide|base64|startswith": "s"}, {"sc-status|neq": 404},
+        {"sc-status|neq": [200, 404]}, {"sc-bytes|gt": 0.5, "sc-bytes|lte": 7}, {"url.path": r"/?/\*"},
+    ]
+)  # fmt: skip
 detection = st.one_of(
     item, st.tuples(item, item).map(lambda two: two[0] | two[1]), st.lists(item, min_size=2, max_size=2),
     st.sampled_from([["select", "plain"], ["sql=*ct", "ann"]]),

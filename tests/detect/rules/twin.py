@@ -1,5 +1,6 @@
 """The slow twin: Sigma read from its specification, plain Python, one event at a time, nothing shared."""
 
+import base64
 import fnmatch
 import ipaddress
 import itertools
@@ -18,7 +19,7 @@ TABLES = files("detector") / "collect" / "tables"
 NAMES = {
     "cs-username": "user.name", "c-ip": "source.ip", "sc-status": "http.response.status_code",
     "cs-uri-stem": "url.path", "cs-uri-query": "url.query", "cs-uri": "url.original",
-    "cs-user-agent": "user_agent.original", "cs-method": "http.request.method",
+    "sc-bytes": "http.response.body.bytes", "cs-user-agent": "user_agent.original", "cs-method": "http.request.method",
 }  # fmt: skip
 DISTANCES = {(a, b): km for a, b, km in pl.read_parquet(TABLES / "distances.parquet").iter_rows()}
 BOUNDS = ("gt", "gte", "lt", "lte", "eq", "neq")
@@ -64,15 +65,21 @@ def holds_value(event, name, modifiers, value):
     for name, test in (("lt", float.__lt__), ("lte", float.__le__), ("gt", float.__gt__), ("gte", float.__ge__)):
         if name in modifiers:
             return test(float(actual), float(value))
-    if "hour" in modifiers:
-        return actual.astimezone(ZoneInfo("Europe/Paris")).hour == value
+    for part in {"minute", "hour", "day", "month", "year"} & set(modifiers):
+        return getattr(actual.astimezone(ZoneInfo("Europe/Paris")), part) == value
+    if "week" in modifiers:
+        return actual.astimezone(ZoneInfo("Europe/Paris")).isocalendar().week == value
+    if "base64" in modifiers:
+        value = base64.b64encode(value.encode("utf-16-le" if "wide" in modifiers else "utf-8")).decode()
     if "fieldref" in modifiers:
         other = event[NAMES.get(value, value)]
         return other is not None and str(actual).lower() == str(other).lower()
     if "cidr" in modifiers:
         return ipaddress.ip_address(actual) in ipaddress.ip_network(value)
     if "re" in modifiers:
-        return re.search(value, str(actual), re.I if "i" in modifiers else 0) is not None
+        before = "^" if "startswith" in modifiers else ""
+        after = "$" if "endswith" in modifiers else ""
+        return re.search(f"{before}(?:{value}){after}", str(actual), re.I if "i" in modifiers else 0) is not None
     if isinstance(value, int) and isinstance(actual, int):
         return actual == value
     before = "*" if {"contains", "endswith"} & set(modifiers) else ""
