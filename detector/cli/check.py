@@ -30,14 +30,13 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
     config, rules = with_pipelines(Config()), None
     try:
         config = configured(config_file, log_level)
+        faults += _of_what_is_named(config)
     except FaultsError as found:
         faults += found.faults
     try:
         rules = Rules.load(config, rules_folders)  # of a configuration at fault: the rules are read all the same
     except FaultsError as found:
         faults += found.faults
-    if not faults:  # what the configuration names is read as well: the format, the directory, the tables, the key
-        faults += _of_what_is_named(config, config_file)
     if faults or rules is None:
         raise FaultsError(faults)
     for note in rules.notes:
@@ -45,13 +44,15 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
     click.echo(f"{len(rules.catalogue)} rules, configuration ok")
 
 
-def _of_what_is_named(config: "Config", config_file: Path | None) -> "list[Fault]":
-    """Return the faults that only show where the parts are built as a run builds them."""
+def _of_what_is_named(config: "Config") -> "list[Fault]":
+    """Return the faults that only show where the parts are built as a run builds them.
+
+    So what the configuration names is read as well: the format, the directory, the tables, the key.
+    """
     from detector.collect.enrich import Enricher
     from detector.collect.formats import choose_format
     from detector.collect.source.block import LINES
-    from detector.config import shipped
-    from detector.errors import DetectorError, Fault, FaultsError
+    from detector.errors import FaultsError
     from detector.schema import empty
 
     faults: list[Fault] = []
@@ -60,6 +61,4 @@ def _of_what_is_named(config: "Config", config_file: Path | None) -> "list[Fault
             build()
         except FaultsError as found:
             faults += found.faults
-        except DetectorError as found:
-            faults.append(Fault(str(config_file or shipped("config", "default.yml")), 1, str(found)))
     return faults

@@ -10,7 +10,7 @@ from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
 from detector.config.rules import Rules
-from detector.config.section import Level, Network, Regex, Section, Zone, groups_of
+from detector.config.section import Level, Network, Regex, Section, Zone, groups_of, telling
 from detector.config.sinks import (
     Credential,
     Destination,
@@ -62,4 +62,5 @@ __all__ = [
     "groups_of",
     "load",
     "shipped",
+    "telling",
 ]

@@ -1,5 +1,6 @@
 """Find and read configuration files."""
 
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -7,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from detector.config.section import Section
+from detector.config.section import Origin, Section
 from detector.config.whole import Config
 from detector.errors import Fault, FaultsError, duplicate_keys, line_of
 
@@ -58,10 +59,11 @@ def load(path: Path | None = None) -> Config:
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             where = ".".join(map(str, error["loc"])) or "the file"
-            faults.append(Fault(str(path), line_of(node, error["loc"]), f"{where}: {error['msg']}"))
+            told = error["msg"].removeprefix("Value error, ")
+            faults.append(Fault(str(path), line_of(node, error["loc"]), f"{where}: {told}"))
     if faults:
         raise FaultsError(faults)
-    return _anchored(config, path.parent)
+    return _placed(config, Origin(str(path), node), path.parent)
 
 
 def _with_the_shipped_portal(config: Config) -> Config:
@@ -70,14 +72,20 @@ def _with_the_shipped_portal(config: Config) -> Config:
     return config.model_copy(update={"portal": load().portal.model_copy(update=said)})
 
 
-def _anchored(section: S, folder: Path) -> S:
-    """Return `section` with every relative path in it taken from `folder`."""
-    return section.model_copy(update={name: _at(getattr(section, name), folder) for name in type(section).model_fields})
+def _placed(section: S, origin: Origin, folder: Path) -> S:
+    """Return `section` with every relative path in it taken from `folder`, and where each part of it stands."""
+    if section._origin.root is not None:
+        return section  # of another file, which has said so
+    fields = type(section).model_fields
+    placed = section.model_copy(update={name: _at(getattr(section, name), origin, name, folder) for name in fields})
+    placed._origin = origin
+    return placed
 
 
-def _at(value: Any, folder: Path) -> Any:
+def _at(value: Any, origin: Origin, key: int | str, folder: Path) -> Any:
+    here = replace(origin, loc=(*origin.loc, key))
     if isinstance(value, Path):
         return folder / value
     if isinstance(value, Section):
-        return _anchored(value, folder)
-    return tuple(_at(one, folder) for one in value) if isinstance(value, tuple) else value
+        return _placed(value, here, folder)
+    return tuple(_at(one, here, n, folder) for n, one in enumerate(value)) if isinstance(value, tuple) else value

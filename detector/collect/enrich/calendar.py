@@ -6,7 +6,7 @@ import polars as pl
 
 from detector.collect.enrich.memo import over_unique
 from detector.config import Calendar
-from detector.errors import Fault, FaultsError
+from detector.errors import FaultsError
 
 QUARTER = "15m"
 """No zone of today is off by less from UTC, so a quarter of an hour has one local date and hour."""
@@ -24,7 +24,8 @@ class LocalTime:
         try:
             self._public(2000)
         except NotImplementedError as fault:
-            raise FaultsError([Fault("configuration", 1, f"calendar: {fault}")]) from None
+            wrong = "country" if where.subdivision is None else "subdivision"
+            raise FaultsError([where.fault(str(fault), wrong)]) from None
 
     def describe(self, times: pl.Series) -> pl.DataFrame:
         """Return local date, hour of the week and working day of each moment; a null moment has none.

@@ -13,6 +13,7 @@ from detector.collect.formats.registry import BUILDERS, HINTS, Format, build
 from detector.collect.formats.shape import REASON
 from detector.collect.formats.times import TimeSetting
 from detector.config import Input
+from detector.errors import DetectorError, FaultsError
 
 SAMPLE: Final = 500
 """Lines looked at."""
@@ -29,12 +30,15 @@ def choose_format(lines: pl.DataFrame, settings: Input) -> tuple[Format, str]:
     Give the log's first lines, the same ones however it is cut into blocks: they decide alone.
 
     Shapes: {line: String, ...}, some hundreds of rows; none is no fault.
-    Raises: `DetectorError` when the configuration describes no format.
+    Raises: `FaultsError` when the configuration describes no format.
     """
     sample = cleaned(lines.head(SAMPLE).select("line"))
     sample = sample.filter(pl.col("line").str.contains(r"\S"))
     if settings.format != "auto":
-        chosen = build(settings.format, sample, settings)
+        try:
+            chosen = build(settings.format, sample, settings)
+        except DetectorError as fault:
+            raise FaultsError([settings.fault(str(fault), "format")]) from None
         return chosen, f"{chosen.name}: the configuration says so"
     if sample.is_empty():
         return build("combined", sample, settings), "combined: there is no line yet to tell by"

@@ -44,12 +44,10 @@ def from_regex(regex: str, kinds: tuple[str, ...]) -> Pattern:
     """
     found = re.findall(r"\(\?P?<([A-Za-z_][\w.]*)>", regex)
     if "time" not in found:
-        raise DetectorError("input.format.regex: required: a group named time, as in (?P<time>...)")
+        raise DetectorError("required: a group named time, as in (?P<time>...)")
     known = {*GROUPS, *_OTHERS, *FIELDS.names()}
     if unknown := sorted(set(found) - known):
-        raise DetectorError(
-            f"input.format.regex: no such group: {', '.join(unknown)}; required: some of {', '.join(sorted(known))}"
-        )
+        raise DetectorError(f"no such group: {', '.join(unknown)}; required: some of {', '.join(sorted(known))}")
     fields = {GROUPS.get(group, group): pl.col(group) for group in found if group not in _OTHERS}
     if "query" in found and "url.original" in fields:
         query = value(pl.col("query"))

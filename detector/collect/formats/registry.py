@@ -152,7 +152,7 @@ def build(described: str | Described, lines: pl.DataFrame, settings: Input) -> F
         )
     name = ALIASES.get(described.replace("-", "_"), described.replace("-", "_"))
     if name not in BUILDERS:
-        raise DetectorError(f"input.format: no such format: {described!r}, required one of {', '.join(names())}")
+        raise DetectorError(f"no such format: {described!r}, required one of {', '.join(names())}")
     return Format(
         name=name,
         shapes=BUILDERS[name](lines, settings),

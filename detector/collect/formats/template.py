@@ -71,7 +71,7 @@ def holds_session(name: str, *, cookie: bool) -> bool:
 def demand(names: Container[str | None], what: str, example: str) -> None:
     """Raise a `DetectorError` where a template lacks what no event can do without."""
     if what not in names:
-        raise DetectorError(f"input.format: the template holds no time stamp; required: one such as {example}")
+        raise DetectorError(f"the template holds no time stamp; required: one such as {example}")
 
 
 def shapes(name: str, parts: Sequence[Part], kinds: tuple[str, ...]) -> tuple[Shape, ...]:

@@ -155,11 +155,8 @@ def named(fields: Mapping[str, str], sample: Iterable[str], kinds: Names = ANY) 
     Raises: `DetectorError` when no field is the time stamp, or one names no column.
     """
     if "@timestamp" not in fields:
-        raise DetectorError("input.format.json_fields: required: a field for @timestamp")
+        raise DetectorError("required: a field for @timestamp")
     if unknown := sorted(set(fields) - {*FIELDS.names(), *_COMPOSED}):
-        raise DetectorError(
-            f"input.format.json_fields: no such column: {', '.join(unknown)}; "
-            f"required: some of {', '.join(FIELDS.names())}"
-        )
+        raise DetectorError(f"no such column: {', '.join(unknown)}; required: some of {', '.join(FIELDS.names())}")
     spelled = {{"@timestamp": "time"}.get(column, column): (path,) for column, path in fields.items()}
     return shape("json", sample, spelled, kinds)

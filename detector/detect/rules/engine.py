@@ -67,7 +67,7 @@ class Rules:
         own = [shipped("rules")] if config.rules.shipped else []
         loader = Loader(zone=config.calendar.timezone, pipelines=Pipelines(config.rules.pipelines))
         catalogue = loader.load([*config.rules.folders, *extra_folders], ours=own)
-        changed, faults = adjusted(catalogue, disabled=config.rules.disabled, thresholds=config.rules.thresholds)
+        changed, faults = adjusted(catalogue, config.rules)
         if faults:
             raise FaultsError(faults)
         return cls(changed, config)

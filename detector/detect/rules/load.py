@@ -1,6 +1,6 @@
 """Load rule files into records that are ready to run; collect every fault instead of stopping at the first."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
+from detector import config
 from detector.detect.rules import attack, documents, sigma_parts
 from detector.detect.rules.allow import end_us
 from detector.detect.rules.condition import Compiler, UnsupportedError
@@ -194,24 +195,22 @@ class Loader:
         return not counting or any(isinstance(one, SigmaCorrelationRule) and one.generate for one in counting)
 
 
-def adjusted(
-    rules: Sequence[Rule], *, disabled: Sequence[str], thresholds: Mapping[str, float]
-) -> tuple[tuple[Rule, ...], list[Fault]]:
+def adjusted(rules: Sequence[Rule], settings: config.Rules) -> tuple[tuple[Rule, ...], list[Fault]]:
     """Apply the configuration's overrides; faults for rules that do not exist or have no count."""
     faults: list[Fault] = []
     by_name = {name: rule for rule in rules for name in (rule.key, rule.id, rule.name, rule.title) if name}
     changed = {rule.key: rule for rule in rules}
-    for name in disabled:
+    for place, name in enumerate(settings.disabled):
         if name not in by_name:
-            faults.append(Fault("configuration", 1, f"rules.disabled: no rule {name!r}"))
+            faults.append(settings.fault(f"no rule {name!r}", "disabled", place))
         else:
             key = by_name[name].key
             changed[key] = replace(changed[key], output=False)
-    for name, number in thresholds.items():
+    for name, number in settings.thresholds.items():
         rule = by_name.get(name)
         if rule is None or rule.correlation is None or not rule.correlation.measures:
             why = "no rule" if rule is None else "nothing is counted by rule"
-            faults.append(Fault("configuration", 1, f"rules.thresholds: {why} {name!r}"))
+            faults.append(settings.fault(f"{why} {name!r}", "thresholds", name))
         else:
             changed[rule.key] = replace(changed[rule.key], correlation=_rebound(rule.correlation, number))
     return tuple(changed.values()), faults

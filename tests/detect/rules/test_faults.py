@@ -138,9 +138,9 @@ def test_overrides_of_rules_that_do_not_exist(tmp_path: Path) -> None:
     with pytest.raises(FaultsError) as raised:
         load(tmp_path, disabled=("gone",), thresholds={"r1": 3, "lost": 4})
     assert [fault.message for fault in raised.value.faults] == [
-        "rules.disabled: no rule 'gone'",
-        "rules.thresholds: no rule 'lost'",
-        "rules.thresholds: nothing is counted by rule 'r1'",
+        "disabled.0: no rule 'gone'",
+        "thresholds.lost: no rule 'lost'",
+        "thresholds.r1: nothing is counted by rule 'r1'",
     ]
 
 
