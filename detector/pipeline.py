@@ -123,6 +123,8 @@ class Pipeline:
         """
         source = Follower(paths, self.config.input, self.positions, from_start=from_start)
         reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input, self.positions)
+        for path in source.awaited:
+            log.warning("nothing is there yet; it is waited for", extra={"path": path})
         last = clock.monotonic_s()
         with self.delivery:
             while True:

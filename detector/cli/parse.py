@@ -52,6 +52,12 @@ def parse(
 
 
 def _with_format(config: "Config", name: str | None) -> "Config":
+    from detector.collect.formats import build
+    from detector.collect.source.block import LINES
+    from detector.schema import empty
+
     if name is None:
         return config
+    if name != "auto":
+        build(name, empty(LINES), config.input)  # so that the command line is blamed, and not the configuration
     return config.model_copy(update={"input": config.input.model_copy(update={"format": name})})

@@ -157,3 +157,11 @@ def test_samples_are_found_where_no_folder_of_that_name_is(tmp_path):
         cwd=tmp_path, env=environment, capture_output=True, check=True,
     )  # fmt: skip
     assert done.stdout
+
+
+@pytest.mark.parametrize("until", ["2026-03-02", "2026-03-01T22:00:00Z"])
+def test_a_span_in_which_nothing_lies_is_refused(log, until):
+    result = batch(log, "--since", "2026-03-02", "--until", until)
+    assert result.exit_code == 2
+    assert "--since 2026-03-02 00:00:00 is not before --until" in result.stderr
+    assert "nothing would be read" in result.stderr

@@ -63,3 +63,52 @@ def test_what_a_run_would_refuse_is_a_fault_here(tmp_path, text, told):
     assert result.exit_code == 2
     assert told in result.stderr
     assert "Traceback" not in result.stderr
+
+
+PLACES = """\
+input:
+  format: nosuch
+portal:
+  actions:
+    - {action: logon, path: '/logon'}
+calendar:
+  country: FR
+  subdivision: Atlantis
+rules:
+  disabled:
+    - Many exports
+    - nope
+  thresholds:
+    lost: 5
+"""
+
+
+def test_faults_that_show_when_a_part_is_built_have_their_line_all_at_once(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(PLACES)
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    told = [line.removeprefix(f"{config}:").split(": ")[:2] for line in result.stderr.splitlines()]
+    assert told == [
+        ["2", "input.format"],
+        ["8", "calendar.subdivision"],
+        ["12", "rules.disabled.1"],
+        ["14", "rules.thresholds.lost"],
+    ]
+
+
+def test_a_run_that_the_configuration_stops_says_the_line_too(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(PLACES.replace("nosuch", "auto").replace("- nope", ""))
+    (tmp_path / "a.log").write_text("")
+    result = CliRunner().invoke(main, ["batch", str(tmp_path / "a.log"), "--config", str(config)])
+    assert result.exit_code == 2
+    assert f"{config}:14: rules.thresholds.lost" in result.stderr
+
+
+def test_a_bad_pattern_is_told_in_one_line(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text("portal:\n  actions:\n    - action: logon\n      path: '/logon(['\n")
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    assert result.stderr.splitlines() == [
+        f"{config}:4: portal.actions.0.path: not a regular expression of Rust's engine: unclosed character class"
+    ]

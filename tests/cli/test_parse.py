@@ -95,3 +95,9 @@ def test_values_that_look_like_json_stay_whole():
     assert json.loads(first) == {"@timestamp": "2026-03-02T08:15:01.000Z", "user_agent.original": hostile}
     assert json.loads(second) == {"@timestamp": "2026-03-02T08:15:01.000Z"}
     assert b"\xc2\x9b" not in first
+
+
+def test_a_format_that_the_command_line_gets_wrong_is_not_the_configurations_fault(log, tmp_path):
+    result = CliRunner().invoke(main, ["parse", str(log), "--log-format", "nosuch"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("detector: no such format: 'nosuch'")

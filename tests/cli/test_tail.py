@@ -63,3 +63,17 @@ def test_standard_input_cannot_be_followed(tmp_path):
     done = subprocess.run(tail(Path("-"), tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_path_where_nothing_is_yet_is_named_once(tmp_path):
+    done = subprocess.run(tail(tmp_path / "later.log", tmp_path, "--idle-exit", "0.6"), capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stderr.count("it is waited for") == done.stderr.count("later.log") == 1
+
+
+def test_a_span_in_which_nothing_lies_is_refused(log, tmp_path):
+    span = ("--since", "2026-03-05", "--until", "2026-03-05")
+    done = subprocess.run(tail(log, tmp_path, "--once", *span), capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--since 2026-03-05 00:00:00 is not before --until" in done.stderr
+    assert not (tmp_path / "alerts.jsonl").exists()

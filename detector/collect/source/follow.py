@@ -57,6 +57,11 @@ class Follower:
         """Files that could not be opened at the last look, and why; they are tried again at every look."""
         return {path: why for log in self._logs.values() for path, why in log.refused.items()}
 
+    @property
+    def awaited(self) -> list[str]:
+        """Paths at which there is nothing to follow yet."""
+        return [path for path in self._paths if not _is_there(path)]
+
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
         for stream, (members, named) in self._scan().items():
@@ -139,6 +144,10 @@ def _followable(path: str, known: Mapping[str, Position]) -> str:
     if not is_glob(path) and not os.path.isdir(folder) and stream_of(path) not in known:
         raise InputError(f"{path}: no such folder: {folder}")
     return path
+
+
+def _is_there(path: str) -> bool:
+    return bool(_matched(path)) if is_glob(path) or os.path.isdir(path) else os.path.exists(path)
 
 
 def _matched(given: str) -> Sequence[str]:
