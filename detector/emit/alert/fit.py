@@ -100,13 +100,13 @@ def _lost(text: str, kept: str) -> int:
 
 
 def _first(names: Iterable[str], room: Room, cut: Counter[str]) -> tuple[str, ...]:
-    """Return the first names, as many as there is room for; at least one."""
+    """Return the first names, as many as there is room for; at least two, as one would pass for the only one."""
     kept: list[str] = []
     left = room.names
     for name in names:
         given = short(name, room.text)
         left -= _written(given) + 3  # quotes and a comma
-        if left < 0 and kept:
+        if left < 0 and len(kept) > 1:
             break
         kept.append(given)
         cut["characters"] += _lost(name, given)

@@ -40,6 +40,36 @@ def alerts() -> list[Alert]:
     return Incidents(CONFIG).admit(frame(*rows), lambda *_: 17, at(60 * 24))
 
 
+def example() -> Alert:
+    """Return the alert that the page on formats shows: a phished account, as the models tell of it."""
+    new = {"expected": 0.05, "surprise": 4.87, "history_days": 21, "baseline": "account"}
+    reasons = [
+        REASON,
+        new | {"feature": "unfamiliar_day", "observed": 5.0, "unit": "records in a day",
+               "text": "5 records from a place or client new to the account, usually 0"},
+        new | {"feature": "network", "observed": 1.0, "unit": "share of days",
+               "text": "network AS64500 is new to this account"},
+    ]  # fmt: skip
+    one = signal(
+        0,
+        "ph600005",
+        signal__kind="model",
+        signal__start=at(-7),
+        signal__text="Account ph600005 from 203.0.113.66 (AS64500, FI): " + "; ".join(each["text"] for each in reasons),
+        rule__id="account_behaviour",
+        rule__name="Unusual behaviour of an account",
+        source__ip="203.0.113.66",
+        source__geo__country_iso_code="FI",
+        portal__network="AS64500",
+        portal__client="Firefox/Windows",
+        threat__technique__id=["T1078", "T1213"],
+        threat__tactic__id=["TA0001", "TA0009"],
+        portal__reasons=reasons,
+    )
+    (opened,) = Incidents(CONFIG).admit(frame(one), lambda *_: 212, None)
+    return opened
+
+
 def huge(letter: str = "é") -> Alert:
     """Return an alert of 500 users and addresses with long names, and 200 reasons."""
     names = tuple(f"{letter * 60}{number}" for number in range(500))

@@ -3,30 +3,21 @@
 import json
 import os
 import re
-import sqlite3
-import subprocess
-import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from detector.cli.options import ALERT_FORMATS
 from detector.emit.alert import FORMATS, Alert, render
+from tests.emit.alert.samples import WRITTEN, example
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "detector" / "docs" / "formats.md"
-WRITTEN = datetime(2026, 3, 13, 9, 28, 22, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def alert(tmp_path_factory) -> Alert:
-    state = tmp_path_factory.mktemp("state")
-    told = ["batch", "sample_logs", "--state", str(state), "--alerts", str(state / "alerts.jsonl")]
-    subprocess.run([sys.executable, "-m", "detector", *told], cwd=ROOT, capture_output=True, check=True)
-    with sqlite3.connect(state / "state.sqlite") as database:
-        (body,) = database.execute("SELECT body FROM outbox ORDER BY seq LIMIT 1").fetchone()
-    return Alert.from_json(body)
+def alert() -> Alert:
+    return example()
 
 
 def shown(form: str, alert: Alert) -> str:

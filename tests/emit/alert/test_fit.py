@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from detector.emit.alert import FORMATS, render
+from detector.emit.alert import FORMATS, render, who
 from detector.emit.alert.fit import MOST_BYTES, ROOMS, short, within
 from tests.emit.alert.samples import WRITTEN, alerts, document, hostile, huge, words
 
@@ -69,6 +69,15 @@ def test_the_first_names_and_the_strongest_reasons_stay():
     part, _ = within(alert, ROOMS[-1])
     assert part.users[0] == alert.users[0]
     assert part.reasons[0].surprise == alert.reasons[0].surprise
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_source_that_tried_many_is_never_about_one_of_them(form):
+    alert = replace(huge(), account=None)
+    for room in ROOMS:
+        assert who.user_of(within(alert, room)[0]) is None
+    name = {"cef": b"suser=", "leef": b"usrName=", "asim": b'"Username"', "gelf": b'"_user_name"'}
+    assert name.get(form, b"no such field") not in render(form, alert, WRITTEN)
 
 
 def test_ids_are_never_cut():
