@@ -37,7 +37,8 @@ def test_what_is_left_out_is_counted_with_its_reason(state, config):
     assert "Left out: 1: a trusted proxy." not in said  # private comes first, whatever the configuration says
     assert "Left out: 1: private or reserved." in said
     assert "Left out: 1: used by accounts without an incident." in said  # the hospital
-    assert re.search(r"Left out: \d+: used by its accounts before the incident\.", said)  # p4's practice; p1's, by travel
+    # p4 at its own practice; and the usual places of others, which a journey to the thief names
+    assert re.search(r"Left out: \d+: used by its accounts before the incident\.", said)
     assert "Nothing is blocked by itself" in said
 
 
