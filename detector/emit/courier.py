@@ -41,7 +41,7 @@ class Courier:
         self._ledger, self._state = ledger, state
         self._wake, self._asked, self._answered = Event(), 0, -1
         self._hurried = False
-        self._faults, self._rest_until_s, self._end_s = 0, 0.0, float("inf")
+        self._faults, self._rest_until_s, self._asked_until_s, self._end_s = 0, 0.0, 0.0, float("inf")
         self._thread = Thread(target=self._run, name=self.options.label, daemon=True)
 
     def start(self) -> None:
@@ -54,8 +54,8 @@ class Courier:
         self._wake.set()
 
     def hurry(self) -> None:
-        """Try at once, whatever rest was meant."""
-        self._hurried, self._rest_until_s = True, 0.0
+        """Try at once, whatever rest was meant, unless the receiver asked for it."""
+        self._hurried, self._rest_until_s = True, self._asked_until_s
         self.look()
 
     @property
@@ -143,9 +143,8 @@ class Courier:
         self._faults = 0
 
     def _rest(self, backlog: Backlog, reason: str, asked_s: float | None = None) -> float:
-        delay = self._delay(self._faults)
-        if asked_s is not None:
-            delay = max(delay, min(asked_s, MOST_OBEYED_S))
+        now, delay, asked = clock.monotonic_s(), self._delay(self._faults), min(asked_s or 0.0, MOST_OBEYED_S)
+        delay = max(delay, asked)
         if not self._faults:
             log.warning(
                 "sink fails", extra={"sink": self.options.label, "reason": reason, "next_try_s": f"{delay:.1f}"}
@@ -153,7 +152,7 @@ class Courier:
         self._faults += 1
         self.figures.faults += 1
         self.figures.last_fault = reason
-        self._rest_until_s = clock.monotonic_s() + delay
+        self._rest_until_s, self._asked_until_s = now + delay, now + asked
         with suppress(sqlite3.Error):  # the fault may be the ledger's own; it is in the log and in the figures
             backlog.note_fault(reason)
         return delay

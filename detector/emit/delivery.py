@@ -60,13 +60,19 @@ class Delivery:
     ) -> None:
         self._dispatch.close()
         for one in self._dispatch.figures:
-            for count, what, fate in (
-                (one.pending, f"did not reach {one.name}{_why(one)}", "the next run delivers them"),
-                (one.dead_letters, f"were refused by {one.name}", "`detector outbox list` shows why"),
-            ):
-                if count:
-                    kept = f"They are kept: {fate}." if self._durable else "This run has no --state: they are lost."
-                    self._telemetry.warn(f"{what.split()[0]}:{one.name}", f"{count:,} alerts {what}. {kept}")
+            self._tell(one)
+
+    def _tell(self, one: SinkFigures) -> None:
+        """Warn of alerts that did not arrive, and say what becomes of them."""
+        lost = "This run has no --state: they are lost."
+        for code, count, text, fate in (
+            ("pending", one.pending, f"not delivered to {one.name}{_why(one)}", "They wait in the state."),
+            ("dead", one.dead_letters, f"refused by {one.name}", "`detector outbox list` shows why."),
+            ("dropped", one.dropped, f"dropped for want of room before {one.name} had them", ""),
+        ):
+            if count:
+                kept = fate if self._durable or not fate else lost
+                self._telemetry.warn(f"{code}:{one.name}", f"Alerts {text}: {count:,}. {kept}".rstrip())
 
     def put(self, alerts: Sequence[Alert]) -> None:
         """Keep `alerts`, inside the caller's transaction, and let go of what every sink has had."""

@@ -6,6 +6,7 @@ tried again, or a dead letter. Only `held` and one number a sink are ever writte
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -40,7 +41,8 @@ CREATE TEMP VIEW sent_back AS SELECT h.sink, o.seq, o.id, o.body, h.dead, h.reas
 
 def open_ledger(path: Path, state: Path) -> sqlite3.Connection:
     """Return a connection to the ledger, made where there is none, with the state's outbox beside it to read."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     ledger = sqlite3.connect(path, timeout=BUSY_S, uri=True, check_same_thread=False)
     ledger.execute("PRAGMA journal_mode = WAL")
     ledger.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last notes: repeats, no loss

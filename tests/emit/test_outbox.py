@@ -205,3 +205,21 @@ def test_a_sink_that_may_lose_its_oldest_loses_them_only_where_that_makes_room(t
     assert state.take(to("may")) == users(count, 20)
     assert 0 < count < 5
     state.close()
+
+
+def test_a_state_of_the_first_version_repeats_no_more_than_it_must(tmp_path):
+    state = State(tmp_path)
+    state.put(some(6))
+    state.db.executescript("""
+        CREATE TABLE outbox_sink (name TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE outbox_delivery (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
+        INSERT INTO outbox_sink VALUES ('had all', 0), ('had some', 2), ('digest', 0);
+        INSERT INTO outbox_delivery SELECT 'had all', seq FROM outbox;
+        INSERT INTO outbox_delivery VALUES ('had some', 3), ('had some', 5);
+    """)
+    state.close()
+    state = State(tmp_path)
+    state.outbox.begin([to("had all"), to("had some")])
+    assert [state.take(to(name)) for name in ("had all", "had some")] == [[], users(3, 6)]
+    state.close()
+    State(tmp_path).close()

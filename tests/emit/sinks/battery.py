@@ -34,7 +34,7 @@ from detector import clock
 from detector.config import Destination
 from detector.emit.dispatch import Dispatch
 from detector.emit.sinks import Sink, open_sink
-from detector.telemetry import SinkFigures, log
+from detector.telemetry import KeyValue, SinkFigures, log
 from tests.emit.queue import State
 from tests.emit.signals import some
 
@@ -84,6 +84,21 @@ def until(true: Callable[[], bool], limit_s: float = STILL_S) -> None:
     while not true():
         assert clock.monotonic_s() < end, "it does not come"
         clock.pause(0.01)
+
+
+@contextlib.contextmanager
+def logged() -> Iterator[io.StringIO]:
+    """Collect the messages of the program's log, without what they carry."""
+    said = io.StringIO()
+    handler = logging.StreamHandler(said)
+    log.addHandler(handler)
+    before = log.level
+    log.setLevel(logging.INFO)
+    try:
+        yield said
+    finally:
+        log.setLevel(before)
+        log.removeHandler(handler)
 
 
 def able(part: Callable[..., None] | None, what: str) -> Callable[..., None]:
@@ -205,10 +220,8 @@ class Battery:
     def test_the_secret_is_seen_nowhere(self, rig: Rig, state: State, tmp_path: Path) -> None:
         if rig.secret is None:
             pytest.skip("this sink has no secret")
-        heard = io.StringIO()
-        handler = logging.StreamHandler(heard)
-        log.addHandler(handler)
-        with contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
+        with logged() as heard, contextlib.redirect_stderr(heard), contextlib.redirect_stdout(heard):
+            log.handlers[-1].setFormatter(KeyValue())
             sink = open_sink(rig.options())
             told = repr(sink) + str(sink) + repr(sink.options) + sink.options.model_dump_json()
             state.outbox.begin([sink.options])
@@ -217,7 +230,6 @@ class Battery:
                 rig.stop()
             with dispatched(state, sink) as dispatch:
                 until(lambda: dispatch.figures[0].faults > 0 or dispatch.figures[0].delivered > 0)
-        log.removeHandler(handler)
         told += repr(dispatch.figures) + heard.getvalue()
         files = b"".join(one.read_bytes() for one in (tmp_path / "state").iterdir())
         assert rig.secret not in told
