@@ -62,8 +62,11 @@ DERIVED: Final[dict[str, tuple[pl.Expr, pl.DataType]]] = {
 }
 """Names of the taxonomies that are worked out of columns; `time-taken` is in milliseconds."""
 
-SEARCHED: Final = ("url.original", "user_agent.original", "http.request.referrer", "user.name", "error.message")
-"""Text columns that a keyword is searched in: with them every text of the line has been seen."""
+SEARCHED: Final = (
+    "url.original", "user_agent.original", "http.request.referrer", "user.name", "error.message",
+    "http.request.method", "http.response.status_code", "source.ip", "url.domain",
+)  # fmt: skip
+"""Columns that a keyword is searched in: with them every word of the line has been seen."""
 
 CANONICAL: Final = frozenset(
     {"portal.action", "event.outcome", "portal.kind", "portal.client_kind", "portal.network_kind"}

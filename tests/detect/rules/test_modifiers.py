@@ -187,6 +187,8 @@ def test_field_reference_with_startswith(pack):
         ({"|contains|all": ["rights", "tools"]}, 1),
         ("rights", 1),
         ("nothing", 0),
+        ({"|all": ["GET", 404, "172.20.5.6"]}, 1),
+        ({"|all": ["POST", 404]}, 0),
         ([{"sc-status": 200}, "rights"], 1),
     ],
 )

@@ -23,7 +23,8 @@ NAMES = {
 }  # fmt: skip
 DISTANCES = {(a, b): km for a, b, km in pl.read_parquet(TABLES / "distances.parquet").iter_rows()}
 BOUNDS = ("gt", "gte", "lt", "lte", "eq", "neq")
-TEXTS = ["url.original", "user_agent.original", "http.request.referrer", "user.name", "error.message"]
+TEXTS = ["url.original", "user_agent.original", "http.request.referrer", "user.name", "error.message",
+         "http.request.method", "http.response.status_code", "source.ip", "url.domain"]  # fmt: skip
 SPANS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -49,7 +50,7 @@ def glob(pattern, text, cased):
 
 def holds_value(event, name, modifiers, value):
     if name == "":
-        found = [event[text] for text in TEXTS if event[text] is not None]
+        found = [str(event[text]) for text in TEXTS if event[text] is not None]
         if "re" in modifiers:
             return any(re.search(value, text) for text in found)
         return any(glob(f"*{value}*", text, False) for text in found)
