@@ -9,6 +9,7 @@
                 yield Rig(
                     options=lambda **more: ToWebhook(url=receiver.url, secret={"file": path}, **QUICK | more),
                     received=receiver.ids,        # alert ids in order of arrival, repeats included
+                    documents=receiver.documents, # the alerts themselves in ECS, for torment.py; not for the battery
                     stop=receiver.stop,           # the receiver goes away in the middle: connections break
                     start=receiver.start,         # and comes back at the same place with what it had
                     send_back=receiver.busy_for,  # takes ids: each is sent back once, the others of a batch are taken
@@ -24,9 +25,10 @@ no order. Sinks are built by `open_sink` from their configuration, as a run buil
 import contextlib
 import io
 import logging
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +53,7 @@ class Rig:
 
     options: Callable[..., Destination]
     received: Callable[[], list[str]]
+    documents: Callable[[], Iterable[dict[str, Any]]] | None = None
     stop: Callable[[], None] | None = None
     start: Callable[[], None] | None = None
     send_back: Callable[[Collection[str]], None] | None = None

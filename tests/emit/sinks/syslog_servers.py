@@ -1,6 +1,7 @@
 """Real syslog servers on free loopback ports, each writing what it gets into a file, a message a line."""
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +69,10 @@ class Server:
 
     def ids(self) -> list[str]:
         return [_ID.search(one)[1].decode() for one in self.messages()]
+
+    def documents(self) -> Iterator[dict[str, Any]]:
+        for one in self.messages():
+            yield json.loads(one[one.index(b"] {") + 2 :])
 
     def _listens(self) -> bool:
         if self.transport in ("tcp", "tls"):
