@@ -7,10 +7,11 @@ from pydantic import AfterValidator, Field
 
 from detector.config.section import Section
 from detector.config.sinks.destination import AlertFormat, Credential, Destination, Retry, Tls
+from detector.config.sinks.http import OverHttp, ToElasticsearch, ToSplunkHec
 from detector.config.sinks.local import Rotation, ToFile, ToStdout
 from detector.config.sinks.syslog import ToSyslog
 
-Sink = Annotated[ToFile | ToStdout | ToSyslog, Field(discriminator="kind")]
+Sink = Annotated[ToElasticsearch | ToFile | ToSplunkHec | ToStdout | ToSyslog, Field(discriminator="kind")]
 
 
 def _named_apart(sinks: tuple[Sink, ...]) -> tuple[Sink, ...]:
@@ -37,12 +38,15 @@ __all__ = [
     "Credential",
     "Destination",
     "Outbox",
+    "OverHttp",
     "Retry",
     "Rotation",
     "Sink",
     "Sinks",
     "Tls",
+    "ToElasticsearch",
     "ToFile",
+    "ToSplunkHec",
     "ToStdout",
     "ToSyslog",
 ]
