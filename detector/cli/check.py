@@ -61,4 +61,23 @@ def _of_what_is_named(config: "Config") -> "list[Fault]":
             build()
         except FaultsError as found:
             faults += found.faults
+    return faults + _of_sinks(config)
+
+
+def _of_sinks(config: "Config") -> "list[Fault]":
+    """Return the faults of what sinks name: folders, certificates, secrets. No receiver is called, no file is made."""
+    from detector.config import ToFile
+    from detector.emit.sinks import open_sink
+    from detector.errors import DetectorError
+
+    faults: list[Fault] = []
+    for one in config.sinks:
+        if isinstance(one, ToFile):
+            if not one.path.parent.is_dir():
+                faults.append(one.fault(f"{one.path.parent}: a folder is required there", "path"))
+            continue
+        try:
+            open_sink(one).close()
+        except DetectorError as found:
+            faults.append(one.fault(str(found)))
     return faults

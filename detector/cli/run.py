@@ -17,7 +17,7 @@ from detector.cli.progress import progress_bar
 from detector.config import Config, Destination, ToFile, ToStdout
 from detector.emit.sinks import Sink, open_sink
 from detector.emit.summary import summarize
-from detector.errors import DetectorError
+from detector.errors import DetectorError, FaultsError
 from detector.inquire.report import write_report
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
@@ -107,14 +107,20 @@ def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> Bin
 
 def _sinks(config: Config, order: Order) -> list[Sink]:
     """Open the sinks of the configuration, or the one that the command line names instead of them."""
-    asked: list[Destination] = list(config.sinks) if order.alerts is None else []
-    if str(order.alerts) == "-" or not (asked or order.alerts):
-        asked = [ToStdout(format=order.form)]
-    elif order.alerts is not None:
-        asked = [ToFile(path=order.alerts, format=order.form)]
-        if order.state is None:
-            _begin_anew(order.alerts)
-    return [open_sink(one) for one in asked]
+    if order.alerts is None and config.sinks:
+        return [_of_configuration(one) for one in config.sinks]
+    if order.alerts is None or str(order.alerts) == "-":
+        return [open_sink(ToStdout(format=order.form))]
+    if order.state is None:
+        _begin_anew(order.alerts)
+    return [open_sink(ToFile(path=order.alerts, format=order.form))]
+
+
+def _of_configuration(options: Destination) -> Sink:
+    try:
+        return open_sink(options)
+    except DetectorError as fault:
+        raise FaultsError([options.fault(str(fault))]) from None
 
 
 def _begin_anew(path: Path) -> None:

@@ -112,3 +112,31 @@ def test_a_bad_pattern_is_told_in_one_line(tmp_path):
     assert result.stderr.splitlines() == [
         f"{config}:4: portal.actions.0.path: not a regular expression of Rust's engine: unclosed character class"
     ]
+
+
+SINKS = """\
+sinks:
+  - {kind: file, path: nowhere/alerts.jsonl}
+  - kind: syslog
+    host: siem.example.org
+    tls: {ca_file: none.pem}
+  - {kind: file, path: alerts.jsonl}
+"""
+
+
+def test_what_sinks_name_is_looked_at_and_nothing_is_made(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(SINKS)
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    first, second = result.stderr.splitlines()
+    assert first.startswith(f"{config}:2: sinks.0.path: {tmp_path}/nowhere: a folder is required")
+    assert second.startswith(f"{config}:3: sinks.1: {tmp_path}/none.pem: certificates in PEM are required there")
+    assert [one.name for one in tmp_path.iterdir()] == ["c.yml"]
+
+
+def test_a_run_names_the_line_of_a_sink_that_cannot_be_opened(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(SINKS.replace("nowhere/alerts", "other"))
+    (tmp_path / "a.log").write_text("")
+    result = CliRunner().invoke(main, ["batch", str(tmp_path / "a.log"), "--config", str(config)])
+    assert (result.exit_code, f"{config}:3: sinks.1: " in result.stderr) == (2, True)
