@@ -16,5 +16,8 @@ class Rules(Section):
         (), description="pySigma processing pipelines: bring the rules of `folders` and `--rules` into our field names"
     )
     disabled: tuple[str, ...] = ()
-    thresholds: dict[str, float] = Field(default_factory=dict, description="rule id: count instead of the rule's own")
+    thresholds: dict[str, float | tuple[float | None, ...]] = Field(
+        default_factory=dict,
+        description="rule: the number of its condition; or a list: that number, then those of `also`; null keeps one",
+    )
     min_level: Level = Field("medium", description="below it a match is evidence in an incident and opens none")

@@ -19,7 +19,7 @@ from detector.detect.rules.documents import Document
 from detector.detect.rules.draft import Draft, Filtering
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import Tree, some
-from detector.detect.rules.spec import Correlation, Filter, Rule
+from detector.detect.rules.spec import COUNTS, Correlation, Filter, Measure, Rule
 from detector.errors import Fault, FaultsError
 
 
@@ -206,19 +206,34 @@ def adjusted(rules: Sequence[Rule], settings: config.Rules) -> tuple[tuple[Rule,
         else:
             key = by_name[name].key
             changed[key] = replace(changed[key], output=False)
-    for name, number in settings.thresholds.items():
+    for name, given in settings.thresholds.items():
+        numbers = given if isinstance(given, tuple) else (given,)
         rule = by_name.get(name)
         if rule is None or rule.correlation is None or not rule.correlation.measures:
             why = "no rule" if rule is None else "nothing is counted by rule"
             faults.append(settings.fault(f"{why} {name!r}", "thresholds", name))
+        elif len(numbers) > len(rule.correlation.measures):
+            why = f"rule {name!r} has {len(rule.correlation.measures)} thresholds, {len(numbers)} came"
+            faults.append(settings.fault(why, "thresholds", name))
         else:
-            changed[rule.key] = replace(changed[rule.key], correlation=_rebound(rule.correlation, number))
+            changed[rule.key] = replace(changed[rule.key], correlation=_rebound(rule.correlation, numbers))
     return tuple(changed.values()), faults
 
 
-def _rebound(correlation: Correlation, number: float) -> Correlation:
-    first, *others = correlation.measures
-    (operator, _), *rest = first.bounds.pairs
-    bounds = replace(first.bounds, pairs=((operator, float(number)), *rest))
-    cap = max(correlation.cap, 2 * bounds.least)
-    return replace(correlation, measures=(replace(first, bounds=bounds), *others), cap=cap)
+def _rebound(correlation: Correlation, numbers: Sequence[float | None]) -> Correlation:
+    """Put `numbers` in the place of the first bound of each measure; None, and what is not said, keeps it."""
+    kept = correlation.measures[len(numbers) :]
+    measures = tuple(
+        measure if number is None else _bounded(measure, number)
+        for measure, number in zip(correlation.measures, numbers, strict=False)
+    )
+    counts = (2 * one.bounds.least for one in measures if one.kind in COUNTS[:2])
+    return replace(correlation, measures=(*measures, *kept), cap=max(correlation.cap, *counts, 1))
+
+
+def _bounded(measure: Measure, number: float) -> Measure:
+    absolute = bool(measure.bounds.pairs)
+    bounds = measure.bounds if absolute else measure.times
+    (operator, _), *rest = bounds.pairs
+    bounds = replace(bounds, pairs=((operator, float(number)), *rest))
+    return replace(measure, bounds=bounds) if absolute else replace(measure, times=bounds)

@@ -239,6 +239,19 @@ def test_thresholds_and_disabled_rules(pack):
     assert rules.observe(frame([failures("ann", 3), success("ann")])).height == 0
 
 
+def test_each_threshold_of_a_rule_can_be_overridden(pack):
+    also = COUNT.replace("unit: tries", "unit: tries, also: [{type: event_count, lt: 9}, {type: gap_median, lte: 5m}]")
+
+    def names_found(*numbers):
+        found = pack(FAILED, also, rules={"thresholds": {"many": numbers}}).observe(frame([failures("ann", 4)]))
+        return found["user.name"].to_list()
+
+    assert names_found(None, 9) == names_found(4) == names_found(3, None, 60) == ["ann"]
+    assert names_found(5) == names_found(None, 3) == names_found(None, None, 0.5) == []
+    with pytest.raises(FaultsError, match=r"rule 'many' has 3 thresholds, 4 came"):
+        names_found(3, 9, 300, 1)
+
+
 def test_what_a_correlation_counts_speaks_only_if_it_says_so(pack):
     events = frame([failures("ann", 3)])
     assert names(pack(FAILED, COUNT).observe(events)) == ["Many failed"]

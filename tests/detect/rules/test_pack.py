@@ -9,6 +9,7 @@ import pytest
 
 from detector.config import Config, shipped
 from detector.detect.rules import Rules, custom, documents, editor, lacking, run_tests, write_junit
+from detector.detect.rules.load import adjusted
 from detector.detect.rules.proof import frame
 from detector.schema import LEVELS
 
@@ -45,6 +46,16 @@ def test_every_rule_says_what_it_is_and_what_to_do(rule):
 
 KNOWN = {"count", "threshold", "timespan", "title", "user.name", "source.ip", "portal.network", "portal.network_kind",
          "portal.client", "user_agent.original", "source.geo.country_iso_code", "previous.user.name"}  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES.catalogue if rule.correlation and rule.correlation.measures])
+def test_every_threshold_can_be_overridden(rule):
+    numbers = tuple(1000.0 + place for place in range(len(rule.correlation.measures)))
+    settings = Config().rules.model_copy(update={"thresholds": {rule.id: numbers}})
+    changed, faults = adjusted([rule], settings)
+    assert not faults
+    said = [(one.bounds.pairs or one.times.pairs)[0][1] for one in changed[0].correlation.measures]
+    assert said == list(numbers)
 
 
 def test_rules_lie_in_folders_by_technique():
