@@ -1,5 +1,6 @@
 """Hand documents to pySigma and say in which line its complaints belong."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
@@ -9,12 +10,14 @@ from pyparsing import ParseException
 from sigma import exceptions as wrong
 from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
+from sigma.modifiers import modifier_mapping
 from sigma.policy.profiles import TrustedPolicy
 from sigma.rule import SigmaDetection, SigmaDetections, SigmaRule, SigmaRuleBase
 from sigma.rule.detection import SigmaDetectionItem
 
 from detector.detect.rules.documents import Document
 from detector.detect.rules.fields import no_field, resolve
+from detector.detect.rules.form import form_faults
 from detector.errors import Fault
 
 Loc = tuple[int | str, ...]
@@ -53,6 +56,19 @@ Its `TrustedPolicy` only means that Python's `re` looks at regular expressions: 
 is checked as well, and RE2 would write to standard error.
 """
 
+_NOTHING: Final = {"nothing": {"c-ip": "0"}, "condition": "nothing"}
+
+SOUND: Final[dict[str, Any]] = {
+    "correlation": {"type": "event_count", "rules": ["nothing"], "timespan": "1m", "condition": {"gte": 1}},
+    "filter": {"rules": ["nothing"], **_NOTHING},
+    "detection": _NOTHING,
+}
+"""For each kind of document a section without fault."""
+
+_INCOMPATIBLE: Final = re.compile("Modifier (Sigma.*Modifier) incompatible to value type of (.*)", re.DOTALL)
+
+KINDS: Final[dict[str, Any]] = {"correlation": SigmaCorrelationRule, "filter": SigmaFilter, "detection": SigmaRule}
+
 SPELLINGS: Final = {"utf16le": "wide"}
 """Modifiers of the specification that pySigma knows by another name only; `any` is what a list means anyway."""
 
@@ -89,40 +105,23 @@ def parse(document: Document, *, mapped: bool = False) -> tuple[SigmaRuleBase | 
     The fields of one that is `mapped` are not ours yet.
     """
     data = deepcopy(document.data)
-    section = "filter" if "filter" in data else "detection"
-    faults: list[Fault] = []
-    kind: Any = SigmaRule
-    if "correlation" in data:
-        kind = SigmaCorrelationRule
+    section = next((name for name in SOUND if name in data), None)
+    if section is None:
+        return None, [document.fault([], "has neither detection, nor correlation, nor filter")]
+    faults = [*form_faults(document, mapped=mapped)]
+    if section != "correlation":
+        faults += item_faults(document, section, mapped=mapped)
+    if faults:  # pySigma is shown something sound instead, and says what else is wrong
+        data = {name: value for name, value in data.items() if name != "tags"} | {section: SOUND[section]}
+    elif section == "correlation":
         data = _one_bound(data)
     else:
-        faults = [*item_faults(document, section, mapped=mapped)]
-        if section not in data:
-            return None, [document.fault([], "has neither detection, nor correlation, nor filter")]
-        if faults := faults or [*_form_faults(document, section, mapped=mapped)]:
-            return None, faults
         data[section] = respelled(data[section])
-        kind = SigmaFilter if section == "filter" else SigmaRule
     try:
-        parsed: SigmaRuleBase = kind.from_dict(data, collect_errors=True, policy=TrustedPolicy)
+        parsed: SigmaRuleBase = KINDS[section].from_dict(data, collect_errors=True, policy=TrustedPolicy)
     except MALFORMED as fault:
         return None, faults or [_located(document, fault)]
-    said = {fault.message for fault in faults}  # the walk over the items knew the lines
-    blamed = (_located(document, fault) for fault in parsed.errors)
-    return parsed, [*faults, *(fault for fault in blamed if fault.message not in said)]
-
-
-def _form_faults(document: Document, section: str, *, mapped: bool) -> Iterator[Fault]:
-    """Yield faults of a form that pySigma would stumble over, or not see at all."""
-    taxonomy = document.data.get("taxonomy", "sigma")
-    if not mapped and taxonomy not in {"sigma", "ecs"}:
-        yield document.fault(["taxonomy"], f"taxonomy {taxonomy!r} needs a processing pipeline that maps it")
-    detections = document.data[section]
-    if isinstance(detections, Mapping) and "condition" in detections:
-        condition = detections["condition"]
-        listed = condition if isinstance(condition, list) else [condition]
-        if not listed or not all(isinstance(one, str) and one.strip() for one in listed):
-            yield document.fault([section, "condition"], f"a condition is a text, {condition!r} came")
+    return None if faults else parsed, [*faults, *(_located(document, fault) for fault in parsed.errors)]
 
 
 def _one_bound(data: dict[str, Any]) -> dict[str, Any]:
@@ -136,8 +135,12 @@ def _one_bound(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def located(document: Document, fault: Exception, loc: Loc) -> Fault:
-    """Make a fault of an exception, at `loc`."""
-    return document.fault(loc, Exception.__str__(fault) or type(fault).__name__)
+    """Make a fault of an exception, at `loc`; a modifier by its own name, not by that of pySigma's class."""
+    told = Exception.__str__(fault) or type(fault).__name__
+    refused = _INCOMPATIBLE.fullmatch(told)
+    if refused and (name := next((name for name, one in modifier_mapping.items() if one.__name__ == refused[1]), None)):
+        told = f"modifier {name} does not take {refused[2]}"
+    return document.fault(loc, told)
 
 
 def _located(document: Document, fault: Exception) -> Fault:
@@ -159,18 +162,16 @@ def blamed(
 
     Where all fail alike it is the rule that does.
     """
-    count = 0
 
     def check(item: SigmaDetectionItem) -> None:
-        nonlocal count
-        count += 1
         parsed, _ = parse(document, mapped=mapped)
         rule = as_rule(parsed) if isinstance(parsed, SigmaFilter) else parsed
         if isinstance(rule, SigmaRule):
             tried(replace(rule, detection=SigmaDetections({"item": SigmaDetection([item])}, ["item"])))
 
     found = [*item_faults(document, section, check, mapped=mapped)]
-    alike = len(found) == count > 1 and len({one.message for one in found}) == 1
+    items = len([*_all_items(document, section)])
+    alike = len(found) == items > 1 and len({one.message for one in found}) == 1
     return [located(document, fault, (section,))] if alike or not found else found
 
 
@@ -182,16 +183,18 @@ def item_faults(
     document: Document, section: str, check: Checker | None = None, *, mapped: bool = False
 ) -> Iterator[Fault]:
     """Yield what is wrong with each item of a rule's detections, in the line where it stands."""
+    for loc, key, value in _all_items(document, section):
+        if mapped or _has_field(key):
+            yield from _item(document, loc, key, value, check)
+        else:
+            yield document.fault(loc, no_field(str(key).split("|")[0]))
+
+
+def _all_items(document: Document, section: str) -> Iterator[tuple[Loc, Any, Any]]:
     detections = document.data.get(section)
-    if not isinstance(detections, Mapping):
-        return
-    for name, definition in detections.items():
+    for name, definition in detections.items() if isinstance(detections, Mapping) else ():
         if name not in {"condition", "rules"} or (name == "rules" and section == "detection"):
-            for loc, key, value in _items((section, name), definition):
-                if mapped or _has_field(key):
-                    yield from _item(document, loc, key, value, check)
-                else:
-                    yield document.fault(loc, no_field(str(key).split("|")[0]))
+            yield from _items((section, name), definition)
 
 
 def _has_field(key: Any) -> bool:
@@ -217,9 +220,19 @@ def _item(document: Document, loc: Loc, key: Any, value: Any, check: Checker | N
     if not field and {"startswith", "endswith"} & set(modifiers):
         yield document.fault(loc, "a keyword is searched anywhere in a line: it neither starts nor ends it")
         return
+    if fault := _refusal(key, value, check):
+        alone = [_refusal(key, one, check) for one in value] if isinstance(value, list) else []
+        places = [place for place, one in enumerate(alone) if one is not None and str(one) == str(fault)]
+        wrong = [(*loc, place) for place in places] if len(places) < len(alone) else []
+        yield from (located(document, fault, one) for one in wrong or [loc])
+
+
+def _refusal(key: Any, value: Any, check: Checker | None) -> Exception | None:
+    """Return what is wrong with an item, or with one value of it."""
     try:
         item = SigmaDetectionItem.from_mapping(_key(key), _value(key, value), policy=TrustedPolicy)
         if check is not None:
             check(item)
     except MALFORMED as fault:
-        yield located(document, fault, loc)
+        return fault
+    return None
