@@ -67,6 +67,16 @@ class Answer:
             raise AnswerError(self, "an answer in JSON is required")
         return tree
 
+    def said(self, *names: str) -> str:
+        """Return the text that stands under `names` in the body if it is a few plain words: no value of an alert."""
+        try:
+            found: Any = json.loads(self.body)
+        except ValueError:
+            return ""  # a proxy before the receiver speaks HTML
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return words(found)
+
 
 class AnswerError(OSError):
     """An answer after which the alerts are kept. `said` is what the receiver gave as the reason, if that is known."""
@@ -187,7 +197,7 @@ def named(status: int) -> str:
 
 
 def words(said: object) -> str:
-    """Return what a receiver said if it is a few plain words, so that no value of an alert comes back in a reason."""
+    """Return what a receiver said if it is a few plain words, else nothing."""
     return said if isinstance(said, str) and re.fullmatch(r"[A-Za-z][A-Za-z0-9_ ,.'-]{0,79}", said) else ""
 
 

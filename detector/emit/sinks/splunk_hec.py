@@ -18,7 +18,6 @@ from detector.emit.sinks.http import (
     Piece,
     deliver,
     secret_header,
-    words,
 )
 
 BAD_EVENT: Final = {6, 12, 13, 15}
@@ -88,7 +87,7 @@ class SplunkHecSink:
     def _indexed(self, number: int) -> bool:
         answer = self._post("ack", json.dumps({"acks": [number]}).encode())
         if answer.status != 200:
-            raise AnswerError(answer, words(answer.tree().get("text")))
+            raise AnswerError(answer, answer.said("text"))
         acks = answer.tree().get("acks")
         return isinstance(acks, dict) and acks.get(str(number)) is True
 
@@ -107,21 +106,18 @@ open_sink = SplunkHecSink
 
 def _success(answer: Answer) -> dict[str, Any]:
     """Return the answer that says that all is well. Raises: AnswerError when it does not."""
-    try:
-        tree = answer.tree()
-    except AnswerError:
-        if answer.status == 200:
-            raise
-        tree = {}  # a proxy before the collector speaks HTML
-    if answer.status != 200 or tree.get("code") != 0:
-        raise AnswerError(answer, words(tree.get("text")))
+    if answer.status != 200:
+        raise AnswerError(answer, answer.said("text"))
+    tree = answer.tree()
+    if tree.get("code") != 0:
+        raise AnswerError(answer, answer.said("text"))
     return tree
 
 
 def _blamed(answer: Answer, part: Sequence[Piece]) -> Receipt:
     """Return what became of a batch with a bad event. Raises: AnswerError when it is not the event, DeclinedError."""
     tree = answer.tree()
-    code, number, said = tree.get("code"), tree.get("invalid-event-number"), words(tree.get("text"))
+    code, number, said = tree.get("code"), tree.get("invalid-event-number"), answer.said("text")
     if code not in BAD_EVENT:
         raise AnswerError(answer, said)
     if not isinstance(number, int) or not 0 <= number < len(part):

@@ -92,3 +92,65 @@ class SplunkHec(Receiver):
     @staticmethod
     def _bad(code: int, text: str, number: int) -> Reply:
         return Reply(400, {"text": text, "code": code, "invalid-event-number": number})
+
+
+class Elasticsearch(Receiver):
+    """Source: Elasticsearch, Bulk API; OpenSearch, Bulk. `mended` names the errors an item may have."""
+
+    api_key = "QVBJS0VZOnRoaXMtaXMtYS1zZWNyZXQ="
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.documents: dict[str, Any] = {}
+        self.authorization: str | None = f"ApiKey {self.api_key}"
+        self.refusal = (400, "strict_dynamic_mapping_exception")
+        self.pipelines = {"portal-alerts"}
+
+    def busy(self, status: int) -> Reply:
+        error = {"type": "es_rejected_execution_exception", "reason": "rejected execution of coordinating operation"}
+        return Reply(status, {"error": error, "status": status}, {"Retry-After": self.retry_after})
+
+    def lie(self, request: Request) -> Reply:
+        """Say that all went well of all but the last, and take nothing."""
+        ids = [json.loads(line)["create"]["_id"] for line in request.body.splitlines()[::2]]
+        return Reply(200, {"errors": False, "items": [{"create": {"_id": one, "status": 201}} for one in ids[:-1]]})
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Authorization") != self.authorization:
+            return self._error(401, "security_exception")
+        if request.path != "/portal-alerts/_bulk":
+            return self._error(405, "method_not_allowed")
+        if request.headers.get("Content-Type") not in ("application/x-ndjson", "application/json"):
+            return self._error(406, "media_type_header_exception")
+        if not request.body.endswith(b"\n"):
+            return self._error(400, "illegal_argument_exception")
+        lines = request.body.decode().split("\n")[:-1]
+        actions = [json.loads(line) for line in lines[::2]]
+        if len(lines) % 2 or any(list(one) != ["create"] or set(one["create"]) != {"_id"} for one in actions):
+            return self._error(400, "illegal_argument_exception")
+        found = {name for name in request.query.get("pipeline", []) if name not in self.pipelines}
+        wrong = (400, "illegal_argument_exception") if found else None
+        items = [
+            self._item(action["create"]["_id"], line, wrong) for action, line in zip(actions, lines[1::2], strict=True)
+        ]
+        return Reply(200, {"errors": any("error" in one["create"] for one in items), "items": items})
+
+    def _item(self, one: str, line: str, wrong: tuple[int, str] | None) -> Any:
+        document = json.loads(line)
+        assert "@timestamp" in document or "time" in document
+        if one in self.to_send_back:
+            self.to_send_back.discard(one)
+            wrong = 429, "es_rejected_execution_exception"
+        elif one in self.refused:
+            wrong = self.refusal
+        elif one in self.documents:
+            wrong = 409, "version_conflict_engine_exception"
+        if wrong:
+            return {"create": {"_id": one, "status": wrong[0], "error": {"type": wrong[1]}}}
+        self.documents[one] = document
+        self.take(one, document)
+        return {"create": {"_id": one, "status": 201}}
+
+    @staticmethod
+    def _error(status: int, sort: str) -> Reply:
+        return Reply(status, {"error": {"type": sort, "reason": "a value of an alert: u1"}, "status": status})
