@@ -30,7 +30,7 @@ CUSTOM = {
     "bucket": "leak: 10m",
     "waited": "also: [{type: pause, gte: 100s}]",
     "session": "gap: 2m",
-    "relative": "also: [{type: value_count, field: cs-uri-stem, gte_times: 1}, {type: event_count, timespan: 1d, gt: 2}]",
+    "relative": "also: [{type: value_count, field: url.path, gte_times: 1}, {type: event_count, timespan: 1d, gt: 2}]",
 }
 PARTS = "abc"
 EVENTS = """
