@@ -69,6 +69,7 @@ EVENT: Final = pl.Schema(
         "portal.action": pl.String(),
         "portal.subject": pl.String(),
         "portal.subject_block": pl.String(),
+        "portal.subject_area": pl.String(),
         "source.geo.country_iso_code": pl.String(),
         "source.as.number": pl.Int64(),
         "source.as.organization.name": pl.String(),
@@ -92,6 +93,7 @@ EVENT: Final = pl.Schema(
 - `portal.client_kind`: `browser`, `mobile_app`, `script`, `headless`, `bot`, or null
 - `portal.subject_block`: of a number refused or not found, a token of the hundred that it lies in; null for any other
   identifier. Numbers tried in a row share it, and it tells nothing of the persons that were found
+- `portal.subject_area`: token of the area that the person's identifier tells, null where it tells none
 - `portal.source`: the address, IPv6 cut to its /64
 - `portal.network`: `AS3215`, or the routed prefix (/16, /32 in IPv6) where no table knows better
 - `portal.network_kind`: `hosting`, `vpn`, `tor`, `relay`, `mobile`, `private`, or null

@@ -54,5 +54,3 @@ def _json(result: "Evaluation") -> str:
         return None if isinstance(value, float) and not isfinite(value) else value
 
     return json.dumps(plain(asdict(result)), indent=2, allow_nan=False)
-
-

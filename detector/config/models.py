@@ -13,4 +13,4 @@ class Models(Section):
     budget_per_1000_account_days: float = Field(
         1.0, gt=0, description="alerts that the team can look into, per 1,000 active accounts a day"
     )
-    threshold: float = Field(8.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")
+    threshold: float = Field(5.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")

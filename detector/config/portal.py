@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from detector.config.section import Regex, Section, groups_of
 
 Action = Literal["logon", "logoff", "search", "record_view", "claim", "export", "other"]
+
+
+NIR_AREA = "^[1-8][0-9]{4}([0-9]{2}|2[AB])[0-9]{6}(?:[0-9]{2})?$"
+"""The department of birth in a French social security number, with or without its key. Source: INSEE."""
 
 
 class SubjectAt(Section):
@@ -48,4 +52,14 @@ class Portal(Section):
 
     key: Key = Key()
     subjects: tuple[SubjectAt, ...] = ()
+    subject_area: Regex | None = Field(
+        NIR_AREA, description="its group is the area in an identifier without separators"
+    )
     actions: tuple[ActionAt, ...] = ()
+
+    @field_validator("subject_area")
+    @classmethod
+    def _has_a_group(cls, pattern: str | None) -> str | None:
+        if pattern is not None and not groups_of(pattern):
+            raise ValueError("subject_area needs a group around the area, such as ^([0-9]{2})")
+        return pattern

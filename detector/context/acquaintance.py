@@ -5,21 +5,34 @@ from collections import deque
 from datetime import date
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
-
-from detector.context import frames
-from detector.context.day import ACCOUNT
 
 DAYS: Final = 30
 """How long an acquaintance lasts. Assumption: most patients of a practice who return do so within a month."""
 
-PAIRS: Final = pl.Schema({ACCOUNT: pl.String, "portal.subject": pl.UInt64})
+MOST_PARTS: Final = 8
+"""Sorted parts of the running day before they become one: tail adds a few pairs at a time."""
+
+Pairs = npt.NDArray[np.uint64]
+
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 over the golden ratio, odd. Source: Knuth, The Art of Computer Programming, vol. 3, section 6.4."""
+
+
+def pairs_of(shown: pl.DataFrame) -> Pairs:
+    """Return a number for each pair of account and person. Shapes: n rows with `account_key`, `portal.subject` -> n."""
+    account, person = (shown.get_column(name).to_numpy() for name in ("account_key", "portal.subject"))
+    pairs: Pairs = (account * _SPREAD) ^ person
+    return pairs
 
 
 class Acquaintance:
-    """The (account, person) pairs of the last `DAYS` closed days, one frame a day; kept in the state.
+    """The pairs of account and person of the last `DAYS` closed days and of the running one, as sorted numbers.
 
-    Bounded: beyond `most_rows` pairs the oldest days leave early and are counted.
+    Bounded: beyond `most_rows` pairs the oldest days leave early and are counted. Two pairs of 20 million have the
+    same number with a chance of one in 90,000.
     """
 
     def __init__(self, database: sqlite3.Connection, most_rows: int) -> None:
@@ -28,27 +41,53 @@ class Acquaintance:
         self.evicted_count = 0
         database.execute("CREATE TABLE IF NOT EXISTS acquaintance (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
         rows = database.execute("SELECT day, pairs FROM acquaintance ORDER BY day").fetchall()
-        self.days: deque[tuple[int, pl.DataFrame]] = deque((day, frames.unpack(pairs)) for day, pairs in rows)
+        self.days: deque[tuple[int, Pairs]] = deque((day, np.frombuffer(pairs, np.uint64)) for day, pairs in rows)
+        self.past = self._past()
+        self.today: list[Pairs] = []
 
-    def strangers(self, pairs: pl.DataFrame) -> pl.DataFrame:
-        """Keep the rows whose account has not been shown their person on a day that is remembered.
+    def _past(self) -> Pairs:
+        return np.sort(np.concatenate([np.zeros(0, np.uint64), *(pairs for _, pairs in self.days)]))
 
-        Shapes: a frame with `user.name` and `portal.subject` -> some of its rows, in order.
-        """
-        accounts = pairs.select(pl.col(ACCOUNT).unique())
-        known = [day.join(accounts, on=ACCOUNT, how="semi") for _, day in self.days]
-        if not known:
-            return pairs
-        return pairs.join(pl.concat(known), on=list(PAIRS), how="anti", maintain_order="left")
+    def meet(self, pairs: Pairs) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Say of each pair whether it is the first time today, and whether it is the first time ever remembered."""
+        places = np.argsort(pairs, kind="stable")
+        places = places[np.diff(pairs[places], prepend=~pairs[places[:1]]) != 0]  # the first row of each pair
+        unique = pairs[places]
+        fresh = np.ones(len(unique), dtype=np.bool_)
+        for part in self.today:
+            fresh &= ~_inside(part, unique)
+        first, stranger = np.zeros(len(pairs), dtype=np.bool_), np.zeros(len(pairs), dtype=np.bool_)
+        first[places[fresh]] = True
+        stranger[places[fresh]] = ~_inside(self.past, unique[fresh])
+        self.resume(unique[fresh])
+        return first, stranger
 
-    def learn(self, today: date, pairs: pl.DataFrame) -> None:
+    def resume(self, pairs: Pairs) -> None:
+        """Take `pairs` for seen today."""
+        self.today.append(np.sort(pairs))
+        if len(self.today) > MOST_PARTS:
+            self.today = [np.sort(np.concatenate(self.today))]
+
+    def clear(self) -> None:
+        """Begin a new day."""
+        self.today = []
+
+    def learn(self, today: date, pairs: Pairs) -> None:
         """Remember the pairs of a closed day, and forget those too old, inside the caller's transaction."""
-        self.days.append((today.toordinal(), pairs.select(PAIRS.names()).unique()))
-        self.database.execute(
-            "INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", (today.toordinal(), frames.pack(self.days[-1][1]))
-        )
+        pairs = np.sort(pairs)
+        self.days.append((today.toordinal(), pairs))
+        self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", (today.toordinal(), pairs.tobytes()))
         while self.days and self.days[0][0] <= today.toordinal() - DAYS:
             self.days.popleft()
-        while len(self.days) > 1 and sum(day.height for _, day in self.days) > self.most_rows:
-            self.evicted_count += self.days.popleft()[1].height
+        while len(self.days) > 1 and sum(len(day) for _, day in self.days) > self.most_rows:
+            self.evicted_count += len(self.days.popleft()[1])
         self.database.execute("DELETE FROM acquaintance WHERE day < ?", (self.days[0][0],))
+        self.past = self._past()
+
+
+def _inside(among: Pairs, pairs: Pairs) -> npt.NDArray[np.bool_]:
+    if not len(among):
+        return np.zeros(len(pairs), dtype=np.bool_)
+    places = np.minimum(np.searchsorted(among, pairs), len(among) - 1)
+    found: npt.NDArray[np.bool_] = among[places] == pairs
+    return found

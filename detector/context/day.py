@@ -12,6 +12,9 @@ from detector.schema import TIME
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
 ACCOUNT: Final = "user.name"
+KEY: Final = "account_key"
+"""A number for the account: windows over numbers cost a third of windows over names."""
+
 TRAITS: Final = ("source.geo.country_iso_code", "portal.network", "portal.client")
 
 SLOTS: Final = pl.Schema(
@@ -30,6 +33,7 @@ SLOTS: Final = pl.Schema(
 PLACES: Final = pl.Schema(
     {
         ACCOUNT: pl.String(),
+        KEY: pl.UInt64(),
         **dict.fromkeys(TRAITS, pl.String()),
         "first": TIME,
         "last": TIME,
@@ -38,8 +42,23 @@ PLACES: Final = pl.Schema(
 )
 """A row for each account and combination of country, network and client seen: when first, when last asked a record."""
 
-DISPLAYS: Final = pl.Schema({ACCOUNT: pl.String(), "portal.subject": pl.UInt64(), "@timestamp": TIME})
-"""A row for each insured person displayed to an account; the token as a 64-bit number."""
+DISPLAYS: Final = pl.Schema(
+    {
+        ACCOUNT: pl.String(),
+        KEY: pl.UInt64(),
+        "portal.subject": pl.UInt64(),
+        "portal.subject_area": pl.UInt64(),
+        "@timestamp": TIME,
+        "first_look": pl.Boolean(),
+        "stranger": pl.Boolean(),
+        "unbilled": pl.Boolean(),
+    }
+)
+"""A row for each display of an insured person to an account; tokens as 64-bit numbers.
+
+- `first_look`: the first of that person to that account today; `stranger`: and on the days remembered as well
+- `unbilled`: the session's view before it was followed by no claim; null where there was none
+"""
 
 
 def marked(events: pl.DataFrame) -> pl.DataFrame:
@@ -47,13 +66,15 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
 
     Shapes: EVENT in event time -> one row an event with an account: account, time, `slot` (ten minutes
     since 1970), hour of the week, traits, `displayed` (a record was shown), `missed` (a record or search
-    was refused or not found), `claimed`, `portal.subject` as a 64-bit number, null where nothing was
-    displayed, and `run_key`, a number for the account's session (without one: for it at its address).
+    was refused or not found), `claimed`, `portal.subject` and `portal.subject_area` as 64-bit numbers, null
+    where nothing was displayed, `account_key`, a number for the account, and `run_key`, one for its session
+    (without one: for it at its address).
     """
     looked = pl.col("portal.action").is_in(["record_view", "export"]).fill_null(False)
     asked = looked | (pl.col("portal.action") == "search").fill_null(False)
     success = (pl.col("event.outcome") == "success").fill_null(False)
-    number = plh.col("portal.subject").nchash.xxhash64()
+    shown = looked & success & pl.col("portal.subject").is_not_null()
+    number, area = (plh.col(name).nchash.xxhash64() for name in ("portal.subject", "portal.subject_area"))
     session = pl.concat_str(ACCOUNT, pl.coalesce("portal.session", "portal.source"), separator=" ", ignore_nulls=True)
     return (
         events.lazy()
@@ -70,7 +91,9 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
             (looked & success).alias("displayed"),
             (asked & ~success).alias("missed"),
             (pl.col("portal.action") == "claim").fill_null(False).alias("claimed"),
-            pl.when(looked & success & pl.col("portal.subject").is_not_null()).then(number).alias("portal.subject"),
+            plh.col(ACCOUNT).nchash.xxhash64().alias(KEY),
+            pl.when(shown).then(number).alias("portal.subject"),
+            pl.when(shown & pl.col("portal.subject_area").is_not_null()).then(area).alias("portal.subject_area"),
             session.alias("run_key"),
         )
         .with_columns(plh.col("run_key").nchash.xxhash64())
@@ -84,7 +107,6 @@ class Carry:
 
     slots: pl.DataFrame
     places: pl.DataFrame
-    displays: tuple[pl.DataFrame, ...]
 
 
 class Day:
@@ -107,10 +129,10 @@ class Day:
 
     def carry(self) -> Carry:
         """Return the day as it stands; later `add`s leave it as it is."""
-        return Carry(slots=self.slots, places=self.places, displays=tuple(self.displays))
+        return Carry(slots=self.slots, places=self.places)
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Fold rows from `marked`, with `unclaimed_run`, into the day."""
+        """Fold rows from `marked`, with what `Runs.count` and `Acquaintance` add, into the day."""
         records = pl.col("displayed").sum().cast(pl.Int64).alias("records")
         slots = rows.group_by(ACCOUNT, "slot").agg(
             pl.col("hour_of_week").first(),
@@ -119,7 +141,7 @@ class Day:
             pl.col("missed").sum().cast(pl.Int64),
             pl.col("unclaimed_run").max().alias("unclaimed"),
         )
-        places = rows.group_by(ACCOUNT, *TRAITS).agg(
+        places = rows.group_by(ACCOUNT, KEY, *TRAITS).agg(
             pl.col("@timestamp").min().alias("first"),
             pl.col("@timestamp").filter(pl.col("displayed") | pl.col("missed")).max().alias("last"),
             records,
@@ -135,7 +157,7 @@ class Day:
         )
         self.places = (
             pl.concat([self.places, places.select(PLACES.names())])
-            .group_by(ACCOUNT, *TRAITS, maintain_order=True)
+            .group_by(ACCOUNT, KEY, *TRAITS, maintain_order=True)
             .agg(pl.col("first").min(), pl.col("last").max(), pl.col("records").sum())
         )
         self._display(rows.filter(pl.col("portal.subject").is_not_null()).select(DISPLAYS.names()))
@@ -146,6 +168,10 @@ class Day:
             self.displays = [pl.concat(self.displays)]
         while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
             self.evicted_count += self.displays.pop(0).height
+
+    def names(self) -> pl.DataFrame:
+        """Return the accounts of the day with their numbers. Shapes: -> account, `account_key`."""
+        return self.places.select(ACCOUNT, KEY).unique()
 
     def totals(self) -> pl.DataFrame:
         """Return one row an account: the day's counts so far.
@@ -166,10 +192,9 @@ class Day:
             .join(hours.group_by(ACCOUNT).agg(pl.col("records").max().alias("records_1h")), on=ACCOUNT)
         )
 
-    def pairs(self) -> pl.DataFrame:
-        """Return the distinct pairs of account and person displayed so far."""
-        shown = pl.concat([pl.DataFrame(schema=DISPLAYS), *self.displays])
-        return shown.select(ACCOUNT, "portal.subject").unique()
+    def shown(self) -> pl.DataFrame:
+        """Return the displays so far. Shapes: -> DISPLAYS."""
+        return pl.concat([pl.DataFrame(schema=DISPLAYS), *self.displays])
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, for `restore`."""

@@ -6,8 +6,8 @@ import polars as pl
 
 from detector.context import frames
 
-RUNS: Final = pl.Schema({"run_key": pl.UInt64, "run": pl.Int64})
-"""How many records each session (without one: each account at an address) has shown since its last claim."""
+RUNS: Final = pl.Schema({"run_key": pl.UInt64, "run": pl.Int64, "views": pl.Int64})
+"""How many records each session (without one: each account at an address) has shown since its last claim, and today."""
 
 
 class Runs:
@@ -22,6 +22,8 @@ class Runs:
 
     def count(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Add `unclaimed_run`: the records that the row's session displayed since its last claim, itself included.
+
+        And `unbilled`: whether the view before it was followed by no claim; null where the session had none.
 
         Shapes: rows of `marked` in event time -> the same rows and order.
         """
@@ -38,13 +40,20 @@ class Runs:
                 (shown - pl.when(begins | pl.col("claimed")).then(shown_before).forward_fill()).alias("since"),
                 (claims == pl.when(begins).then(claims_before).forward_fill()).alias("unclaimed"),
             )
-            .select("row", (pl.col("since") + pl.when("unclaimed").then(pl.col("run")).fill_null(0)).alias("run"))
+            .select(
+                "row",
+                (pl.col("since") + pl.when("unclaimed").then(pl.col("run")).fill_null(0)).alias("run"),
+                (shown - pl.when(begins).then(shown_before).forward_fill() + pl.col("views").fill_null(0)).alias(
+                    "views"
+                ),
+            )
             .sort("row")
         )
-        counted = rows.with_columns(runs.get_column("run").alias("unclaimed_run"))
-        last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"))
-        self.open = pl.concat([last, self.open.join(last, on="run_key", how="anti")]).filter(pl.col("run") > 0)
-        return counted
+        counted = rows.with_columns(runs.get_column("run").alias("unclaimed_run"), runs.get_column("views"))
+        last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"), pl.col("views").last())
+        self.open = pl.concat([last, self.open.join(last, on="run_key", how="anti")])
+        later = pl.col("displayed") & (pl.col("views") > 1)
+        return counted.with_columns(pl.when(later).then(pl.col("unclaimed_run") > 1).alias("unbilled")).drop("views")
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, for `restore`."""

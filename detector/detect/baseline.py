@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from detector.context.day import ACCOUNT, TRAITS
+from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
 from detector.detect.models.account import AccountModels, Cohort
@@ -26,12 +26,24 @@ LIMITS: Final = pl.Schema(
 half on an account's first day, without them not at all, and nearly wholly after some weeks; `trust_where` the same
 for places and hours, which peers cannot tell."""
 
+HABITS: Final = pl.Schema({KEY: pl.UInt64} | dict.fromkeys(("new", "bare", "local", "unseen"), pl.Float64))
+SERVED: Final = pl.Schema({KEY: pl.UInt64, "portal.subject_area": pl.UInt64, "own": pl.Float64})
+"""An account's own areas. With HABITS and everybody's areas: what `clientele.LOOK` holds a look-up against."""
+
+MOSTLY_BARE: Final = 0.95
+"""Share of records without a claim from which their absence says nothing."""
+
+LEAST_PLACED: Final = 10.0
+"""Strangers with an area from which an account's own areas are known."""
+
 NOVELTY: Final = pl.Schema(
     {ACCOUNT: pl.String}
     | dict.fromkeys(TRAITS, pl.String)
     | {TRAIT_FEATURES[trait].name: pl.Float64 for trait in TRAITS}
     | {"unfamiliar": pl.Boolean}
 )
+
+_UNCLAIMED: Final = [feature.name for feature in COUNTS].index("unclaimed")
 
 
 class Baselines:
@@ -47,6 +59,8 @@ class Baselines:
         """Begin a new day."""
         self.limits = pl.DataFrame(schema=LIMITS)
         self.novelty = pl.DataFrame(schema=NOVELTY)
+        self.habits = pl.DataFrame(schema=HABITS)
+        self.served = pl.DataFrame(schema=SERVED)
         self.professions: dict[str, str] = {}
 
     def cohort(self, account: str) -> Cohort:
@@ -74,6 +88,7 @@ class Baselines:
             told = zip(names, fresh.get_column("portal.profession").to_list(), strict=True)
             self.professions |= {name: profession for name, profession in told if profession}
             self.limits = pl.concat([self.limits, self._limits(names, ordinal)])
+            self._look_up_habits(names, fresh.get_column(KEY).to_list())
         unknown = places.join(self.novelty, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
         if not unknown.is_empty():
             self.novelty = pl.concat([self.novelty, self._novelty(unknown)])
@@ -91,11 +106,36 @@ class Baselines:
         told = {profession: _peaks(self._named(profession)) for profession in set(map(self._profession, names))}
         peers = np.array([told[self._profession(name)] for name in names]).transpose(2, 1, 0)
         mean, shape = predict(np.array([_peaks(own or AccountModels()) for own in owns]).transpose(2, 1, 0), peers)
+        mean[_UNCLAIMED, [self._hardly_claims(own, name) for own, name in zip(owns, names, strict=True)]] = np.nan
         limits = tail.limit(mean, shape)
         for row, feature in enumerate(COUNTS):
             parts = zip(("mean", "shape", "limit"), (mean[row], shape[row], limits[row]), strict=True)
             columns |= {f"{feature.name}.{part}": values for part, values in parts}
         return pl.DataFrame(columns, schema=LIMITS)
+
+    def _hardly_claims(self, own: AccountModels | None, name: str) -> bool:
+        """Say whether an account's records are followed by no claim anyway: a row without one is then mere volume."""
+        bare = (own or AccountModels()).clientele.bare_share(self.cohort(name).clientele)
+        return bare is not None and bare > MOSTLY_BARE
+
+    @property
+    def areas(self) -> pl.DataFrame:
+        """Return every area's share among everybody. Shapes: -> `portal.subject_area`, `all`."""
+        shares = self._named(EVERYBODY).clientele.shares()
+        schema = {"portal.subject_area": pl.UInt64, "all": pl.Float64}
+        return pl.DataFrame({"portal.subject_area": list(shares), "all": list(shares.values())}, schema=schema)
+
+    def _look_up_habits(self, names: list[str], keys: list[int]) -> None:
+        unseen = self._named(EVERYBODY).clientele.unseen_share
+        habits, served = [], []
+        for name, key in zip(names, keys, strict=True):
+            models = self.accounts.get(name)
+            own, peers = (models or AccountModels()).clientele, self.cohort(name).clientele
+            known = own.judged >= LEAST_PLACED
+            habits.append((key, own.new_share(peers), own.bare_share(peers), own.local_share if known else 0.0, unseen))
+            served += [(key, area, own.own_share(area)) for area in own.areas] if known else []
+        self.habits = pl.concat([self.habits, pl.DataFrame(habits, schema=HABITS, orient="row")])
+        self.served = pl.concat([self.served, pl.DataFrame(served, schema=SERVED, orient="row")])
 
     def _novelty(self, places: pl.DataFrame) -> pl.DataFrame:
         everybody = self._named(EVERYBODY)

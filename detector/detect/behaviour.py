@@ -10,13 +10,14 @@ import polars as pl
 from detector import schema
 from detector.config import Config
 from detector.context import frames, running
-from detector.context.acquaintance import Acquaintance
-from detector.context.day import ACCOUNT, DISPLAYS, TRAITS, Day, marked
+from detector.context.acquaintance import Acquaintance, pairs_of
+from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Day, marked
 from detector.context.runs import Runs
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
 from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.lookups import BEST, LEAST, Lookups
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
 
@@ -41,6 +42,7 @@ class Behaviour:
         self.baselines = Baselines(self.accounts, self.cohorts, config.models.learning_days)
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()
+        self.lookups = Lookups()
         self.known = Acquaintance(database, config.state.max_rows_per_window)
         self.tenants = Tenants(database, config.state.max_rows_per_window)
         self.held = pl.DataFrame(schema=DISPLAYS)
@@ -50,9 +52,12 @@ class Behaviour:
     def _clear(self) -> None:
         self.day.clear()
         self.runs.clear()
+        self.lookups.clear()
+        self.known.clear()
         self.baselines.clear()
         self.tallies = pl.DataFrame(schema=running.TALLIES)
         self.reached = pl.DataFrame(schema=REACHED)
+        self.areas = self.baselines.areas
 
     def observe(self, events: pl.DataFrame, today: date) -> pl.DataFrame:
         """Count the events of one local day, or a part of it, and return what is surprising.
@@ -70,8 +75,10 @@ class Behaviour:
         places = running.places_of(rows)
         self.baselines.look_up(places, today.toordinal())
         carry = self.day.carry()
-        rows = self.runs.count(rows)
+        rows = self._met(self.runs.count(rows))
         self.day.add(rows)
+        past = self.lookups.best
+        looks = self._looks(rows)
         watched = self._watched(rows)
         if watched.is_empty():
             return schema.empty(schema.SIGNAL)
@@ -80,7 +87,7 @@ class Behaviour:
             before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
         )
         told = self._with_novelty(watched, before).filter(pl.col("displayed") | pl.col("missed") | pl.col("new_place"))
-        counted = running.running(told, carry, self.tallies, familiar, self.known)
+        counted = _with_looks(running.running(told, carry, self.tallies, familiar), looks, past)
         self.tallies = running.last_tallies(counted, self.tallies)
         return self._signals(self._with_worst(counted, before))
 
@@ -91,14 +98,30 @@ class Behaviour:
         totals = (
             self.day.totals()
             .join(limits, on=ACCOUNT)
-            .with_columns(
-                (pl.col("records_day") + pl.col("records_before")).alias("records_7d"),
-                pl.col("records_day").alias("strangers_day"),  # at most that many: exact only for those who are watched
-            )
+            .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
         )
         busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
         odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
-        return rows.join(pl.concat([busy, odd]).unique(), on=ACCOUNT, how="semi", maintain_order="left")
+        suspect = self.lookups.best.filter(pl.col("clientele") >= LEAST).join(self.day.names(), on=KEY).select(ACCOUNT)
+        return rows.join(pl.concat([busy, odd, suspect]).unique(), on=ACCOUNT, how="semi", maintain_order="left")
+
+    def _met(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Add `row`, and to displays whether the person was met before: today, and on the days remembered."""
+        rows = rows.with_row_index("row")
+        shown = rows.filter(pl.col("portal.subject").is_not_null()).select("row", KEY, "portal.subject")
+        first, stranger = self.known.meet(pairs_of(shown))
+        met = shown.select(
+            "row",
+            pl.Series("first_look", first),
+            pl.Series("stranger", stranger),
+        )
+        return rows.join(met, on="row", how="left", maintain_order="left").with_columns(
+            pl.col("first_look", "stranger").fill_null(False)
+        )
+
+    def _looks(self, rows: pl.DataFrame) -> pl.DataFrame:
+        told = self.baselines
+        return self.lookups.observe(rows, told.novelty, told.habits, told.served, self.areas)
 
     def _with_novelty(self, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
         key = [ACCOUNT, *TRAITS]
@@ -157,11 +180,14 @@ class Behaviour:
             self.tenants.close_day(self.today)
         if self.today is not None and not self.day.slots.is_empty():
             alerted = set(self.reached.filter(pl.col("step") > 0).get_column(ACCOUNT))
-            days = learn.closed_days(self.day, self.tallies, self.baselines.limits, self.known, self.today)
+            shares = dict(self.areas.iter_rows())
+            days = learn.closed_days(self.day, self.tallies, self.baselines.limits, shares, self.today)
             taught = [(account, day) for account, day in days if account not in alerted and account not in frozen]
             learn.learn(taught, self.baselines.professions, self.accounts, self.cohorts, EVERYBODY)
             names = [account for account, _ in taught]
-            self.known.learn(self.today, self.day.pairs().filter(pl.col(ACCOUNT).is_in(names)))
+            self.known.learn(
+                self.today, pairs_of(self.day.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names)))
+            )
         shown = pl.concat([self.held, *self.day.displays])
         self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
             [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
@@ -183,6 +209,7 @@ class Behaviour:
             **self.day.snapshot(),
             **self.runs.snapshot(),
             **self.tenants.snapshot(),
+            **self.lookups.snapshot(),
             "behaviour.held": frames.pack(self.held),
             "behaviour.tallies": frames.pack(self.tallies),
             "behaviour.reached": frames.pack(self.reached),
@@ -203,6 +230,8 @@ class Behaviour:
         self.day.restore(saved)
         self.runs.restore(saved)
         self.tenants.restore(saved)
+        self.lookups.restore(saved)
+        self.known.resume(pairs_of(self.day.shown().filter("first_look")))
         self.held = frames.unpack(saved["behaviour.held"])
         self.tallies = frames.unpack(saved["behaviour.tallies"])
         self.reached = frames.unpack(saved["behaviour.reached"])
@@ -213,7 +242,22 @@ class Behaviour:
         if self.today is not None:
             professions = told.rename({"profession": "portal.profession"})
             places = self.day.places.join(professions, on=ACCOUNT, how="left", maintain_order="left")
-            self.baselines.look_up(places.select(ACCOUNT, *TRAITS, "portal.profession"), self.today.toordinal())
+            self.baselines.look_up(places.select(ACCOUNT, KEY, *TRAITS, "portal.profession"), self.today.toordinal())
 
 
-_OF_TOTALS = {"records_10min", "records_1h", "records_day", "records_7d", "strangers_day", "missed_day", "unclaimed"}
+def _with_looks(counted: pl.DataFrame, looks: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:
+    """Let each row carry how far the look-ups of its account's day have come by then, itself included."""
+    names = [name for name in BEST if name != KEY]  # with the day's latest look-up and its habit
+    return (
+        counted.join(looks.drop(KEY), on="row", how="left", maintain_order="left")
+        .join(past.select(KEY, pl.exclude(KEY).name.prefix("past.")), on=KEY, how="left", maintain_order="left")
+        .with_columns(
+            *(pl.coalesce(pl.col(name).forward_fill().over(KEY), f"past.{name}").alias(name) for name in names),
+            pl.col("risen").fill_null(False),
+        )
+        .with_columns(pl.col("clientele", "habit").fill_null(0.0))
+        .drop("row", *(f"past.{name}" for name in names))
+    )
+
+
+_OF_TOTALS = {"records_10min", "records_1h", "records_day", "records_7d", "missed_day", "unclaimed"}

@@ -8,7 +8,9 @@ import polars as pl
 from detector import schema
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.detect.baseline import Baselines
-from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
+from detector.detect.models.account import AccountModels
+from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, COUNTS, HOUR, TRAIT_FEATURES
+from detector.detect.models.peers import PRIOR_DAYS
 
 MODEL = "account_behaviour"
 VERSION = "1"
@@ -33,7 +35,10 @@ def signals(raised: pl.DataFrame, baselines: Baselines, day: Day) -> pl.DataFram
 def _signal(row: dict[str, Any], baselines: Baselines, places: pl.DataFrame) -> dict[str, Any]:
     account, moment = row[ACCOUNT], row["@timestamp"]
     mine = places.filter((pl.col(ACCOUNT) == account) & (pl.col("first") <= moment))
-    reasons = sorted(_counts(row, baselines) + _places(row, mine, baselines), key=lambda one: -one["surprise"])
+    reasons = sorted(
+        _counts(row, baselines) + _clientele(row, baselines) + _places(row, mine, baselines),
+        key=lambda one: -one["surprise"],
+    )
     return {
         "@timestamp": moment,
         "signal.start": _start(mine, moment),
@@ -79,6 +84,34 @@ def _counts(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]]:
             "text": feature.text.format(observed=observed, expected=expected.mean),
         }
     return list(best.values())
+
+
+def _clientele(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]]:
+    """Return in what the persons looked up differ most from the account's own: new, from elsewhere, or unbilled."""
+    if row["surprise.clientele"] < LEAST:
+        return []
+    own, peers = baselines.accounts.get(row[ACCOUNT]), baselines.cohort(row[ACCOUNT]).clientele
+    habit = (own or AccountModels()).clientele
+    shares = (
+        (CLIENTELE, row["strangers"], row["looks"], habit.new_share(peers)),
+        (AREAS, row["outside"], row["placed"], 1 - habit.local_share),
+        (CLAIMS, row["lacking"], row["ended"], habit.bare_share(peers)),
+    )
+    told = [
+        {
+            "feature": feature.name,
+            "observed": round(hits / tries, 4),
+            "expected": round(expected, 4),
+            "unit": feature.unit,
+            "surprise": round(row["surprise.clientele"], 2),
+            "history_days": own.days if own else 0,
+            "baseline": "account" if own and own.days >= PRIOR_DAYS else "peers",
+            "text": feature.text.format(hits=hits, tries=tries, expected=expected),
+        }
+        for feature, hits, tries, expected in shares
+        if tries and expected is not None and hits / tries > expected
+    ]
+    return sorted(told, key=lambda one: one["expected"] / one["observed"])[:1]
 
 
 def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines) -> list[dict[str, Any]]:

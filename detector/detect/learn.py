@@ -2,27 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from typing import Any, Final
 
 import polars as pl
 
-from detector.context.acquaintance import Acquaintance
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.context.store import Store
 from detector.detect.models.account import AccountModels, ClosedDay, Cohort
 from detector.detect.models.features import COUNTS
 
+NOBODY: Final = {"persons": 0, "strangers": 0, "ended": 0, "unbilled": 0, "areas": {}}
+
 
 def closed_days(
-    day: Day, tallies: pl.DataFrame, limits: pl.DataFrame, known: Acquaintance, today: date
+    day: Day, tallies: pl.DataFrame, limits: pl.DataFrame, everybody: Mapping[int, float], today: date
 ) -> list[tuple[str, ClosedDay]]:
-    """Return the day of each account, by name, so that learning has one order.
+    """Return the day of each account, by name, so that learning has one order. `everybody`: areas' shares so far.
 
     Loops once an account.
     """
-    strangers = known.strangers(day.pairs()).group_by(ACCOUNT).agg(pl.len().alias("strangers_day"))
     counts = (
         day.totals()
-        .join(strangers, on=ACCOUNT, how="left")
         .join(tallies, on=ACCOUNT, how="left")
         .join(limits.select(ACCOUNT, "records_before"), on=ACCOUNT, how="left")
         .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
@@ -30,6 +30,7 @@ def closed_days(
     )
     traits = day.places.group_by(ACCOUNT).agg(pl.col(TRAITS).drop_nulls().unique())
     hours = day.slots.group_by(ACCOUNT).agg(pl.col("hour_of_week").drop_nulls().unique())
+    served = _clienteles(day.shown())
     joined = counts.join(traits, on=ACCOUNT).join(hours, on=ACCOUNT).sort(ACCOUNT)
     columns = {name: joined.get_column(name).to_list() for name in joined.columns}
     return [
@@ -40,10 +41,30 @@ def closed_days(
                 counts={feature.name: columns[feature.name][row] for feature in COUNTS},
                 traits={trait: frozenset(columns[trait][row]) for trait in TRAITS},
                 hours=frozenset(columns["hour_of_week"][row]),
+                clientele={**served.get(account, NOBODY), "everybody": everybody},
             ),
         )
         for row, account in enumerate(columns[ACCOUNT])
     ]
+
+
+def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return what each account's day teaches of whom it looks up. Shapes: DISPLAYS -> one entry an account."""
+    looks = shown.filter("first_look")
+    counts = looks.group_by(ACCOUNT).agg(
+        pl.len().alias("persons"),
+        pl.col("stranger").sum().alias("strangers"),
+        pl.col("unbilled").count().alias("ended"),
+        pl.col("unbilled").sum(),
+    )
+    area = "portal.subject_area"
+    placed = (
+        looks.filter(pl.col("stranger") & pl.col(area).is_not_null()).group_by(ACCOUNT, area).len().sort(ACCOUNT, area)
+    )
+    found = {row.pop(ACCOUNT): row | {"areas": {}} for row in counts.to_dicts()}
+    for account, where, count in placed.iter_rows():
+        found[account]["areas"][where] = count
+    return found
 
 
 def learn(

@@ -12,16 +12,16 @@ import polars as pl
 from detector.config import Models
 from detector.context.day import ACCOUNT
 from detector.detect.models import tail
-from detector.detect.models.features import COUNTS, FAMILIES, HOUR, TRAIT_FEATURES, WHERE_CAP
+from detector.detect.models.features import CLIENTELE, COUNTS, FAMILIES, HOUR, TRAIT_FEATURES, WHERE_CAP
 
 LEAST_THRESHOLD: Final = WHERE_CAP
 """However large the budget: being elsewhere than usual is no theft by itself."""
 
-PER_TENFOLD: Final = 2.5
+PER_TENFOLD: Final = 1.5
 """How much lower the threshold is for ten times the alerts.
 
-Source: validation seeds 11 to 13 of `detector simulate`, where false alerts per 1,000 account-days were 4.6 at a
-threshold of 6, 1.9 at 7, 0.8 at 8 and 0.4 at 9.
+Source: validation seeds 11, 12 and 21 to 23 of `detector simulate`, where false alerts per 1,000 account-days were
+2.8 at a threshold of 4.5, 1.0 at 5, 0.6 at 5.5 and 0.45 at 6.
 """
 
 STEP: Final = 1.5
@@ -52,7 +52,9 @@ def points(counted: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
         for feature in COUNTS
     ]
     active = pl.col("displayed") | pl.col("missed")
-    return joined.filter((active & pl.any_horizontal(grown)) | (pl.col("new_place") & pl.col("unfamiliar")))
+    return joined.filter(
+        (active & pl.any_horizontal(grown)) | (pl.col("new_place") & pl.col("unfamiliar")) | pl.col("risen")
+    )
 
 
 def families(taken: pl.DataFrame) -> pl.DataFrame:
@@ -72,13 +74,17 @@ def families(taken: pl.DataFrame) -> pl.DataFrame:
         believed = np.nan_to_num(scores, nan=0.0) * taken.get_column("trust").to_numpy()
         columns.append(pl.Series(f"surprise.{feature.name}", believed))
         members[feature.family].append(f"surprise.{feature.name}")
+    columns.append((taken.get_column("habit") * taken.get_column("trust")).alias("surprise.clientele"))
+    members[CLIENTELE.family].append("surprise.clientele")
     for feature in (*TRAIT_FEATURES.values(), HOUR):
         columns.append(
             (taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}")
         )
         members[feature.family].append(f"surprise.{feature.name}")
     parts = [
-        (pl.max_horizontal(names) * FAMILIES[name].weight).clip(0.0, FAMILIES[name].cap).alias(f"family.{name}")
+        (pl.max_horizontal(names) * FAMILIES[name].weight)
+        .clip(FAMILIES[name].floor, FAMILIES[name].cap)
+        .alias(f"family.{name}")
         for name, names in members.items()
     ]
     where = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if family.where])

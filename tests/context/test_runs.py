@@ -21,10 +21,12 @@ def rows(taken):
 
 
 def slow_twin(taken):
-    open_runs, found = {}, []
+    open_runs, views, found = {}, {}, []
     for key, what in taken:
+        unbilled = open_runs[key] > 0 if what == "d" and views.get(key) else None
         open_runs[key] = 0 if what == "c" else open_runs.get(key, 0) + (what == "d")
-        found.append(open_runs[key])
+        views[key] = views.get(key, 0) + (what == "d")
+        found.append((open_runs[key], unbilled))
     return found
 
 
@@ -33,8 +35,8 @@ def test_runs_are_those_of_the_slow_twin_however_the_rows_are_cut(taken, cuts):
     runs, found = Runs(), []
     for start, end in pairwise([0, *sorted(min(cut, len(taken)) for cut in cuts), len(taken)]):
         counted = runs.count(rows(taken[start:end]))
-        assert counted.drop("unclaimed_run").equals(rows(taken[start:end]))
-        found += counted["unclaimed_run"].to_list()
+        assert counted.drop("unclaimed_run", "unbilled").equals(rows(taken[start:end]))
+        found += counted.select("unclaimed_run", "unbilled").rows()
         saved, runs = runs.snapshot(), Runs()
         runs.restore(saved)
     assert found == slow_twin(taken)

@@ -88,6 +88,18 @@ def test_subjects_are_counted_between_two_moments():
 
 def test_a_larger_budget_lowers_the_threshold_and_never_below_what_places_alone_may_add():
     models = Config().models
-    larger, huge = (models.model_copy(update={"budget_per_1000_account_days": budget}) for budget in (10, 10**6))
+    larger, huge = (models.model_copy(update={"budget_per_1000_account_days": budget}) for budget in (3, 10**6))
     assert score.threshold(models) == models.threshold
     assert WHERE_CAP <= score.threshold(huge) < score.threshold(larger) < models.threshold
+
+
+def test_an_insider_who_reads_a_list_beside_the_work_is_found_by_whom_he_looks_up():
+    signals, _ = watch(events(days=12, accounts=30, seed=7, insider_records=60, patients=True))
+    assert set(signals["user.name"]) == {"u001"}
+    reason = signals["portal.reasons"][0].to_list()[0]
+    assert reason["feature"] in {"clientele", "areas"}
+    assert reason["observed"] > reason["expected"]
+
+
+def test_three_times_the_own_clientele_is_no_theft():
+    assert watch(events(days=12, accounts=30, seed=7, busy_records=60, patients=True))[0].is_empty()

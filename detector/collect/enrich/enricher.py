@@ -8,6 +8,7 @@ import polars as pl
 
 from detector.collect.enrich.account import Directory
 from detector.collect.enrich.action import REQUEST, Actions
+from detector.collect.enrich.area import Areas
 from detector.collect.enrich.calendar import LocalTime
 from detector.collect.enrich.client import read_clients
 from detector.collect.enrich.mask import masked_text, without_guard
@@ -38,6 +39,7 @@ class Enricher:
     def __init__(self, config: Config, secret: Secret | None = None) -> None:
         self.secret = configured_secret(config.portal.key) or secret or random_secret()
         self._tokens = Tokens(self.secret)
+        self._areas = Areas(config.portal.subject_area, self._tokens)
         self._proxies = Proxies(config.input.trusted_proxies)
         self._origins = Origins(config.networks)
         self._clients = Memo(read_clients)
@@ -88,6 +90,7 @@ class Enricher:
             done["outcome"].alias("event.outcome"),
             self._tokens.subjects(identifiers).alias("portal.subject"),
             self._blocks(identifiers, raw["http.response.status_code"]).alias("portal.subject_block"),
+            self._areas.describe(identifiers),
         )
 
     def _blocks(self, identifiers: pl.Series, status: pl.Series) -> pl.Series:

@@ -49,6 +49,10 @@ class Tokens:
         """
         return self._keyed(sessions, "session:")
 
+    def areas(self, areas: pl.Series) -> pl.Series:
+        """Return the token of each area. Shapes: n String -> n String of 32 hexadecimal digits; null stays null."""
+        return self._keyed(areas, "area:")
+
     def _keyed(self, values: pl.Series, purpose: str) -> pl.Series:
         if values.null_count() == len(values):
             return pl.Series(values.name, [None], dtype=pl.String).new_from_index(0, len(values))

@@ -1,11 +1,13 @@
 """Hold the models of one account, and of one cohort of accounts; learn a closed day of theirs."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
+from detector.detect.models.clientele import Clientele, Crowd
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
 from detector.detect.models.peak import DailyPeak, Expectation
@@ -23,6 +25,7 @@ class ClosedDay:
     counts: Mapping[str, float]
     traits: Mapping[str, frozenset[str]]
     hours: frozenset[int]
+    clientele: Mapping[str, Any]
 
 
 class AccountModels:
@@ -33,6 +36,7 @@ class AccountModels:
         self.peaks = {feature.name: DailyPeak() for feature in COUNTS}
         self.traits = {trait: Familiarity() for trait in TRAIT_FEATURES}
         self.rhythm = Rhythm()
+        self.clientele = Clientele()
         self.recent: dict[int, float] = {}
 
     def before_today(self, ordinal: int) -> float:
@@ -51,6 +55,8 @@ class AccountModels:
                 familiarity.learn_one(dict.fromkeys(sorted(day.traits[trait]), 1))
         if day.hours:
             self.rhythm.learn_one(dict.fromkeys(day.hours, 1))
+        if day.clientele["persons"]:
+            self.clientele.learn_one(dict(day.clientele))
 
     def numbers(self) -> dict[str, Any]:
         """Return the state as plain numbers."""
@@ -59,6 +65,7 @@ class AccountModels:
             "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
             "traits": {trait: familiarity.numbers() for trait, familiarity in self.traits.items()},
             "rhythm": self.rhythm.numbers(),
+            "clientele": self.clientele.numbers(),
             "recent": {str(day): records for day, records in self.recent.items()},
         }
 
@@ -72,6 +79,7 @@ class AccountModels:
         for trait, told in numbers["traits"].items():
             models.traits[trait] = Familiarity.from_numbers(told)
         models.rhythm = Rhythm.from_numbers(numbers["rhythm"])
+        models.clientele = Clientele.from_numbers(numbers["clientele"])
         models.recent = {int(day): records for day, records in numbers["recent"].items()}
         return models
 
@@ -83,6 +91,7 @@ class Cohort:
         self.peaks = {feature.name: PeerPeak() for feature in COUNTS}
         self.traits = {trait: Population() for trait in TRAIT_FEATURES}
         self.hours = Population()
+        self.clientele = Crowd()
 
     def learn_many(self, days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
         """Learn account-days at once, before the accounts themselves do."""
@@ -99,6 +108,7 @@ class Cohort:
                     population.learn_one(dict.fromkeys(day.traits[trait], 1))
             if day.hours:
                 self.hours.learn_one(dict.fromkeys(map(str, day.hours), 1))
+        self.clientele.learn_one(_together([day.clientele for _, day in days]))
 
     def hour_share(self, hour: int) -> float:
         """Return the share of account-days with activity in that hour of the week, 0 to 1."""
@@ -115,6 +125,7 @@ class Cohort:
             "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
             "traits": {trait: population.numbers() for trait, population in self.traits.items()},
             "hours": self.hours.numbers(),
+            "clientele": self.clientele.numbers(),
         }
 
     @classmethod
@@ -124,4 +135,14 @@ class Cohort:
         cohort.peaks = {name: PeerPeak.from_numbers(told) for name, told in numbers["peaks"].items()}
         cohort.traits = {trait: Population.from_numbers(told) for trait, told in numbers["traits"].items()}
         cohort.hours = Population.from_numbers(numbers["hours"])
+        cohort.clientele = Crowd.from_numbers(numbers["clientele"])
         return cohort
+
+
+def _together(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Add up the clientele of several account-days."""
+    areas: Counter[int] = Counter()
+    for day in days:
+        areas.update(day["areas"])
+    told = ("persons", "strangers", "ended", "unbilled")
+    return {name: sum(day[name] for day in days) for name in told} | {"areas": dict(areas)}

@@ -9,6 +9,7 @@ import pytest
 from river.base import AnomalyDetector
 from river.checks import common
 
+from detector.detect.models.clientele import Clientele
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.peak import DailyPeak
 from detector.detect.models.peers import PeerPeak
@@ -17,10 +18,17 @@ from detector.detect.models.rhythm import Rhythm
 COUNT_DAYS = [
     {"count": value} for value in (12, 9, 15, 11, 13, 8, 10, 14, 12, 9, 11, 13, 10, 12, 16, 11, 9, 12, 10, 13, 11, 12)
 ]
+EVERYWHERE = dict.fromkeys(range(1, 96), 1 / 95)
 CASES = {
     "peak": (DailyPeak, COUNT_DAYS, {"count": 12}, {"count": 300}),
     "peers": (PeerPeak, COUNT_DAYS, {"count": 12}, {"count": 300}),
     "familiarity": (Familiarity, [{"FR": 0.9}] * 22, {"FR": 0.9}, {"NL": 0.01}),
+    "clientele": (
+        Clientele,
+        [{"persons": 20, "strangers": 6, "areas": {76: 5, 13: 1}, "everybody": EVERYWHERE}] * 22,
+        {"persons": 20, "strangers": 6, "areas": {76: 5, 13: 1}, "everybody": EVERYWHERE},
+        {"persons": 12, "strangers": 12, "areas": dict.fromkeys(range(1, 13), 1), "everybody": EVERYWHERE},
+    ),
     "population": (Population, [{"FR": 1}] * 22, {"FR": 1}, {"NL": 1}),
     "rhythm": (
         Rhythm,
