@@ -40,6 +40,7 @@ class Delivery:
     ) -> None:
         self._db, self._state, self._ledger = connection, state, state.with_name(FILE)
         self._limits, self._sinks, self._telemetry, self._durable = limits, sinks, telemetry, durable
+        self._told: set[str] = set()
         open_ledger(self._ledger, state).close()
         self.outbox = Outbox(connection, self._ledger, limits.max_bytes)
         self._dispatch = Dispatch((), self._ledger, state)
@@ -95,16 +96,17 @@ class Delivery:
         while self._crowded():
             if not wait:
                 raise OutboxFullError(self._story())
-            self._telemetry.warn("outbox_full", self._story())
+            self._warn("outbox_full")
             self._telemetry.counts["outbox_full_s"] += round(LOOK_S)
             clock.pause(LOOK_S)
 
     def _crowded(self) -> bool:
         held, limit = self.outbox.bytes, self._limits.max_bytes
         if held < limit * CROWDED_SHARE:
+            self._told.clear()
             return False
         if held < limit:
-            self._telemetry.warn("outbox", self._story())
+            self._warn("outbox")
             return False
         with self._db:
             self.outbox.prune()
@@ -121,6 +123,16 @@ class Delivery:
                 log.warning("alerts dropped for want of room", extra={"sink": figures.name, "count": count})
         with self._db:
             self.outbox.prune()
+
+    def _warn(self, code: str) -> None:
+        """Warn once each time that the outbox fills: a run may see many an outage."""
+        if code in self._told:
+            return
+        self._told.add(code)
+        if code in self._telemetry.warnings:
+            log.warning(self._story(), extra={"code": code})
+        else:
+            self._telemetry.warn(code, self._story())
 
     def _story(self) -> str:
         self._dispatch.count()

@@ -66,7 +66,7 @@ def _run(
     from detector.cli.files import written
     from detector.cli.progress import progress_bar
     from detector.detect.rules import Rules
-    from detector.emit.sinks.lines import json_lines
+    from detector.emit.sinks.lines import as_lines
     from detector.emit.summary import tell_reading, tell_warnings
     from detector.lab.backtest import backtest, speaking, turned_on
     from detector.lab.replay import Replay
@@ -80,7 +80,7 @@ def _run(
         file = stack.enter_context(written(alerts_file)) if alerts_file else None
         show = stack.enter_context(progress_bar(shown=not no_progress))
         replay = Replay(with_samples(logs), config, since=first, until=last, on_progress=show)
-        write = None if file is None else lambda alerts: file.write(json_lines(alerts, "ecs"))
+        write = None if file is None else lambda alerts: file.write(as_lines(alerts, "ecs"))
         result = backtest(replay, rules, telemetry, write)
     telemetry.settle(config.input.reject_share_warning)
     tell_reading(telemetry)

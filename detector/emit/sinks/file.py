@@ -10,7 +10,7 @@ from detector import clock
 from detector.config import ToFile
 from detector.emit.alert import Alert
 from detector.emit.sinks import Receipt, all_of
-from detector.emit.sinks.lines import json_lines
+from detector.emit.sinks.lines import as_lines
 from detector.errors import DetectorError
 
 
@@ -29,7 +29,7 @@ class FileSink:
 
     def write(self, alerts: Sequence[Alert]) -> Receipt:
         """Append, then wait for the disk. Raises: OSError."""
-        lines = json_lines(alerts, self.options.format)
+        lines = as_lines(alerts, self.options.format)
         try:
             self._follow_name(len(lines))
             _write(self._fd, lines)

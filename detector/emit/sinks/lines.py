@@ -6,7 +6,7 @@ from detector import clock
 from detector.emit.alert import Alert, render
 
 
-def json_lines(alerts: Sequence[Alert], form: str) -> bytes:
+def as_lines(alerts: Sequence[Alert], form: str) -> bytes:
     """Return one line an alert in the format `form`."""
     now = clock.now()
     return b"".join(render(form, one, now) + b"\n" for one in alerts)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from detector.config import ToStdout
 from detector.emit.alert import Alert
 from detector.emit.sinks import GoneError, Receipt, all_of
-from detector.emit.sinks.lines import json_lines
+from detector.emit.sinks.lines import as_lines
 
 
 class StdoutSink:
@@ -23,7 +23,7 @@ class StdoutSink:
     def write(self, alerts: Sequence[Alert]) -> Receipt:
         """Write and flush. Raises: GoneError when nobody reads any more."""
         try:
-            sys.stdout.buffer.write(json_lines(alerts, self.options.format))
+            sys.stdout.buffer.write(as_lines(alerts, self.options.format))
             sys.stdout.buffer.flush()
         except BrokenPipeError:
             with open(os.devnull, "wb") as nowhere:  # or Python fails once more when it flushes at its end
