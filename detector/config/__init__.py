@@ -18,6 +18,7 @@ from detector.config.sinks import (
     OverHttp,
     Retry,
     Rotation,
+    Signature,
     Sink,
     Tls,
     ToElasticsearch,
@@ -25,6 +26,7 @@ from detector.config.sinks import (
     ToSplunkHec,
     ToStdout,
     ToSyslog,
+    ToWebhook,
 )
 from detector.config.state import State
 from detector.config.surroundings import Accounts, Calendar, Networks
@@ -55,6 +57,7 @@ __all__ = [
     "Rotation",
     "Rules",
     "Section",
+    "Signature",
     "Sink",
     "State",
     "SubjectAt",
@@ -64,6 +67,7 @@ __all__ = [
     "ToSplunkHec",
     "ToStdout",
     "ToSyslog",
+    "ToWebhook",
     "Zone",
     "groups_of",
     "load",

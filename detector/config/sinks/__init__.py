@@ -7,11 +7,11 @@ from pydantic import AfterValidator, Field
 
 from detector.config.section import Section
 from detector.config.sinks.destination import AlertFormat, Credential, Destination, Retry, Tls
-from detector.config.sinks.http import OverHttp, ToElasticsearch, ToSplunkHec
+from detector.config.sinks.http import OverHttp, Signature, ToElasticsearch, ToSplunkHec, ToWebhook
 from detector.config.sinks.local import Rotation, ToFile, ToStdout
 from detector.config.sinks.syslog import ToSyslog
 
-Sink = Annotated[ToElasticsearch | ToFile | ToSplunkHec | ToStdout | ToSyslog, Field(discriminator="kind")]
+Sink = Annotated[ToElasticsearch | ToFile | ToSplunkHec | ToStdout | ToSyslog | ToWebhook, Field(discriminator="kind")]
 
 
 def _named_apart(sinks: tuple[Sink, ...]) -> tuple[Sink, ...]:
@@ -41,6 +41,7 @@ __all__ = [
     "OverHttp",
     "Retry",
     "Rotation",
+    "Signature",
     "Sink",
     "Sinks",
     "Tls",
@@ -49,4 +50,5 @@ __all__ = [
     "ToSplunkHec",
     "ToStdout",
     "ToSyslog",
+    "ToWebhook",
 ]

@@ -1,9 +1,15 @@
 """Receivers as their vendors document them: each refuses what the real one refuses, in its words."""
 
+import base64
+import hashlib
+import hmac
 import json
+import re
 import uuid
+from datetime import datetime
 from typing import Any
 
+from detector import clock
 from tests.emit.sinks.http_receiver import Receiver, Reply, Request
 
 TOKEN = "5a17ed00-0000-4000-8000-c0ffee5ec2e7"
@@ -154,3 +160,182 @@ class Elasticsearch(Receiver):
     @staticmethod
     def _error(status: int, sort: str) -> Reply:
         return Reply(status, {"error": {"type": sort, "reason": "a value of an alert: u1"}, "status": status})
+
+
+class Webhook(Receiver):
+    """Source: Standard Webhooks 1.0, verifying webhooks."""
+
+    key = b"webhooks are signed with this key"
+    secret = "whsec_" + base64.b64encode(key).decode()
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.known: set[str] = set()
+        self.accepted = Reply(204)
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Content-Type") != "application/json":
+            return Reply(415)
+        one, stamp = request.headers["webhook-id"], request.headers["webhook-timestamp"]
+        if abs(clock.now().timestamp() - int(stamp)) > 300:
+            return Reply(401, {"message": "Message timestamp too old"})
+        wanted = hmac.digest(self.key, f"{one}.{stamp}.".encode() + request.body, hashlib.sha256)
+        version, _, signature = request.headers["webhook-signature"].partition(",")
+        if version != "v1" or not hmac.compare_digest(base64.b64decode(signature), wanted):
+            return Reply(401, {"message": "No matching signature found"})
+        if request.headers.get("Idempotency-Key") != one:
+            return Reply(400, {"message": "Idempotency-Key is missing"})
+        return self.judge(one, json.loads(request.body))
+
+    def judge(self, one: str, document: Any) -> Reply:
+        if one in self.to_send_back:
+            self.to_send_back.discard(one)
+            return Reply(429, "Too many", {"Retry-After": self.retry_after})
+        if one in self.refused:
+            return Reply(422, {"message": "Unknown field"})
+        self.take(one, document)
+        return self.accepted
+
+
+def require(true: Any, what: str) -> None:
+    """Refuse a document, as its vendor does."""
+    if not true:
+        raise ValueError(what)
+
+
+class Strict(Receiver):
+    """A receiver that judges a document by `check`, and answers `bad` where that finds fault."""
+
+    accepted = Reply(200)
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.documents: dict[str, Any] = {}
+
+    def check(self, document: Any, request: Request) -> str:
+        """Return the id of the document. Raises: ValueError."""
+        raise NotImplementedError
+
+    def bad(self, why: str) -> Reply:
+        raise NotImplementedError
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Content-Type") != "application/json":
+            return Reply(415)
+        document = json.loads(request.body)
+        try:
+            one = self.check(document, request)
+        except (ValueError, KeyError) as fault:
+            return self.bad(str(fault))
+        self.take(one, document)
+        return self.accepted
+
+
+class Slack(Strict):
+    """Source: Slack, incoming webhooks; Block Kit reference: header, section, text objects and their limits."""
+
+    accepted = Reply(200, "ok")
+
+    def bad(self, why: str) -> Reply:
+        return Reply(400, "invalid_blocks")
+
+    def lie(self, request: Request) -> Reply:
+        return Reply(200, "<html>Sign in</html>")
+
+    def check(self, document: Any, request: Request) -> str:
+        require(request.path == "/services/T000/B000/secret", "no_service")
+        require(document["text"] and not re.search("[<>]", document["text"]), "no_text")
+        texts = []
+        for block in document["blocks"]:
+            require(block["type"] in ("header", "section"), "invalid_blocks")
+            texts += [(block["text"], 150 if block["type"] == "header" else 3000)] if "text" in block else []
+            require(len(block.get("fields", [])) <= 10, "invalid_blocks")
+            texts += [(one, 2000) for one in block.get("fields", [])]
+        for text, most in texts:
+            require(text["type"] == "plain_text", "mrkdwn makes links and mentions")
+            require(1 <= len(text["text"]) <= most, "invalid_blocks")
+            require(not re.search(r"[<>]|&(?!amp;|lt;|gt;)|://", text["text"]), "not escaped")
+        return texts[-1][0]["text"].rpartition("\n")[2]
+
+
+class Teams(Strict):
+    """Source: Adaptive Cards schema 1.4; Teams, Create an incoming webhook with Workflows (28 KB)."""
+
+    accepted = Reply(202)
+
+    def bad(self, why: str) -> Reply:
+        return Reply(400, {"error": {"code": "InvalidBotAdaptiveCard", "message": why}})
+
+    def check(self, document: Any, request: Request) -> str:
+        require(len(request.body) <= 28_000, "too large")
+        require(document["type"] == "message", "message")
+        (attachment,) = document["attachments"]
+        require(attachment["contentType"] == "application/vnd.microsoft.card.adaptive", "card")
+        card = attachment["content"]
+        require((card["type"], card["version"]) == ("AdaptiveCard", "1.4"), "card")
+        require("entities" not in card["msteams"], "mentions")
+        for block in card["body"]:
+            require(block["type"] == "RichTextBlock", "TextBlock and FactSet know Markdown")
+            for run in block["inlines"]:
+                require(set(run) <= {"type", "text", "weight", "size"} and run["type"] == "TextRun", "run")
+                require("://" not in run["text"], "link")
+        return card["body"][-1]["inlines"][-1]["text"]
+
+
+class PagerDuty(Strict):
+    """Source: PagerDuty, Events API v2; the key is 32 characters long."""
+
+    key = "0123456789abcdef0123456789abcdef"
+    accepted = Reply(202, {"status": "success", "message": "Event processed", "dedup_key": "x"})
+
+    def bad(self, why: str) -> Reply:
+        return Reply(400, {"status": "invalid event", "message": "Event object is invalid", "errors": [why]})
+
+    def check(self, document: Any, request: Request) -> str:
+        require(request.path == "/v2/enqueue", "path")
+        require(document["routing_key"] == self.key, "Invalid routing key")
+        require(0 < len(document["dedup_key"]) <= 255, "dedup_key")
+        require(document["event_action"] in ("trigger", "resolve"), "event_action")
+        if document["event_action"] == "resolve":
+            return document["dedup_key"]
+        payload = document["payload"]
+        require(0 < len(payload["summary"]) <= 1024, "summary")
+        require(payload["source"], "source")
+        require(payload["severity"] in ("critical", "error", "warning", "info"), "severity")
+        datetime.fromisoformat(payload["timestamp"])
+        return payload["custom_details"]["Alert"]
+
+
+class TheHive(Strict):
+    """Source: TheHive 5 API, Create Alert: required fields, lengths, one alert for a type, source and sourceRef."""
+
+    key = "thehive-key-0001"
+    lengths = (("type", 32), ("source", 128), ("sourceRef", 128), ("title", 512), ("description", 1_048_576))
+
+    def bad(self, why: str) -> Reply:
+        if why == "known":
+            return Reply(400, {"type": "CreateError", "message": "Alert a:b:c already exist in organisation"})
+        return Reply(400, {"type": "BadRequest", "message": why})
+
+    accepted = Reply(201, {"_id": "~1", "_type": "Alert"})
+
+    def answer(self, request: Request) -> Reply:
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            return Reply(401, {"type": "AuthenticationError", "message": "Authentication failure"})
+        return super().answer(request)
+
+    def check(self, document: Any, request: Request) -> str:
+        require(request.path == "/api/v1/alert", "path")
+        for name, most in self.lengths:
+            require(1 <= len(document[name]) <= most, name)
+        require(
+            document["severity"] in (1, 2, 3, 4) and document["tlp"] in range(5) and document["pap"] in range(4), "n"
+        )
+        require(document["date"] > 1_000_000_000_000, "milliseconds")
+        require(all(1 <= len(one) <= 128 for one in document["tags"]), "tags")
+        found = [(one["dataType"], one["data"]) for one in document["observables"]]
+        require(
+            len(set(found)) == len(found) and all(sort in ("ip", "other") and data for sort, data in found), "twice"
+        )
+        require(document["sourceRef"] not in {one for one, _ in self.taken}, "known")
+        return document["sourceRef"]
