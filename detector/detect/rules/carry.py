@@ -81,7 +81,7 @@ class Carry:
         return bits
 
     def _compact(self) -> None:
-        kept, beyond_cap = Past(self.correlation, self.hashed, self.bits, self.table).useful()
+        kept, beyond_cap = Past(self.correlation, self.time, self.hashed, self.bits, self.table).useful()
         if len(kept) < WORTH * len(self):
             self.evicted += beyond_cap
             self._take(kept)

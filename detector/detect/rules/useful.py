@@ -11,9 +11,9 @@ from detector.detect.rules.spec import Correlation, Measure
 
 
 class Past:
-    """Rows that a correlation keeps, held sorted by group; masks have one place a row in that order."""
+    """Rows that a correlation keeps, given in event order, held sorted by group; masks have one place a row there."""
 
-    def __init__(self, correlation: Correlation, hashed: Hashes, bits: Bits, table: pl.DataFrame) -> None:
+    def __init__(self, correlation: Correlation, time: Index, hashed: Hashes, bits: Bits, table: pl.DataFrame) -> None:
         self.correlation = correlation
         self.order: Index = keys.order(hashed)
         ordered = hashed[self.order]
@@ -22,6 +22,7 @@ class Past:
         self.place = np.arange(len(ordered))
         self.group: Index = np.cumsum(starts) - 1
         self.begin: Index = np.flatnonzero(starts)[self.group]
+        self.age_us: Index = time[-1:] - time[self.order]
         self.bits: Bits = bits[self.order]
         self.table = table
 
@@ -54,7 +55,9 @@ class Past:
             yield self._last(latest, 2), None
 
     def _of_measure(self, measure: Measure, *, first: bool) -> Iterator[tuple[Mask, int | None]]:
-        correlation, marked = self.correlation, self._of(measure.refs)
+        correlation = self.correlation
+        span_us = correlation.span_us if measure.span_us is None else measure.span_us
+        marked = self._of(measure.refs) & (self.age_us <= span_us)
         if first and correlation.counts_rows:  # the next event is the last row of its window itself
             yield marked, (correlation.cap - 1) * (2 if correlation.fills_by_value else 1)
         elif measure.kind == "value_count":

@@ -172,6 +172,15 @@ def test_an_account_costs_one_row_for_as_long_as_it_is_away(pack):
     assert rules.observe(frame([back]))["user.name"].to_list() == ["u7"]
 
 
+def test_what_a_long_window_asks_of_a_row_keeps_nothing_else_of_it(pack):
+    long = "cap: 100000, also: [{type: value_count, field: user.name, timespan: 30d, lte: 1}]"
+    rules = pack(BASES, rule("value_count", condition="{field: portal.subject, gte: 9}", custom=long))
+    for day in range(10):  # each row counts a person for ten seconds, and its account for a month
+        logons = {"portal.action": "logon", "user.name": "u", "portal.subject": f"p{day}-{{i}}", "every": "40s"}
+        rules.observe(frame([logons | {"repeat": 2000, "@timestamp": f"2026-03-{day + 1:02d}T08:00:00Z"}]))
+    assert rules.rows <= 4096 + 2000
+
+
 SHARED = """
 title: Person displayed on a second account
 id: 30000000-0000-4000-8000-000000000007
