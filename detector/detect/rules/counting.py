@@ -14,6 +14,7 @@ from sigma.correlations import (
 from detector.detect.rules.custom import duration_us
 from detector.detect.rules.documents import Document
 from detector.detect.rules.fields import resolve
+from detector.detect.rules.form import is_number
 from detector.detect.rules.ordered import conjunctions
 from detector.detect.rules.sigma_parts import Loc
 from detector.detect.rules.spec import (
@@ -136,7 +137,7 @@ class Reader:
             percentile = 50
         return Measure(
             kind=kind if kind in MEASURES else "event_count",  # type: ignore[arg-type]
-            refs=self._refs([rules] if isinstance(rules, str) else rules, (*loc, "rules")) if rules else refs,
+            refs=self._refs(rules if isinstance(rules, list) else [rules], (*loc, "rules")) if rules else refs,
             fields=self._fields(data.get("field"), kind, loc),
             percentile=percentile,
             bounds=self._bounds(data, {name: name for name in OPERATORS}, loc, lasting=kind in LASTING),
@@ -173,14 +174,14 @@ class Reader:
                     except ValueError as fault:
                         self._fault((*loc, key), str(fault))
                         continue
-                if isinstance(number, int | float) and not isinstance(number, bool):
+                if is_number(number):
                     pairs.append((names[key], float(number)))
                 else:
                     self._fault((*loc, key), f"{key} needs a number, {number!r} came")
         return Bounds(tuple(pairs))  # type: ignore[arg-type]
 
     def _fields(self, field: Any, kind: str, loc: Loc) -> tuple[str, ...]:
-        names = [field] if isinstance(field, str) else list(field or ())
+        names = list(field) if isinstance(field, list | tuple) else [field] if field else []
         if bool(names) != kind.startswith("value_"):
             self._fault(loc, f"{kind} {'needs a' if kind.startswith('value_') else 'takes no'} field")
         found = []

@@ -21,10 +21,10 @@ OF_FILTERS = ("for", "reason", "until")
 
 def duration_us(text: object) -> int:
     """Read a time span such as `10m`; `0s` is none. Raises: ValueError."""
-    if text in {"0s", 0}:
+    if text == "0s" or (text == 0 and text is not False):
         return 0
     try:
-        return SigmaCorrelationTimespan(text).seconds * SECOND_US  # type: ignore[arg-type]
+        return SigmaCorrelationTimespan(str(text)).seconds * SECOND_US
     except SigmaTimespanError as fault:
         raise ValueError(f"{fault} Required: a number and one of s, m, h, d, w, M, y") from None
 

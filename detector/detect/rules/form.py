@@ -1,6 +1,7 @@
 """Find faults of form that pySigma does not see, stumbles over, or blames on another line."""
 
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any, Final
 
 from detector.detect.rules.custom import duration_us
@@ -9,6 +10,11 @@ from detector.detect.rules.spec import OPERATORS
 from detector.errors import Fault
 
 EMPTY: Final[tuple[Any, ...]] = ({}, [], None, "")
+
+
+def is_number(value: object) -> bool:
+    """Whether a value can be compared with a count."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def form_faults(document: Document, *, mapped: bool) -> Iterator[Fault]:
@@ -60,7 +66,7 @@ def _bounded(document: Document, correlation: Mapping[str, Any], where: list[str
     if not isinstance(condition, Mapping):
         return
     for key, value in condition.items():
-        if key in OPERATORS and (isinstance(value, bool) or not isinstance(value, int | float)):
+        if key in OPERATORS and not is_number(value):
             yield document.fault([*where, key], f"{key} needs a number, {value!r} came")
         elif key not in {*OPERATORS, "field", "percentile"}:
             yield document.fault([*where, str(key)], f"unknown key {key!r} in a condition")
