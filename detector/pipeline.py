@@ -275,8 +275,7 @@ class Pipeline:
             )
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
-        for reason, count in self.rules.muted.items():
-            self.telemetry.counts[f"muted: {reason}"] += count
+        self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
         self.checkpoint.close()
 
 

@@ -4,7 +4,7 @@ import logging
 import resource
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -83,6 +83,7 @@ class Telemetry:
         self.incidents: Counter[str] = Counter()
         self.seconds_by_stage: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
+        self.muted: dict[str, dict[str, Any]] = {}
         self.actions: Counter[str] = Counter()
         self.formats: dict[str, tuple[str, str]] = {}
         self.warnings: dict[str, Warned] = {}
@@ -146,6 +147,10 @@ class Telemetry:
             log.debug("rejects", extra={"count": count, "reason": reason})
         if self._rejects_to is not None:
             rejects.select(list(REJECT)).write_ndjson(self._rejects_to)
+
+    def observe_muted(self, counts: Mapping[str, int], latest: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Note what filters and allow-lists kept from rules, by their names: how many events, and the last of them."""
+        self.muted = {reason: {"events": count, "latest": [*latest[reason]]} for reason, count in counts.items()}
 
     def observe_alerts(self, alerts: Sequence[Told]) -> None:
         """Count alerts by level, and the turns of incidents."""
@@ -216,6 +221,7 @@ class Telemetry:
             "last_event": self.last_event and clock.rfc3339(self.last_event),
             "formats": {stream: name for stream, (name, _) in self.formats.items()},
             "counts": dict(self.counts),
+            "muted": self.muted,
             "faults": dict(self.faults),
             "sinks": {one.name: {k: v for k, v in asdict(one).items() if k != "name"} for one in self.sinks},
             "warnings": [one.text for one in self.warnings.values()],

@@ -24,6 +24,8 @@ def summarize(telemetry: Telemetry, alerts: Sequence[Alert], *, learned: bool, c
     console.print(_text(_verdict(telemetry, learned), "bold"))
     if alerts:
         _worst(alerts, console)
+    for reason, what in telemetry.muted.items():
+        console.print(_text(f"  kept from rules: {_number(what['events'], 'event')}: {reason}"))
     tell_warnings(telemetry, console)
 
 

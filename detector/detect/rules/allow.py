@@ -1,6 +1,5 @@
-"""Leave out what the configuration allows, before anything is counted, and count what was left out by reason."""
+"""Leave out what the configuration allows, before anything is counted, and note what was left out by reason."""
 
-from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from datetime import time as midnight
@@ -14,6 +13,7 @@ from detector import config
 from detector.detect.rules.batch import Batch
 from detector.detect.rules.express import express
 from detector.detect.rules.keys import Mask
+from detector.detect.rules.muted import Muted
 from detector.detect.rules.predicate import Leaf
 from detector.detect.rules.spec import Rule
 
@@ -61,16 +61,21 @@ def _who(entry: config.Allow) -> pl.Expr | None:
     return pl.all_horizontal(parts) if parts else None
 
 
+def read(rule: Rule, batch: Batch) -> Mask:
+    """Mark the rows that a correlation counts."""
+    rows = np.zeros(batch.events.height, dtype=np.bool_)
+    for ref in rule.correlation.refs if rule.correlation else ():
+        rows[batch.matched[ref]] = True
+    return rows
+
+
 class Allowances:
-    """All entries, worked out for one batch at a time.
+    """All entries, worked out for one batch at a time; `muted` is told of the rows that a rule would have seen."""
 
-    `muted` counts by reason the rows that a rule would have seen.
-    """
-
-    def __init__(self, entries: Sequence[config.Allow], rules: Sequence[Rule], zone: ZoneInfo) -> None:
+    def __init__(self, entries: Sequence[config.Allow], rules: Sequence[Rule], zone: ZoneInfo, muted: Muted) -> None:
         found = [Allowance(entry, rules, zone) for entry in entries]
         self.entries = [one for one in found if one.matters]
-        self.muted: Counter[str] = Counter()
+        self.muted = muted
         self._masks: list[tuple[Allowance, Mask]] = []
 
     def look(self, batch: Batch) -> None:
@@ -78,20 +83,19 @@ class Allowances:
         masks = ((entry, entry.hidden(batch)) for entry in self.entries)
         self._masks = [(entry, mask) for entry, mask in masks if mask is not None]
 
-    def kept(self, key: str, truth: Mask) -> Mask:
-        """Take the allowed rows out of what a single-event rule matched, and count them."""
+    def kept(self, rule: Rule, batch: Batch, truth: Mask) -> Mask:
+        """Take the allowed rows out of what a single-event rule matched, and note them."""
         for entry, mask in self._masks:
-            if entry.every_rule or key in entry.keys:
-                self.muted[entry.reason] += int(np.count_nonzero(truth & mask))
+            if entry.every_rule or rule.key in entry.keys:
+                self.muted.note(entry.reason, rule, batch, truth & mask)
                 truth = truth & ~mask
         return truth
 
     def hidden(self, rule: Rule, batch: Batch) -> Mask | None:
-        """Mark the rows that a correlation named by an entry must not read, and count those it would have."""
+        """Mark the rows that a correlation named by an entry must not read, and note those it would have."""
         hidden: Mask | None = None
         for entry, mask in self._masks:
-            if rule.key in entry.keys and rule.correlation is not None:
-                for ref in rule.correlation.refs:
-                    self.muted[entry.reason] += int(np.count_nonzero(mask[batch.matched[ref]]))
+            if rule.key in entry.keys:
+                self.muted.note(entry.reason, rule, batch, mask & read(rule, batch))
                 hidden = mask if hidden is None else hidden | mask
         return hidden

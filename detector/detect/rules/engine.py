@@ -5,13 +5,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from detector.clock import monotonic_s
 from detector.config import Config, shipped
-from detector.detect.rules.allow import Allowances
+from detector.detect.rules.allow import Allowances, read
 from detector.detect.rules.batch import Batch
 from detector.detect.rules.correlate import Correlator, Match
 from detector.detect.rules.fields import resolve
@@ -19,6 +20,7 @@ from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.keys import Index, Mask, codes, combine, text
 from detector.detect.rules.load import Loader, adjusted
 from detector.detect.rules.matcher import Answers, Matcher, holds
+from detector.detect.rules.muted import Muted
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
@@ -33,7 +35,8 @@ class Rules:
     """A pack of rules with their memory.
 
     - `catalogue`: every rule, in the order in which they are evaluated
-    - `muted`: rows kept from rules, by the reason of the allow-list or the title of the filter
+    - `muted`: events kept from rules, by the reason of the allow-list or the title of the filter; `muted_latest`:
+      the last of them
     - `notes`: what is allowed but worth knowing, such as a field that no log carries
     - `seconds`, `matches`: time spent and rows matched, by rule key
     - `shared_s`: time spent on what no rule has for itself: the questions, the allow-lists
@@ -49,8 +52,8 @@ class Rules:
         self.held: dict[str, Index] = {}
         self._end_us = BEGINNING_US
         self._wanted = self._needed()
-        self._allow = Allowances(config.allow, self.catalogue, config.zone)
-        self._filtered: Counter[str] = Counter()
+        self._muted = Muted()
+        self._allow = Allowances(config.allow, self.catalogue, config.zone, self._muted)
         filters = [one.tree for rule in self._wanted for one in rule.filters]
         self._matcher = Matcher([*(rule.tree for rule in self._wanted if rule.tree), *filters])
         most = config.state.max_rows_per_window
@@ -82,8 +85,13 @@ class Rules:
 
     @property
     def muted(self) -> dict[str, int]:
-        """Rows kept from rules so far, by reason."""
-        return dict(self._allow.muted + self._filtered)
+        """Events kept from rules so far, by reason."""
+        return dict(self._muted.count)
+
+    @property
+    def muted_latest(self) -> dict[str, list[dict[str, Any]]]:
+        """The last events kept from rules, by reason: for which rule, when, whose, and where the line stands."""
+        return {reason: list(events) for reason, events in self._muted.latest.items()}
 
     @property
     def evicted(self) -> dict[str, int]:
@@ -147,9 +155,9 @@ class Rules:
         truth = holds(rule.tree, answers)
         for one in rule.filters:
             passed = _passed(one, batch, answers)
-            self._filtered[one.title] += int(np.count_nonzero(truth & ~passed))
+            self._muted.note(one.title, rule, batch, truth & ~passed)
             truth = truth & passed
-        return self._allow.kept(rule.key, truth)
+        return self._allow.kept(rule, batch, truth)
 
     def _keys(self, rule: Rule, batch: Batch, rows: Index) -> list[tuple[str | None, ...]]:
         columns = [text(batch.column(name)[rows]).alias(name) for name in rule.custom.per]
@@ -181,8 +189,7 @@ class Rules:
         hidden = self._allow.hidden(rule, batch)
         for one in rule.filters:
             kept_out = ~_passed(one, batch, answers)
-            for ref in rule.correlation.refs if rule.correlation else ():
-                self._filtered[one.title] += int(np.count_nonzero(kept_out[batch.matched[ref]]))
+            self._muted.note(one.title, rule, batch, kept_out & read(rule, batch))
             hidden = kept_out if hidden is None else hidden | kept_out
         return hidden
 
@@ -195,8 +202,7 @@ class Rules:
             "correlations": {key: one.firing.dump() for key, one in self._correlators.items()},
             "single": {key: one.dump() for key, one in self._firing.items()},
             "late": {key: one.dump() for key, one in self._late.items()},
-            "muted": dict(self._allow.muted),
-            "filtered": dict(self._filtered),
+            "muted": self._muted.dump(),
             "evicted": {key: one.carry.evicted for key, one in self._correlators.items()},
         }
         return saved | {"memory": json.dumps(memory).encode()}
@@ -207,8 +213,7 @@ class Rules:
             return
         memory = json.loads(saved["memory"])
         self._end_us = memory["end_us"]
-        self._allow.muted = Counter(memory["muted"])
-        self._filtered = Counter(memory["filtered"])
+        self._muted.load(memory["muted"])
         same = {rule.key for rule in self._wanted if memory["fingerprints"].get(rule.key) == fingerprint(rule)}
         for key, one in self._correlators.items():
             if key in same:

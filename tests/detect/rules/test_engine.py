@@ -178,6 +178,12 @@ filter:
     events = frame([failures("ann", 3), failures("bob", 3, **{"source.ip": "198.51.100.1"})])
     assert rules.observe(events)["user.name"].to_list() == ["bob"]
     assert rules.muted == {"The scanner of ours": 3}
+    again = pack(FAILED, COUNT, fltr)
+    again.restore(rules.snapshot())
+    assert again.muted == rules.muted
+    (*_, last) = again.muted_latest["The scanner of ours"]
+    assert (last["rule.name"], last["user.name"], last["source.ip"]) == ("Failed", "ann", "192.0.2.9")
+    assert (last["@timestamp"], last["log.offset"]) == ("2026-03-02T08:02:01.000Z", 2)
 
 
 def test_a_filter_for_one_correlation_leaves_the_others_their_events(pack):
