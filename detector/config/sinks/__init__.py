@@ -7,11 +7,13 @@ from pydantic import AfterValidator, Field
 
 from detector.config.section import Section
 from detector.config.sinks.destination import AlertFormat, Credential, Destination, Retry, Tls
-from detector.config.sinks.http import OverHttp, Signature, ToElasticsearch, ToSplunkHec, ToWebhook
+from detector.config.sinks.http import OverHttp, Signature, ToElasticsearch, ToSentinel, ToSplunkHec, ToWebhook
 from detector.config.sinks.local import Rotation, ToFile, ToStdout
 from detector.config.sinks.syslog import ToSyslog
 
-Sink = Annotated[ToElasticsearch | ToFile | ToSplunkHec | ToStdout | ToSyslog | ToWebhook, Field(discriminator="kind")]
+Sink = Annotated[
+    ToElasticsearch | ToFile | ToSentinel | ToSplunkHec | ToStdout | ToSyslog | ToWebhook, Field(discriminator="kind")
+]
 
 
 def _named_apart(sinks: tuple[Sink, ...]) -> tuple[Sink, ...]:
@@ -47,6 +49,7 @@ __all__ = [
     "Tls",
     "ToElasticsearch",
     "ToFile",
+    "ToSentinel",
     "ToSplunkHec",
     "ToStdout",
     "ToSyslog",

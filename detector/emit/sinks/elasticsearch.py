@@ -101,7 +101,8 @@ def _receipt(answer: Answer, results: dict[str, Result]) -> Receipt:
     }
     if len(refused) >= DECLINED_ALONE and not arrived:
         raise AnswerError(Answer(400, b""), f"every alert is refused: {next(iter(refused.values()))}")
-    kept = [result for one, result in results.items() if one not in refused and one not in set(arrived)]
+    done = {*arrived, *refused}
+    kept = [result for one, result in results.items() if one not in done]
     if not kept:
         return Receipt(arrived=arrived, refused=refused)
     status, sort = kept[0]

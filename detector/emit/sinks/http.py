@@ -168,7 +168,8 @@ def deliver(options: OverHttp, pieces: Sequence[Piece], send: Callable[[Sequence
         receipts.append(receipt)
         if receipt.fault:
             break
-        if rest := [one for one in part if one.id not in receipt.refused and one.id not in set(receipt.arrived)]:
+        done = {*receipt.arrived, *receipt.refused}
+        if rest := [one for one in part if one.id not in done]:
             parts.append(rest)
     known = any(one.arrived for one in receipts)
     return joined([*receipts, Receipt(refused=declined) if known else Receipt(fault=next(iter(declined.values()), ""))])

@@ -8,8 +8,10 @@ import re
 import uuid
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 from detector import clock
+from detector.config import shipped
 from tests.emit.sinks.http_receiver import Receiver, Reply, Request
 
 TOKEN = "5a17ed00-0000-4000-8000-c0ffee5ec2e7"
@@ -339,3 +341,73 @@ class TheHive(Strict):
         )
         require(document["sourceRef"] not in {one for one, _ in self.taken}, "known")
         return document["sourceRef"]
+
+
+def columns() -> dict[str, str]:
+    """The stream's columns, as the rule that ships for Sentinel declares them."""
+    resource = json.loads(shipped("config", "siem", "sentinel", "dcr.json").read_text("utf-8"))["resources"][0]
+    declared = resource["properties"]["streamDeclarations"]["Custom-PortalAlerts_CL"]["columns"]
+    return {one["name"]: one["type"] for one in declared}
+
+
+class Sentinel(Receiver):
+    """Source: Azure Monitor, Logs Ingestion API (1 MB a call, 64 KB a field); Entra ID, client credentials."""
+
+    most_bytes = 1_048_576
+    client, secret, rule = "5a17ed00-0000-4000-8000-000000000001", "Zx8Q~client.secret", "dcr-0123456789abcdef"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.tokens: dict[str, bool] = {}
+        self.lasts_s = 3599
+        self.sorts = columns()
+
+    def busy(self, status: int) -> Reply:
+        return Reply(status, {"error": {"code": "Throttled", "message": "x"}}, {"Retry-After": self.retry_after})
+
+    def answer(self, request: Request) -> Reply:
+        if request.path == "/contoso.example.org/oauth2/v2.0/token":
+            return self._token(request)
+        if not self.tokens.get(request.headers.get("Authorization", "").removeprefix("Bearer ")):
+            return self._error(401, "InvalidToken")
+        if request.path != f"/dataCollectionRules/{self.rule}/streams/Custom-PortalAlerts_CL":
+            return self._error(404, "NotFound")
+        if request.query.get("api-version") != ["2023-01-01"]:
+            return self._error(400, "MissingApiVersionParameter")
+        if request.headers.get("Content-Type") != "application/json":
+            return self._error(415, "UnsupportedMediaType")
+        rows = json.loads(request.body)
+        if not isinstance(rows, list) or not rows or any(self._fault(row) for row in rows):
+            return self._error(400, "InvalidPayload")
+        for row in rows:
+            self.take(row["EventUid"], row)
+        return Reply(204)
+
+    def withdraw(self) -> None:
+        """Make every token invalid before its time."""
+        self.tokens = dict.fromkeys(self.tokens, False)
+
+    def _token(self, request: Request) -> Reply:
+        if request.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+            return Reply(400, {"error": "invalid_request"})
+        form = {name: value[0] for name, value in parse_qs(request.body.decode(), strict_parsing=True).items()}
+        if form["grant_type"] != "client_credentials" or form["scope"] != "https://monitor.azure.com//.default":
+            return Reply(400, {"error": "invalid_scope"})
+        if (form["client_id"], form["client_secret"]) != (self.client, self.secret):
+            return Reply(401, {"error": "invalid_client", "error_description": "AADSTS7000215: Invalid client secret"})
+        token = f"eyJ.token-{len(self.tokens)}"
+        self.tokens[token] = True
+        return Reply(200, {"token_type": "Bearer", "expires_in": self.lasts_s, "access_token": token})
+
+    def _fault(self, row: Any) -> bool:
+        known = {"string": str, "int": int, "datetime": str, "dynamic": dict}
+        if row["EventUid"] in self.refused or "TimeGenerated" not in row:
+            return True
+        return any(
+            name not in self.sorts or not isinstance(value, known[self.sorts[name]]) or len(json.dumps(value)) > 65_536
+            for name, value in row.items()
+        )
+
+    @staticmethod
+    def _error(status: int, code: str) -> Reply:
+        return Reply(status, {"error": {"code": code, "message": "a value of an alert: u1"}})
