@@ -57,9 +57,10 @@ class Past:
     def _of_measure(self, measure: Measure, *, first: bool) -> Iterator[tuple[Mask, int | None]]:
         correlation = self.correlation
         span_us = correlation.span_us if measure.span_us is None else measure.span_us
-        marked = self._of(measure.refs) & (self.age_us <= span_us)
+        spans = 2 if first and correlation.fills_by_value else 1
+        marked = self._of(measure.refs) & (self.age_us <= spans * span_us)
         if first and correlation.counts_rows:  # the next event is the last row of its window itself
-            yield marked, (correlation.cap - 1) * (2 if correlation.fills_by_value else 1)
+            yield marked, (correlation.cap - 1) * spans
         elif measure.kind == "value_count":
             yield self._latest(marked & self._there(measure.fields), measure.fields), correlation.cap
         elif measure.kind in {"pause", "travel"}:

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from detector.detect.rules import carry
 from detector.detect.rules.proof import frame
 
 BASES = """
@@ -124,6 +125,14 @@ def test_near_in_time(pack, kind, rules, condition, written, expected):
 )  # fmt: skip
 def test_what_sigma_cannot_say(pack, kind, condition, custom, written, expected):
     assert fired(pack(BASES, rule(kind, "[a]", condition, custom)), written) == expected
+
+
+def test_a_value_that_filled_the_bucket_is_known_for_two_windows(pack, monkeypatch):
+    monkeypatch.setattr(carry, "COMPACT_AT", -(10**9))
+    monkeypatch.setattr(carry, "WORTH", 2)
+    rules = pack(BASES, rule("value_count", condition="{field: sc-bytes, gt: 1.5}", custom="leak: 1h"))
+    written = "a0+1 a8+1 a16+1 a17+2".split()  # of the last window's rows only the last pours in: 1 came at 0
+    assert [fired(rules, one) for one in written] == [[]] * 4
 
 
 FAST = rule("event_count", condition="{gte: 1}", custom="also: [{type: travel, gt: 900}]")
