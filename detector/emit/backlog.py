@@ -1,5 +1,6 @@
 """What one sink has not had yet: taken in batches, settled alert by alert."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ from detector.emit.ledger import open_ledger
 from detector.emit.sinks import Receipt
 
 _SENT_BACK: Final = """
-SELECT seq, body, tries FROM sent_back WHERE sink = :sink AND NOT dead AND due <= :now ORDER BY seq LIMIT :most
+SELECT seq, tries, id, body FROM sent_back WHERE sink = :sink AND NOT dead AND due <= :now ORDER BY seq LIMIT :most
 """
 
-_NEW: Final = "SELECT seq, body, 0 FROM new WHERE sink = :sink AND seq <= :last ORDER BY seq LIMIT :most"
+_NEW: Final = "SELECT seq, 0, id, body FROM new WHERE sink = :sink AND seq <= :last ORDER BY seq LIMIT :most"
 
 _WAITING: Final = """
 SELECT (SELECT count(*) FROM new WHERE sink = :sink) +
@@ -25,11 +26,17 @@ SELECT (SELECT count(*) FROM new WHERE sink = :sink) +
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """One alert on its way: its number, and how often it was sent back before."""
+    """One alert on its way: its number, how often it was sent back before, and its record as the outbox keeps it."""
 
     seq: int
     tries: int
-    alert: Alert
+    id: str
+    body: str
+
+    @property
+    def alert(self) -> Alert:
+        """The alert. Raises: KeyError, where another version of this program wrote it in other words."""
+        return Alert.from_json(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +65,11 @@ class Backlog:
         most, size, taken = self._options.batch_count, 0, list[Taken]()
         for query in (_SENT_BACK, _NEW):
             told = {"sink": self._sink, "now": now_s, "last": last, "most": most - len(taken)}
-            for seq, body, tries in self._db.execute(query, told).fetchall():
-                size += len(body)
+            for one in itertools.starmap(Taken, self._db.execute(query, told).fetchall()):
+                size += len(one.body)
                 if taken and size > self._options.batch_bytes:
                     return Batch(tuple(taken), taken[-1].seq)
-                taken.append(Taken(seq, tries, Alert.from_json(body)))
+                taken.append(one)
         return Batch(tuple(taken), taken[-1].seq if len(taken) == most else last)
 
     def settle(self, batch: Batch, receipt: Receipt, due: Callable[[int], float]) -> None:
@@ -71,12 +78,12 @@ class Backlog:
         New alerts at the end of the batch that did not arrive are not passed: they come again in their order.
         """
         arrived, refused, upto = set(receipt.arrived), receipt.refused, batch.upto
-        back = [one for one in batch.taken if one.alert.id not in arrived and one.alert.id not in refused]
+        back = [one for one in batch.taken if one.id not in arrived and one.id not in refused]
         for one in reversed(batch.taken):
             if one.tries or not back or one is not back[-1]:
                 break
             upto = back.pop().seq - 1
-        done = [one for one in batch.taken if one.alert.id in arrived]
+        done = [one for one in batch.taken if one.id in arrived]
         with self._db:
             self._db.execute(
                 "UPDATE sink SET upto = max(upto, ?), delivered = delivered + ? WHERE name = ?",
@@ -86,8 +93,8 @@ class Backlog:
                 "DELETE FROM held WHERE sink = ? AND seq = ?", [(self._sink, one.seq) for one in done if one.tries]
             )
             for one in batch.taken:
-                if one.alert.id in refused:
-                    self._hold(one, refused[one.alert.id], dead=True, due=0.0)
+                if one.id in refused:
+                    self._hold(one, refused[one.id], dead=True, due=0.0)
             for one in back:
                 self._hold(one, receipt.fault, dead=False, due=due(one.tries))
 

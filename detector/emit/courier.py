@@ -10,8 +10,7 @@ from threading import Event, Thread
 from typing import Final
 
 from detector import clock
-from detector.emit.alert import Alert
-from detector.emit.backlog import Backlog, Batch
+from detector.emit.backlog import Backlog, Batch, Taken
 from detector.emit.sinks import GoneError, Receipt, Sink, joined
 from detector.errors import DetectorError
 from detector.telemetry import SinkFigures, log
@@ -111,31 +110,34 @@ class Courier:
 
     def _bring(self, backlog: Backlog, batch: Batch) -> float:
         began = clock.monotonic_s()
-        receipt = self._write(batch.alerts)
+        receipt = self._write(batch.taken)
         self.figures.seconds += clock.monotonic_s() - began
-        ids = {one.alert.id for one in batch.taken}
+        ids = {one.id for one in batch.taken}
         arrived, refused = ids.intersection(receipt.arrived), ids.intersection(receipt.refused)
         if arrived or refused:
             backlog.settle(batch, receipt, lambda tries: clock.monotonic_s() + self._delay(tries))
             self.figures.delivered += len(arrived)
             self.figures.dead_letters += len(refused)
             self.moved_s = clock.monotonic_s()
-            self._recover()
+            self._faults = min(self._faults, 1)
         sent_back = len(ids) - len(arrived) - len(refused)
         self.figures.retries += sent_back
-        return self._rest(backlog, receipt.fault, receipt.retry_after_s) if sent_back else 0.0
+        if sent_back:
+            return self._rest(backlog, receipt.fault, receipt.retry_after_s)
+        self._recover()
+        return 0.0
 
-    def _write(self, alerts: Sequence[Alert]) -> Receipt:
-        """Write `alerts`. One that the sink cannot even write is found and refused: it must hold up none behind it."""
+    def _write(self, taken: Sequence[Taken]) -> Receipt:
+        """Write what was taken. An alert that breaks the sink is found and refused: it must hold up none behind it."""
         try:
-            return self.sink.write(alerts)
+            return self.sink.write([one.alert for one in taken])
         except (OSError, DetectorError):
             raise
         except Exception as fault:
-            if len(alerts) == 1:
+            if len(taken) == 1:
                 log.error("alert not written", extra={"sink": self.options.label, "reason": _reason(fault)})
-                return Receipt(refused={alerts[0].id: _reason(fault)})
-        return joined([self._write([one]) for one in alerts])
+                return Receipt(refused={taken[0].id: _reason(fault)})
+        return joined([self._write([one]) for one in taken])
 
     def _recover(self) -> None:
         if self._faults:

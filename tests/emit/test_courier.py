@@ -58,7 +58,8 @@ def test_rests_grow_and_leave_something_to_chance(state):
         raise OSError("no")
 
     sink = waiting(state, Memory(answers=[fail] * 6, retry={"first_s": 0.02, "max_s": 0.16}))
-    deliver(state, sink)
+    with dispatched(state, sink):
+        until(lambda: sink.got)
     rests = [later - earlier for earlier, later in pairwise(tried)]
     assert all(rest >= full / 2 for rest, full in zip(rests, (0.02, 0.04, 0.08, 0.16, 0.16), strict=True))
     assert len({f"{rest / full:.6f}" for rest, full in zip(rests[3:], (0.16, 0.16), strict=True)}) == 2
@@ -89,6 +90,26 @@ def test_one_alert_that_a_sink_breaks_on_is_refused_by_itself(state, ledger):
     (letter,) = dead_letters(ledger)
     assert letter.reason.startswith("KeyError in test_courier.py:")
     assert letter.message.startswith("account u4")
+
+
+def test_an_alert_in_the_words_of_another_version_is_refused_by_itself(state, ledger):
+    sink = waiting(state, Memory())
+    with state.db:
+        state.db.execute("UPDATE outbox SET body = json_remove(body, '$.level') WHERE seq = 5")
+    assert deliver(state, sink).dead_letters == 1
+    assert sink.got == [one for one in USERS if one != "u4"]
+    assert dead_letters(ledger)[0].reason.startswith("KeyError in record.py:")
+
+
+def test_a_sink_that_sends_some_back_each_time_says_so_once(state):
+    def some_back(alerts):
+        return Receipt(arrived=[one.id for one in alerts[:-1]] or [alerts[0].id], fault="busy")
+
+    sink = waiting(state, Memory(answers=[some_back] * 20, batch_count=3, **QUICK))
+    with logged() as said:
+        figures = deliver(state, sink)
+    assert (sorted(sink.got), figures.pending) == (USERS, 0)
+    assert said.getvalue().splitlines().count("sink fails") <= 2
 
 
 def test_a_secret_that_is_missing_for_a_while_makes_no_dead_letters(state):
