@@ -9,10 +9,12 @@ from detector.config.section import Section
 from detector.config.sinks.destination import AlertFormat, Credential, Destination, Retry, Tls
 from detector.config.sinks.http import OverHttp, Signature, ToElasticsearch, ToSentinel, ToSplunkHec, ToWebhook
 from detector.config.sinks.local import Rotation, ToFile, ToStdout
+from detector.config.sinks.messaging import ToKafka, ToNats
 from detector.config.sinks.syslog import ToSyslog
 
 Sink = Annotated[
-    ToElasticsearch | ToFile | ToSentinel | ToSplunkHec | ToStdout | ToSyslog | ToWebhook, Field(discriminator="kind")
+    ToElasticsearch | ToFile | ToKafka | ToNats | ToSentinel | ToSplunkHec | ToStdout | ToSyslog | ToWebhook,
+    Field(discriminator="kind"),
 ]
 
 
@@ -49,6 +51,8 @@ __all__ = [
     "Tls",
     "ToElasticsearch",
     "ToFile",
+    "ToKafka",
+    "ToNats",
     "ToSentinel",
     "ToSplunkHec",
     "ToStdout",

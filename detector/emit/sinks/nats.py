@@ -1,0 +1,217 @@
+"""Alerts to a JetStream stream of NATS."""
+
+import asyncio
+import ssl
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from nats.aio.client import Client
+from nats.errors import Error
+from nats.js.api import Header, PubAck
+from nats.js.errors import APIError, NoStreamResponseError
+
+from detector import clock
+from detector.config import Credential, ToNats
+from detector.emit.alert import Alert, render
+from detector.emit.sinks import Receipt
+from detector.emit.sinks.secure import read_secret, tls_context
+
+TOO_LARGE: Final = 10054
+"""JetStream's number for a message above the stream's `max_msg_size`. Source: nats-server, errors.json."""
+
+_FAREWELL_S: Final = 0.5
+"""How long the end of a connection may take, when all that mattered on it is over."""
+
+_HEADER_BYTES: Final = len("NATS/1.0\r\nNats-Msg-Id: \r\nNats-Expected-Stream: \r\n\r\n")
+"""Of a message, besides the two values; the server counts headers where it limits a message."""
+
+
+class NatsSink:
+    """Messages with the alert's id as `Nats-Msg-Id`, by which the stream knows a repeat.
+
+    Delivery: acknowledged by the stream, which keeps a repeat out within its duplicate window. Each batch has a
+    connection of its own: nothing has to be kept alive between alerts, and secrets are read anew.
+    """
+
+    def __init__(self, options: ToNats) -> None:
+        self.options = options
+        self._tls = tls_context(options.tls) if options.tls else None
+        _identity(options, _Client())
+
+    def write(self, alerts: Sequence[Alert]) -> Receipt:
+        """Publish `alerts` and wait for their acknowledgements. Raises: OSError."""
+        now = clock.now()
+        return asyncio.run(self._write({one.id: render(self.options.format, one, now) for one in alerts}))
+
+    def close(self) -> None:
+        """No connection outlives its batch."""
+
+    async def _write(self, texts: Mapping[str, bytes]) -> Receipt:
+        client, faults = _Client(), _Faults()
+        try:
+            await self._connect(client, faults)
+            return await self._publish(client, texts, faults)
+        finally:
+            with suppress(TimeoutError, OSError, Error):
+                await asyncio.wait_for(client.close(), _FAREWELL_S)
+
+    async def _connect(self, client: "_Client", faults: "_Faults") -> None:
+        """Connect to one of the servers. Raises: OSError, whatever it is: no alert is to blame for it."""
+        tls, within_s = self.options.tls, self.options.timeout_s
+        identity = _identity(self.options, client)
+        try:
+            async with asyncio.timeout(within_s):
+                await client.connect(
+                    [f"nats://{one}" for one in self.options.servers],
+                    error_cb=faults.hear,
+                    closed_cb=faults.end,
+                    name="portal-detector",
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=within_s,  # type: ignore[arg-type]  # it is a number of seconds like any other
+                    tls=self._tls,
+                    tls_hostname=tls.server_name if tls else None,
+                    **identity,
+                )
+            if tls:
+                client.must_be_safe()
+        except TimeoutError:
+            raise TimeoutError(f"no answer within {within_s:g} s") from None
+        except Exception as fault:
+            raise OSError(faults.last or _text(fault)) from None
+        faults.forget()
+
+    async def _publish(self, client: "_Client", texts: Mapping[str, bytes], faults: "_Faults") -> Receipt:
+        room = client.max_payload - _HEADER_BYTES - len(self.options.stream)
+        refused = {
+            one: f"{len(text):,} bytes, the server takes {room - len(one):,}"
+            for one, text in texts.items()
+            if len(text) > room - len(one)
+        }
+        answers: dict[str, asyncio.Future[PubAck]] = {}
+        with suppress(TimeoutError, OSError, Error):  # what is acknowledged until then has arrived
+            async with asyncio.timeout(self.options.timeout_s):
+                stream = client.jetstream(publish_async_max_pending=len(texts))
+                for one in texts:
+                    if one in refused:
+                        continue
+                    answers[one] = await stream.publish_async(
+                        self.options.subject, texts[one], stream=self.options.stream, headers={Header.MSG_ID: one}
+                    )
+                await faults.unless(answers.values())
+        return self._receipt(texts, answers, refused, faults.last)
+
+    def _receipt(
+        self,
+        texts: Mapping[str, bytes],
+        answers: Mapping[str, "asyncio.Future[PubAck]"],
+        refused: dict[str, str],
+        fault: str,
+    ) -> Receipt:
+        arrived = []
+        for one, answer in answers.items():
+            error = answer.exception() if answer.done() and not answer.cancelled() else None
+            if isinstance(error, APIError) and error.err_code == TOO_LARGE:
+                refused[one] = error.description or "too large for the stream"
+            elif error is not None:
+                fault = self._told(error)
+            elif answer.done() and not answer.cancelled():
+                arrived.append(one)
+        if len(arrived) + len(refused) == len(texts):
+            return Receipt(arrived=arrived, refused=refused)
+        unsaid = f"not acknowledged within {self.options.timeout_s:g} s"
+        return Receipt(arrived=arrived, refused=refused, fault=fault or unsaid)
+
+    def _told(self, error: BaseException) -> str:
+        if isinstance(error, NoStreamResponseError):
+            return f"no stream takes messages on {self.options.subject}, {self.options.stream} is required to"
+        if isinstance(error, APIError):
+            return f"stream {self.options.stream} on {self.options.subject}: {error.description} ({error.err_code})"
+        return _text(error)
+
+
+class _Client(Client):
+    """A client that knows whether it speaks TLS.
+
+    The library asks for the context when it begins to, and goes on without where the server, or whoever stands
+    between, says that it does not.
+    """
+
+    safe = False
+
+    @property
+    def ssl_context(self) -> ssl.SSLContext:
+        """What the library makes TLS with."""
+        self.safe = True
+        return super().ssl_context
+
+    def must_be_safe(self) -> None:
+        """Raises: OSError where TLS is wanted and not spoken."""
+        if not self.safe:
+            raise OSError("the server does not speak TLS; `tls: null` would send everything in the clear")
+
+
+class _Faults:
+    """What the library calls back with."""
+
+    def __init__(self) -> None:
+        self.last = ""
+        self._ended = asyncio.Event()
+
+    async def hear(self, error: Exception) -> None:
+        """Note an error that belongs to no message, such as a permission that is missing."""
+        self.last = _text(error)
+        self._ended.set()
+
+    async def end(self) -> None:
+        """Note that the connection is closed."""
+        self._ended.set()
+
+    def forget(self) -> None:
+        """Begin anew: what was heard of servers that did not answer is over when one did."""
+        self.last = ""
+        self._ended.clear()
+
+    async def unless(self, answers: Collection["asyncio.Future[PubAck]"]) -> None:
+        """Wait for all `answers`, unless the connection ends before."""
+        ended: asyncio.Future[Any] = asyncio.ensure_future(self._ended.wait())
+        try:
+            await asyncio.wait([ended, asyncio.gather(*answers, return_exceptions=True)], return_when="FIRST_COMPLETED")
+        finally:
+            ended.cancel()
+
+
+def _identity(options: ToNats, client: _Client) -> dict[str, Any]:
+    """Return how we say who we are; a secret is given away when TLS is spoken, where it is wanted.
+
+    Raises: DetectorError for a secret that is not there.
+    """
+
+    def given(credential: Credential) -> Callable[[], str]:
+        secret = read_secret(credential)
+
+        def tell() -> str:
+            if options.tls:
+                client.must_be_safe()
+            return secret
+
+        return tell
+
+    if options.credentials:
+        return {"user_credentials": str(options.credentials)}
+    if options.nkey:
+        return {"nkeys_seed_str": read_secret(options.nkey)}
+    if options.token:
+        return {"token": given(options.token)}
+    if options.password:
+        return {"user": options.user, "password": given(options.password)}
+    return {}
+
+
+def _text(error: BaseException) -> str:
+    return str(error).removeprefix("nats: ") or type(error).__name__
+
+
+open_sink = NatsSink
