@@ -21,7 +21,7 @@ SOURCES = ["192.0.2.1", "192.0.2.77", "198.51.100.3", "2001:db8::1", None]
 PATHS = ["/a", "/a/b", "/A/*", "/x?y", None]
 COUNTRIES = ["FR", "FR", "BE", "US", "JP", "XX", None]
 FIELDS = ["user.name", "portal.source", "portal.session", "url.path"]
-CUTS = 3
+CUTS = 4
 BEGIN = datetime(2026, 3, 2, 23, 59, 40, tzinfo=UTC)
 
 event = st.fixed_dictionaries(
@@ -263,7 +263,7 @@ some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.functio
 cases = given(documents=packs(), rows=st.lists(event, min_size=4, max_size=50), data=st.data())
 
 
-@settings(some, max_examples=350)
+@settings(some, max_examples=250)
 @cases
 def test_same_alerts_as_the_twin_over_any_chunks(documents, rows, data, tmp_path_factory):
     agree(documents, rows, data, loaded(documents, tmp_path_factory.mktemp("pack")))

@@ -131,7 +131,7 @@ def test_a_value_that_filled_the_bucket_is_known_for_two_windows(pack, monkeypat
     monkeypatch.setattr(carry, "COMPACT_AT", -(10**9))
     monkeypatch.setattr(carry, "WORTH", 2)
     rules = pack(BASES, rule("value_count", condition="{field: sc-bytes, gt: 1.5}", custom="leak: 1h"))
-    written = "a0+1 a8+1 a16+1 a17+2".split()  # of the last window's rows only the last pours in: 1 came at 0
+    written = ["a0+1", "a8+1", "a16+1", "a17+2"]  # of the last window's rows only the last pours in: 1 came at 0
     assert [fired(rules, one) for one in written] == [[]] * 4
 
 
