@@ -1,5 +1,6 @@
 """Read a rule's `custom` key; the list of what may stand there is `spec.Custom`."""
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
@@ -13,6 +14,8 @@ from detector.detect.rules.spec import Custom, Proof
 from detector.errors import Fault
 
 SECOND_US = 1_000_000
+MAX_REPEAT = 100_000
+"""Events that a test makes of one at most."""
 
 OF_CORRELATIONS = ("also", "context", "cancel_on", "gap", "cap", "leak", "previous")
 OF_EVENTS = ("per", "placeholders")
@@ -91,8 +94,12 @@ def _truth(value: object) -> bool:
     return value
 
 
+def _is_count(value: object, *, least: int, most: int = sys.maxsize) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
 def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or not _is_count(value, least=1):
         raise ValueError(f"a whole number from 1 is required, {value!r} came")
     return value
 
@@ -152,8 +159,8 @@ def _proofs(document: Document, value: object) -> tuple[tuple[Proof, ...], list[
             faults.append(document.fault(loc, "a test has exactly name, events and alerts"))
             continue
         found = [*_event_faults(document, [*loc, "events"], test["events"])]
-        if not isinstance(test["alerts"], int):
-            found.append(document.fault([*loc, "alerts"], "alerts is a whole number"))
+        if not _is_count(test["alerts"], least=0):
+            found.append(document.fault([*loc, "alerts"], f"alerts is a whole number, {test['alerts']!r} came"))
         faults += found
         if not found:
             line = document.fault(loc, "").line
@@ -164,9 +171,21 @@ def _proofs(document: Document, value: object) -> tuple[tuple[Proof, ...], list[
 def _event_faults(document: Document, loc: list[str | int], events: object) -> list[Fault]:
     if not isinstance(events, list) or not all(isinstance(event, Mapping) for event in events):
         return [document.fault(loc, "events is a list of mappings of fields to values")]
-    return [
-        document.fault([*loc, place, name], f"no field {name!r}")
-        for place, event in enumerate(events)
-        for name in event
-        if name not in {"repeat", "every"} and resolve(str(name)) is None
-    ]
+    told = (
+        (place, name, _event_fault(name, value)) for place, event in enumerate(events) for name, value in event.items()
+    )
+    return [document.fault([*loc, place, str(name)], message) for place, name, message in told if message]
+
+
+def _event_fault(name: object, value: object) -> str | None:
+    """Say what is wrong with one key of an event; whether a value fits its field shows when the test runs."""
+    if name == "repeat":
+        wrong = not _is_count(value, least=1, most=MAX_REPEAT)
+        return f"repeat is a whole number from 1 to {MAX_REPEAT:,}, {value!r} came" if wrong else None
+    if name == "every":
+        try:
+            duration_us(value)
+        except ValueError as fault:
+            return str(fault)
+        return None
+    return f"no field {name!r}" if resolve(str(name)) is None else None

@@ -114,7 +114,7 @@ def _target(name: str) -> str:
 def _unrolled(events: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     moment = MONDAY
     for event in events:
-        times = int(event.get("repeat", 1))
+        times = event.get("repeat", 1)
         every = timedelta(microseconds=duration_us(event.get("every", "1s")))
         for i in range(times):
             if i == 0:
