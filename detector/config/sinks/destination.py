@@ -1,8 +1,7 @@
 """What every sink can be told: its name, what goes to it, how much at once, how it tries again."""
 
-from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -57,9 +56,6 @@ class Retry(Section):
 class Destination(Section):
     """A sink. Each kind adds where it is and how it is spoken to."""
 
-    library: ClassVar[str | None] = None
-    """The module that a kind needs besides ours; the extra that installs it is called as the kind."""
-
     kind: str
     name: str | None = Field(None, min_length=1, max_length=200, description="in the state, the figures and the log")
     format: AlertFormat = "ecs"
@@ -74,12 +70,6 @@ class Destination(Section):
     when_full: Literal["wait", "drop_oldest"] = Field(
         "wait", description="when outbox.max_bytes is reached: reading stops, or this sink's oldest alerts are dropped"
     )
-
-    @model_validator(mode="after")
-    def _installed(self) -> "Destination":
-        if self.library and find_spec(self.library) is None:
-            raise ValueError(f"{self.library} is not installed: pip install 'portal-detector[{self.kind}]'")
-        return self
 
     @property
     def label(self) -> str:

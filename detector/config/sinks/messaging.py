@@ -1,7 +1,7 @@
 """Message brokers."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -29,7 +29,7 @@ def _harmless(properties: Properties) -> Properties:
     if wrong:
         raise ValueError(
             f"{', '.join(sorted(wrong))}: what delivery and safety hang on is not set here, but by servers, timeout_s,"
-            " tls and sasl"
+            " tls, cleartext and sasl"
         )
     return properties
 
@@ -42,14 +42,25 @@ class Sasl(Section):
     password: Credential
 
 
-class ToKafka(Destination):
+class OverBroker(Destination):
+    """What sinks to a broker have in common."""
+
+    servers: tuple[Server, ...] = Field(min_length=1, description="host:port of some, which name the others")
+    tls: Tls = Tls()
+    cleartext: bool = Field(False, description="speak without TLS: everyone on the way reads alerts and secrets")
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> "OverBroker":
+        if self.cleartext and self.tls != Tls():
+            raise ValueError("tls or cleartext, not both")
+        return self
+
+
+class ToKafka(OverBroker):
     """Alerts to a topic of Kafka, the account as key."""
 
     kind: Literal["kafka"] = "kafka"
-    library: ClassVar[str] = "confluent_kafka"
-    servers: tuple[Server, ...] = Field(min_length=1, description="host:port of some brokers; they name the others")
     topic: str = Field(pattern="^[A-Za-z0-9._-]{1,249}$")
-    tls: Tls | None = Field(Tls(), description="null: no TLS; alerts, and with PLAIN the password, can then be read")
     sasl: Sasl | None = None
     properties: Annotated[Properties, AfterValidator(_harmless)] = Field(
         {}, description="of librdkafka, such as compression.type; not those that the guarantee hangs on"
@@ -57,7 +68,7 @@ class ToKafka(Destination):
 
     @model_validator(mode="after")
     def _named_by_themselves(self) -> "ToKafka":
-        if self.tls and self.tls.server_name:
+        if self.tls.server_name:
             raise ValueError("tls.server_name: each broker's certificate must bear the name that it gives itself")
         return self
 
@@ -67,15 +78,12 @@ class ToKafka(Destination):
         return f"{self.servers[0]}/{self.topic}"
 
 
-class ToNats(Destination):
+class ToNats(OverBroker):
     """Alerts to a subject that a JetStream stream keeps."""
 
     kind: Literal["nats"] = "nats"
-    library: ClassVar[str] = "nats"
-    servers: tuple[Server, ...] = Field(min_length=1, description="host:port of servers of one cluster")
     subject: str = Field(pattern=r"^[^\s.*>]+(\.[^\s.*>]+)*$", max_length=255)
     stream: str = Field(pattern=r"^[^\s.*>/\\]+$", max_length=255, description="the one that must take the subject")
-    tls: Tls | None = Field(Tls(), description="null: no TLS; alerts, tokens and passwords can then be read")
     credentials: Path | None = Field(None, description="a .creds file: the user's JWT and the seed of its key")
     nkey: Credential | None = Field(None, description="the seed of an nkey, SU...")
     token: Credential | None = None

@@ -43,7 +43,8 @@ class KafkaSink:
     def __init__(self, options: ToKafka) -> None:
         self.options = options
         self._said, self._hopeless = "", False
-        self._producer: Producer | None = self._opened()
+        self._producer: Producer | None = None
+        self._opened(servers=())
 
     def write(self, alerts: Sequence[Alert]) -> Receipt:
         """Send `alerts` and wait for the report of each."""
@@ -69,7 +70,7 @@ class KafkaSink:
         told: Outcome = {}
         for one in alerts:
             self._put(producer, one, told, end)
-        while producer.flush(_LOOK_S) and self._worth_waiting(end):
+        while self._serve(producer) and self._worth_waiting(end):
             pass
         return told
 
@@ -86,11 +87,19 @@ class KafkaSink:
                     on_delivery=lambda error, _: told.__setitem__(alert.id, error),
                 )
             except BufferError:
-                producer.poll(_LOOK_S)
+                self._serve(producer)
             except KafkaException as fault:
                 told[alert.id] = fault.args[0]
                 return None
         return None
+
+    def _serve(self, producer: Producer, within_s: float = _LOOK_S) -> int:
+        """Let the producer report for a while, and return how many reports are still to come."""
+        try:
+            return producer.flush(within_s)
+        except KafkaException as fault:  # fatal: it has lost count of what the brokers have, and sends nothing more
+            self._said, self._hopeless = fault.args[0].str(), True
+            return len(producer)
 
     def _worth_waiting(self, end: float) -> bool:
         return not self._hopeless and clock.monotonic_s() < end
@@ -107,17 +116,18 @@ class KafkaSink:
     def _ready(self) -> Producer:
         """Return a producer that has not given up."""
         if self._producer is not None:
-            self._producer.poll(0)
+            self._serve(self._producer, 0)
         if self._hopeless:  # its brokers went away since the last batch: it would wait long before it tries again
             self.close()
         self._said, self._hopeless = "", False
-        self._producer = self._producer or self._opened()
+        self._producer = self._producer or self._opened(self.options.servers)
         return self._producer
 
-    def _opened(self) -> Producer:
-        settings = _settings(self.options)
+    def _opened(self, servers: Sequence[str]) -> Producer:
+        """Return a producer; without `servers` it calls nobody. Raises: DetectorError for a property at fault."""
+        settings = _settings(self.options) | {"bootstrap.servers": ",".join(servers), "error_cb": self._hear}
         try:
-            return Producer(settings | {"error_cb": self._hear}, logger=log.getChild("librdkafka"))
+            return Producer(settings, logger=log.getChild("librdkafka"))
         except (KafkaException, TypeError, ValueError) as fault:
             told = fault.args[0].str() if isinstance(fault, KafkaException) else fault
             raise DetectorError(f"sink {self.options.label}: {told}") from None
@@ -135,7 +145,7 @@ def _is(error: KafkaError | None, code: int) -> bool:
 
 def _settings(options: ToKafka) -> dict[str, Any]:
     """Return the properties of librdkafka. Raises: DetectorError for a secret or a certificate that is not there."""
-    safe = ("sasl_" if options.sasl else "") + ("ssl" if options.tls else "plaintext")
+    safe = ("sasl_" if options.sasl else "") + ("plaintext" if options.cleartext else "ssl")
     given = {
         name: str(value).lower() if isinstance(value, bool) else value for name, value in options.properties.items()
     }
@@ -143,13 +153,12 @@ def _settings(options: ToKafka) -> dict[str, Any]:
         {"client.id": "portal-detector", "partitioner": "murmur2_random", "log_level": _CRITICAL}
         | given
         | {
-            "bootstrap.servers": ",".join(options.servers),
             "security.protocol": safe,
             "enable.idempotence": "true",
             "acks": "all",
             "message.timeout.ms": int(options.timeout_s * 1000),
         }
-        | (_tls(options.tls) if options.tls else {})
+        | ({} if options.cleartext else _tls(options.tls))
         | (_sasl(options.sasl) if options.sasl else {})
     )
 

@@ -1,11 +1,13 @@
 """Alerts to a JetStream stream of NATS."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+import nkeys
 from nats.aio.client import Client
 from nats.errors import Error
 from nats.js.api import Header, PubAck
@@ -16,6 +18,7 @@ from detector.config import Credential, ToNats
 from detector.emit.alert import Alert, render
 from detector.emit.sinks import Receipt
 from detector.emit.sinks.secure import read_secret, tls_context
+from detector.errors import DetectorError
 
 TOO_LARGE: Final = 10054
 """JetStream's number for a message above the stream's `max_msg_size`. Source: nats-server, errors.json."""
@@ -36,7 +39,7 @@ class NatsSink:
 
     def __init__(self, options: ToNats) -> None:
         self.options = options
-        self._tls = tls_context(options.tls) if options.tls else None
+        self._tls = None if options.cleartext else tls_context(options.tls)
         _identity(options, _Client())
 
     def write(self, alerts: Sequence[Alert]) -> Receipt:
@@ -58,7 +61,7 @@ class NatsSink:
 
     async def _connect(self, client: "_Client", faults: "_Faults") -> None:
         """Connect to one of the servers. Raises: OSError, whatever it is: no alert is to blame for it."""
-        tls, within_s = self.options.tls, self.options.timeout_s
+        within_s = self.options.timeout_s
         identity = _identity(self.options, client)
         try:
             async with asyncio.timeout(within_s):
@@ -72,10 +75,10 @@ class NatsSink:
                     reconnect_time_wait=0,
                     connect_timeout=within_s,  # type: ignore[arg-type]  # it is a number of seconds like any other
                     tls=self._tls,
-                    tls_hostname=tls.server_name if tls else None,
+                    tls_hostname=self.options.tls.server_name,
                     **identity,
                 )
-            if tls:
+            if self._tls:
                 client.must_be_safe()
         except TimeoutError:
             raise TimeoutError(f"no answer within {within_s:g} s") from None
@@ -150,7 +153,7 @@ class _Client(Client):
     def must_be_safe(self) -> None:
         """Raises: OSError where TLS is wanted and not spoken."""
         if not self.safe:
-            raise OSError("the server does not speak TLS; `tls: null` would send everything in the clear")
+            raise OSError("the server does not speak TLS; `cleartext: true` would speak without")
 
 
 class _Faults:
@@ -193,21 +196,32 @@ def _identity(options: ToNats, client: _Client) -> dict[str, Any]:
         secret = read_secret(credential)
 
         def tell() -> str:
-            if options.tls:
+            if not options.cleartext:
                 client.must_be_safe()
             return secret
 
         return tell
 
     if options.credentials:
+        if not os.access(options.credentials, os.R_OK):
+            raise DetectorError(f"{options.credentials}: a .creds file that we may read is required")
         return {"user_credentials": str(options.credentials)}
     if options.nkey:
-        return {"nkeys_seed_str": read_secret(options.nkey)}
+        return {"nkeys_seed_str": _seed(options.nkey)}
     if options.token:
         return {"token": given(options.token)}
     if options.password:
         return {"user": options.user, "password": given(options.password)}
     return {}
+
+
+def _seed(credential: Credential) -> str:
+    seed = read_secret(credential)
+    try:
+        nkeys.from_seed(bytearray(seed.encode())).wipe()
+    except (nkeys.NkeysError, ValueError):
+        raise DetectorError(f"{credential.env or credential.file}: the seed of an nkey is required, SU...") from None
+    return seed
 
 
 def _text(error: BaseException) -> str:

@@ -6,11 +6,13 @@ confluent-kafka brings is called through ctypes, as Python's side of it shows no
 
 import contextlib
 import ctypes
+import json
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import confluent_kafka
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -79,6 +81,9 @@ class Cluster:
 
     def ids(self) -> list[str]:
         return [dict(one.headers())["event.id"].decode() for one in self.read()]
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(one.value()) for one in self.read()]
 
     def close(self) -> None:
         self._process.kill()

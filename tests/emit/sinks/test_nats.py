@@ -10,7 +10,7 @@ from tests.emit.sinks.nats_server import STREAM, SUBJECT, server
 
 
 def options_of(place, **more):
-    return ToNats(servers=[place], **{"subject": SUBJECT, "stream": STREAM, "tls": None} | QUICK | more)
+    return ToNats(servers=[place], **{"subject": SUBJECT, "stream": STREAM, "cleartext": True} | QUICK | more)
 
 
 class TestNats(Battery):
