@@ -21,9 +21,9 @@ from detector.errors import DetectorError
 class WebhookSink:
     """One request an alert, in order, signed, with the alert's id as its idempotency key.
 
-    Delivery: when the receiver has said so in the way it is known to: any 2xx for plain alerts, `ok` of Slack, 202 of
-    Teams and PagerDuty, 201 of TheHive. What it says it will never take is refused; anything else is kept, and those
-    behind it wait.
+    Delivery: when the receiver has said so in the way it is known to: 2xx and no web page for plain alerts, `ok` of
+    Slack, 202 of Teams and PagerDuty, 201 of TheHive. What it says it will never take is refused; anything else is
+    kept, and those behind it wait.
     """
 
     def __init__(self, options: ToWebhook) -> None:
@@ -113,7 +113,7 @@ def _has_it(template: str, answer: Answer) -> bool:
             return status == 201 or (
                 status == 400 and answer.said("type") == "CreateError" and b"already exist" in text
             )
-    return 200 <= status < 300
+    return 200 <= status < 300 and not text.lower().startswith((b"<!doctype html", b"<html"))  # a page to log in
 
 
 def _of_the_key(template: str, answer: Answer) -> bool:

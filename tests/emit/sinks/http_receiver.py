@@ -75,6 +75,10 @@ class Receiver:
         """Say 200, and take nothing."""
         return Reply(200, "<html><body>Welcome to this hotel's network</body></html>")
 
+    def chance(self) -> int | str:
+        """Return what goes wrong with a request when `faults` names nothing."""
+        return ""
+
     def take(self, one: str, document: Any) -> None:
         self.taken.append((one, document))
 
@@ -147,9 +151,9 @@ class _Connection(BaseHTTPRequestHandler):
     def do_POST(self):
         """Read, answer. What a fault makes of it stands in its method."""
         receiver = self.receiver
-        fault = receiver.faults.popleft() if receiver.faults else ""
+        fault = receiver.faults.popleft() if receiver.faults else receiver.chance()
         if isinstance(fault, int):
-            self.rfile.read(self._length())
+            self._read()
             self._send(receiver.busy(fault))
         else:
             getattr(self, f"fault_{fault or 'none'}")()
@@ -157,15 +161,22 @@ class _Connection(BaseHTTPRequestHandler):
     def _length(self) -> int:
         return int(self.headers.get("Content-Length", 0))
 
+    def _read(self) -> bytes:
+        """Read the request; of one that breaks off nothing counts."""
+        sent = self.rfile.read(self._length())
+        if len(sent) < self._length():
+            raise ConnectionError("the sender is gone")
+        return sent
+
     def fault_none(self):
-        self._send(self._answer(self.rfile.read(self._length())))
+        self._send(self._answer(self._read()))
 
     def fault_slow_read(self):
         """Read a little at a time, so that the sender's writes wait for us."""
         parts, left = [], self._length()
-        while left:
-            parts.append(self.rfile.read(min(SLOW_BYTES, left)))
-            left -= len(parts[-1])
+        while left and (part := self.rfile.read(min(SLOW_BYTES, left))):
+            parts.append(part)
+            left -= len(part)
         self._send(self._answer(b"".join(parts)))
 
     def fault_reset_reading(self):
@@ -175,7 +186,7 @@ class _Connection(BaseHTTPRequestHandler):
 
     def fault_reset_answering(self):
         """Take everything, and reset in the middle of saying so."""
-        reply = self._answer(self.rfile.read(self._length()))
+        reply = self._answer(self._read())
         self._head(reply, len(reply.body) + 20)
         self.wfile.write(reply.body[: len(reply.body) // 2])
         self.wfile.flush()
@@ -183,14 +194,14 @@ class _Connection(BaseHTTPRequestHandler):
 
     def fault_cut(self):
         """Take everything, and close in the middle of saying so."""
-        reply = self._answer(self.rfile.read(self._length()))
+        reply = self._answer(self._read())
         self._head(reply, len(reply.body) + 20)
         self.wfile.write(reply.body)
         self.close_connection = True
 
     def fault_drip(self):
         """Take everything, and answer so slowly that it would never end."""
-        self._answer(self.rfile.read(self._length()))
+        self._answer(self._read())
         self._head(Reply(200), 1_000_000)
         with contextlib.suppress(OSError):
             while not self.receiver.hanging.wait(0.05):
@@ -198,10 +209,10 @@ class _Connection(BaseHTTPRequestHandler):
                 self.wfile.flush()
 
     def fault_lie(self):
-        self._send(self.receiver.lie(self._request(self.rfile.read(self._length()))))
+        self._send(self.receiver.lie(self._request(self._read())))
 
     def fault_redirect(self):
-        self.rfile.read(self._length())
+        self._read()
         self._send(Reply(307, None, {"Location": f"{self.receiver.url}/elsewhere"}))
 
     def _request(self, sent: bytes) -> Request:

@@ -81,6 +81,12 @@ def test_which_answers_refuse_is_configured(opened, receiver):
     assert (list(receipt.refused), receipt.fault[:3]) == ([alerts[0].id], "422")
 
 
+@pytest.mark.parametrize(("status", "text"), [(200, "<!DOCTYPE html><title>Log in"), (203, "<html>")])
+def test_a_web_page_is_no_receiver(opened, receiver, status, text):
+    receiver.accepted = Reply(status, text)
+    assert list(opened().write(some(2)).arrived) == []
+
+
 def test_a_secret_that_is_another_loses_nothing(opened, receiver, secret):
     secret["file"].write_text("whsec_b3RoZXI=")
     assert opened().write(some(1)).fault.startswith("401 Unauthorized: No matching signature found")
