@@ -23,7 +23,7 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
     """Validate the configuration and the rules, and print every fault as `file:line: message`."""
     from detector.cli.options import configured, with_pipelines
     from detector.config import Config
-    from detector.detect.rules import Rules
+    from detector.detect.rules import Rules, lacking
     from detector.errors import Fault, FaultsError
 
     faults: list[Fault] = []
@@ -39,7 +39,7 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
         faults += found.faults
     if faults or rules is None:
         raise FaultsError(faults)
-    for note in rules.notes:
+    for note in (*rules.notes, *lacking(rules.catalogue)):
         click.echo(f"note: {note}", err=True)
     click.echo(f"{len(rules.catalogue)} rules, configuration ok")
 

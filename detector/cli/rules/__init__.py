@@ -6,12 +6,14 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("backtest", "list", "show", "test", "tune")
+NAMES: Final = ("backtest", "list", "schema", "show", "test", "tune")
 
 EPILOG: Final = """\b
 Examples:
   detector rules list
-  detector rules test --rules my-rules"""
+  detector rules test --rules my-rules
+  detector rules backtest /var/log/nginx/access.log* --rules my-rules
+  detector rules tune "Many exports" --keep right.jsonl --drop false.jsonl /var/log/nginx/access.log*"""
 
 
 @click.group(cls=Commands, names=NAMES, package="detector.cli.rules", suffix="_rules", epilog=EPILOG)
