@@ -1,3 +1,5 @@
+import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -5,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detector.cli import main
+from detector.config import shipped
 
 RULE = """\
 title: Admin page asked for
@@ -73,3 +76,75 @@ def test_show_of_no_rule_is_2(tmp_path):
     result = run(tmp_path, "show", "nothing")
     assert result.exit_code == 2
     assert "no rule 'nothing'" in result.stderr
+
+
+def test_a_failed_test_says_what_was_expected_and_what_fired_when(tmp_path):
+    result = run(tmp_path, "test", alerts=0)
+    assert (
+        f"{tmp_path}/rule.yml:15: 'Admin page asked for', test 'match': "
+        "expected no alerts, got 1 (at 2026-03-02T08:00:01.000Z source.ip=192.0.2.1)" in result.stderr.splitlines()
+    )
+
+
+def test_a_rule_that_lacks_something_is_noted_and_no_fault(tmp_path):
+    for result in (run(tmp_path, "test"), CliRunner().invoke(main, ["check", "--rules", str(tmp_path)])):
+        assert result.exit_code == 0, result.output
+        (note,) = (line for line in result.stderr.splitlines() if "rule.yml" in line)
+        assert note == (
+            f"note: {tmp_path}/rule.yml:1: rule 'Admin page asked for' lacks references, custom.runbook (2 steps),"
+            " a test that nearly does (alerts: 0)"
+        )
+
+
+def test_tests_of_one_rule(tmp_path):
+    result = run(tmp_path, "test", "--rule", "Admin page asked for")
+    assert result.stdout == "1 rules, 2 tests passed\n"
+    assert run(tmp_path, "test", "--rule", "nothing").exit_code == 2
+
+
+def test_tests_speak_of_rules_as_they_are_written(tmp_path):
+    title = next(line.split("\t")[3] for line in run(tmp_path, "list").stdout.splitlines() if "T1110" in line)
+    (tmp_path / "config.txt").write_text(
+        f"rules: {{disabled: [Admin page asked for], thresholds: {{{title!r}: 999}}}}\n"
+    )
+    result = run(tmp_path, "test", "--config", str(tmp_path / "config.txt"))
+    assert result.exit_code == 0, result.output
+
+
+def test_the_list_as_json(tmp_path):
+    listed = json.loads(run(tmp_path, "list", "--json").stdout)
+    (mine,) = (one for one in listed if one["title"] == "Admin page asked for")
+    assert mine["file"] == f"{tmp_path}/rule.yml"
+    assert mine["techniques"] == ["T1190"]
+
+
+def test_the_schema_is_the_shipped_one():
+    printed = CliRunner().invoke(main, ["rules", "schema"]).stdout
+    assert json.loads(printed) == json.loads(shipped("rules", "rule.schema.json").read_text())
+
+
+def test_a_profile_tells_where_all_the_time_went(log):
+    result = CliRunner().invoke(main, ["rules", "list", "--profile", str(log)])
+    assert result.exit_code == 0, result.output
+    head, *rows, whole = (re.split(r"  +", line) for line in result.stdout.splitlines())
+    assert head == ["rule", "ms", "share", "matches", "alerts"]
+    spent = [float(row[1].replace(",", "")) for row in rows]
+    assert spent == sorted(spent, reverse=True)
+    assert whole[0] == "(all)"
+    assert float(whole[1].replace(",", "")) == pytest.approx(sum(spent), abs=0.06 * len(rows))
+    by_name = {row[0]: row for row in rows}
+    assert {"(reading: collect)", "(questions that rules share)"} <= set(by_name)
+    assert by_name["Record displayed to a person"][3:] == ["1,680", "-"]
+    assert sum(int(row[4]) for row in rows if row[4] != "-") == int(whole[4]) > 0
+
+
+def test_a_profile_as_json(log):
+    found = json.loads(CliRunner().invoke(main, ["rules", "list", "--json", "--profile", str(log)]).stdout)
+    assert found["lines"] == 1681
+    assert sum(cost["alerts"] or 0 for cost in found["costs"]) > 0
+    assert min(cost["seconds"] for cost in found["costs"]) >= 0
+
+
+@pytest.mark.parametrize("arguments", [["--profile"], ["access.log"]])
+def test_a_profile_needs_a_log_and_a_log_a_profile(arguments):
+    assert CliRunner().invoke(main, ["rules", "list", *arguments]).exit_code == 2
