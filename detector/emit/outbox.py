@@ -150,16 +150,18 @@ class Outbox:
             self._db.execute(passed, (before, count, sink))
         return int(count)
 
-    def _freeing(self, rows: Iterable[tuple[int, int]]) -> int:
-        """Return up to which number `rows` (number, bytes) must go to make room; 0 where there is room."""
-        excess = self.bytes - self.max_bytes
-        if excess < 0:
-            return 0
-        seq, wanted = 0, excess + self.max_bytes * FREED_SHARE
-        for number, size in rows:
+    def _freeing(self, rows: sqlite3.Cursor) -> int:
+        """Return up to which number `rows` (number, bytes) must go to make room; 0 where there is room.
+
+        The cursor is closed: half read it would hold the ledger as it was, and a write after that is refused.
+        """
+        seq, excess = 0, self.bytes - self.max_bytes
+        wanted = excess + self.max_bytes * FREED_SHARE
+        for number, size in rows if excess >= 0 else ():
             seq, wanted = number, wanted - size
             if wanted <= 0:
                 break
+        rows.close()
         return seq
 
     def _migrate(self) -> None:
