@@ -1,6 +1,7 @@
 """Alerts to a JetStream stream of NATS."""
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -28,6 +29,11 @@ _FAREWELL_S: Final = 0.5
 
 _HEADER_BYTES: Final = len("NATS/1.0\r\nNats-Msg-Id: \r\nNats-Expected-Stream: \r\n\r\n")
 """Of a message, besides the two values; the server counts headers where it limits a message."""
+
+# The library makes TLS of a connection in a way that asyncio finds odd, and says so at the end of each.
+logging.getLogger("asyncio").addFilter(
+    lambda record: not str(record.msg).startswith("returning true from eof_received")
+)
 
 
 class NatsSink:
@@ -93,17 +99,16 @@ class NatsSink:
             for one, text in texts.items()
             if len(text) > room - len(one)
         }
-        answers: dict[str, asyncio.Future[PubAck]] = {}
-        with suppress(TimeoutError, OSError, Error):  # what is acknowledged until then has arrived
-            async with asyncio.timeout(self.options.timeout_s):
-                stream = client.jetstream(publish_async_max_pending=len(texts))
-                for one in texts:
-                    if one in refused:
-                        continue
-                    answers[one] = await stream.publish_async(
-                        self.options.subject, texts[one], stream=self.options.stream, headers={Header.MSG_ID: one}
-                    )
-                await faults.unless(answers.values())
+        stream = client.jetstream(timeout=self.options.timeout_s)
+        answers = {
+            one: asyncio.ensure_future(
+                stream.publish(self.options.subject, text, stream=self.options.stream, headers={Header.MSG_ID: one})
+            )
+            for one, text in texts.items()
+            if one not in refused
+        }
+        if answers:
+            await faults.unless(answers.values(), self.options.timeout_s)
         return self._receipt(texts, answers, refused, faults.last)
 
     def _receipt(
@@ -115,19 +120,18 @@ class NatsSink:
     ) -> Receipt:
         arrived = []
         for one, answer in answers.items():
-            error = answer.exception() if answer.done() and not answer.cancelled() else None
-            if isinstance(error, APIError) and error.err_code == TOO_LARGE:
-                refused[one] = error.description or "too large for the stream"
-            elif error is not None:
-                fault = self._told(error)
-            elif answer.done() and not answer.cancelled():
+            error = answer.exception() if answer.done() else TimeoutError()
+            if error is None:
                 arrived.append(one)
-        if len(arrived) + len(refused) == len(texts):
-            return Receipt(arrived=arrived, refused=refused)
-        unsaid = f"not acknowledged within {self.options.timeout_s:g} s"
-        return Receipt(arrived=arrived, refused=refused, fault=fault or unsaid)
+            elif isinstance(error, APIError) and error.err_code == TOO_LARGE:
+                refused[one] = error.description or "too large for the stream"
+            else:
+                fault = fault or self._told(error)
+        return Receipt(arrived=arrived, refused=refused, fault=fault)
 
     def _told(self, error: BaseException) -> str:
+        if isinstance(error, TimeoutError):
+            return f"not acknowledged within {self.options.timeout_s:g} s"
         if isinstance(error, NoStreamResponseError):
             return f"no stream takes messages on {self.options.subject}, {self.options.stream} is required to"
         if isinstance(error, APIError):
@@ -177,13 +181,13 @@ class _Faults:
         self.last = ""
         self._ended.clear()
 
-    async def unless(self, answers: Collection["asyncio.Future[PubAck]"]) -> None:
-        """Wait for all `answers`, unless the connection ends before."""
-        ended: asyncio.Future[Any] = asyncio.ensure_future(self._ended.wait())
-        try:
-            await asyncio.wait([ended, asyncio.gather(*answers, return_exceptions=True)], return_when="FIRST_COMPLETED")
-        finally:
-            ended.cancel()
+    async def unless(self, answers: Collection["asyncio.Future[PubAck]"], within_s: float) -> None:
+        """Wait for all `answers`, unless the connection ends before; give up those that did not come."""
+        ended = asyncio.ensure_future(self._ended.wait())
+        every = asyncio.ensure_future(asyncio.wait(answers))
+        await asyncio.wait([ended, every], timeout=within_s, return_when="FIRST_COMPLETED")
+        for one in (ended, every, *answers):
+            one.cancel()
 
 
 def _identity(options: ToNats, client: _Client) -> dict[str, Any]:

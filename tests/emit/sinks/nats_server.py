@@ -94,6 +94,9 @@ class NatsServer:
     def ids(self) -> list[str]:
         return [one.headers["Nats-Msg-Id"] for one in self.messages()]
 
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(one.data) for one in self.messages()]
+
 
 @contextlib.contextmanager
 def server(folder: Path, settings: str = "", *, stream: bool = True, **client: Any) -> Iterator[NatsServer]:
