@@ -17,11 +17,11 @@ MAX_HOURS: Final = 4
 LEAST_DAYS: Final = 3
 
 FIELDS: Final = (
-    "user.name", "portal.organization", "portal.department", "portal.profession", "portal.kind", "portal.network",
-    "portal.network_kind", "source.geo.country_iso_code", "portal.client", "portal.client_kind",
-    "user_agent.original", "source.ip", "url.domain", "url.path", "http.request.method",
+    "user.name", "portal.organization", "user_agent.original", "source.ip", "portal.network", "url.path",
+    "portal.department", "portal.client", "portal.profession", "url.domain", "portal.kind",
+    "source.geo.country_iso_code", "portal.network_kind", "portal.client_kind", "http.request.method",
 )  # fmt: skip
-"""What a filter may ask for by value, the most telling first: who, from where, with what."""
+"""What a filter may ask for by value, the most particular first: of two that mute as much here, it mutes less later."""
 
 Value = str | int
 

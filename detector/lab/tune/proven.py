@@ -21,6 +21,10 @@ MOST_TRIED: Final = 25
 """Filters that are run, the best first, before it is said that none will do."""
 
 
+MOST_OTHERS: Final = 1000
+"""Alerts that nobody judged, the latest ones, that filters are kept away from while they are looked for."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdicts:
     """What fired before, and what of that is to go and to stay."""
@@ -90,7 +94,7 @@ def _search(judged: Judged, spool: Spool, verdicts: Verdicts) -> list[Candidate]
         judged.zone,
         dropped=spool.behind(drop),
         kept=spool.behind(sorted(verdicts.keep & mine, key=_time)),
-        others=spool.behind(sorted(mine - verdicts.drop - verdicts.keep, key=_time)),
+        others=spool.behind(sorted(mine - verdicts.drop - verdicts.keep, key=_time)[-MOST_OTHERS:]),
     )
     found = search.candidates()
     if not found:

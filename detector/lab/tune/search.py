@@ -78,7 +78,7 @@ def apart(atoms: Sequence[Atom], kept: pl.DataFrame, zone: str) -> Iterator[Conj
 def masked(events: pl.DataFrame, atoms: Sequence[Atom], zone: str) -> dict[Atom, Mask]:
     """Mark the events on which each atom holds, as the engine would. Shapes: n rows -> n truths an atom."""
     trees = {atom: atom.tree(zone) for atom in atoms}
-    answers = Matcher(trees.values()).answer(events) if trees else {}
+    answers = Matcher(trees.values()).answer(events)
     return {atom: holds(tree, answers) for atom, tree in trees.items()}
 
 

@@ -5,6 +5,8 @@ alone takes away all events of such a group or none: no alert can move, and none
 """
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import polars as pl
@@ -36,8 +38,13 @@ def tune_from_alerts(judged: Judged) -> Proposal:
         raise NoFilterError(
             f"by {told} the alerts to drop cannot be told from those to keep. Give the logs: they tell more"
         )
+    text = judged.written(Candidate(selections=(found,)))
+    with TemporaryDirectory(prefix="detector-tune-") as folder:
+        path = Path(folder) / "filter.yml"
+        path.write_text(text, "utf-8")
+        judged.loaded(path)  # what the loader refuses is no filter
     return Proposal(
-        text=judged.written(Candidate(selections=(found,))),
+        text=text,
         candidate=None,
         dropped=len(judged.drop),
         kept=len(judged.keep),
