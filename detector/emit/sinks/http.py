@@ -27,6 +27,9 @@ from detector.telemetry import log
 MOST_ANSWER_BYTES: Final = 8_000_000
 """What is longer is no answer of a receiver of alerts."""
 
+IDLE_S: Final = 30.0
+"""After so long without a request a connection is made anew: what is between may have forgotten it without a word."""
+
 SLOW_S: Final = 60.0
 """How long to wait after an answer that somebody has to mend first."""
 
@@ -61,7 +64,7 @@ class Answer:
         """Return the JSON object of the body. Raises: AnswerError when it is none."""
         try:
             tree = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             tree = None
         if not isinstance(tree, dict):
             raise AnswerError(self, "an answer in JSON is required")
@@ -71,7 +74,7 @@ class Answer:
         """Return the text that stands under `names` in the body if it is a few plain words: no value of an alert."""
         try:
             found: Any = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""  # a proxy before the receiver speaks HTML
         for name in names:
             found = found.get(name) if isinstance(found, dict) else None
@@ -103,26 +106,27 @@ class HttpClient:
             tls["server_hostname"] = options.tls.server_name
         self._tls = tls
         self._pools: dict[str, urllib3.PoolManager] = {}
+        self._used_s = clock.monotonic_s()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send `body`, compressed where it pays, and return the answer. Raises: OSError."""
-        wait_s = self._options.timeout_s
+        """Send `body`, compressed if the section says so, and return the answer. Raises: OSError."""
         sent = dict(headers) | {"User-Agent": f"portal-detector/{VERSION}"}
         if self._options.gzip:
             body, sent["Content-Encoding"] = gzip.compress(body, 5, mtime=0), "gzip"
-        return self._exchange(url, body, sent, wait_s)
+        return self._exchange(url, body, sent)
 
     def post_form(self, url: str, body: bytes) -> Answer:
         """Send a form. Raises: OSError."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self._exchange(url, body, headers, self._options.timeout_s)
+        return self._exchange(url, body, headers)
 
     def close(self) -> None:
         """Let go of the connections."""
         for pool in self._pools.values():
             pool.clear()
 
-    def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], wait_s: float) -> Answer:
+    def _exchange(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        wait_s = self._options.timeout_s
         try:
             response = self._pool(url).urlopen(
                 "POST",
@@ -140,6 +144,9 @@ class HttpClient:
             raise OSError(f"{urlsplit(url).hostname}: {_why(fault)}") from None
 
     def _pool(self, url: str) -> urllib3.PoolManager:
+        before_s, self._used_s = self._used_s, clock.monotonic_s()
+        if self._used_s - before_s > IDLE_S:
+            self.close()
         proxy = _proxy(self._options.proxy, url) or ""
         if proxy not in self._pools:
             self._pools[proxy] = _through(proxy, self._tls) if proxy else urllib3.PoolManager(**self._tls)

@@ -1,9 +1,11 @@
 """HTTP itself: what every sink over it does when connection, certificate, proxy or answer are not as they should be."""
 
+import contextlib
 import email.utils
 import re
 import socket
 import ssl
+import threading
 
 import pytest
 
@@ -82,8 +84,11 @@ def test_one_connection_serves_many_requests(opened, receiver):
     for n in range(5):
         sink.write(some(1, first=n))
         seen += receiver._connections
-    sink.close()
     assert len(set(seen)) == 1
+    sink._http._used_s -= 60  # a minute without an alert
+    sink.write(some(1, first=9))
+    sink.close()
+    assert not receiver._connections <= set(seen)
 
 
 def test_nobody_there_and_no_such_name_are_faults(token):
@@ -100,6 +105,48 @@ def test_nobody_there_and_no_such_name_are_faults(token):
 def test_an_answer_without_end_is_not_read_into_memory(opened, receiver):
     receiver.answer = lambda request: Reply(200, "x" * 9_000_000)
     assert "at most 8,000,000 bytes" in opened().write(some(1)).fault
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+NONSENSE = {
+    "nothing": b"",
+    "no HTTP": b"220 mail.example.org ESMTP\r\n",
+    "no number": b"HTTP/1.1 abc OK\r\n\r\n",
+    "no such number": b"HTTP/1.1 99999 OK\r\n\r\n",
+    "another protocol": b"\x15\x03\x03\x00\x02\x02\x28",
+    "a length below none": HEAD + b"Content-Length: -5\r\n\r\n{}",
+    "a length of words": HEAD + b"Content-Length: many\r\n\r\n{}",
+    "two lengths": HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "chunks that are none": HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a chunk that breaks off": HEAD + b"Transfer-Encoding: chunked\r\n\r\n20\r\n{",
+    "a header without end": HEAD + b"X: " + b"x" * 100_000,
+    "too many headers": HEAD + b"X: x\r\n" * 200 + b"\r\n{}",
+    "JSON without bottom": HEAD + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000,
+    "JSON that is not UTF-8": HEAD + b'Content-Length: 3\r\n\r\n"\xff"',
+    "a redirect to nowhere": b"HTTP/1.1 301 Moved\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n",
+    "a switch of protocols": b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    "compressed": HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize("answer", NONSENSE.values(), ids=NONSENSE)
+def test_whatever_answers_the_alerts_are_kept(opened, token, answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1_000_000)
+                with contextlib.suppress(OSError):
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        receipt = opened(url=url, timeout_s=0.5).write(some(2))
+        thread.join(10)
+    assert (list(receipt.arrived), receipt.refused) == ([], {})
+    assert receipt.fault
 
 
 @pytest.fixture(scope="module")
