@@ -84,12 +84,12 @@ class NatsSink:
                     tls_hostname=self.options.tls.server_name,
                     **identity,
                 )
-            if self._tls:
-                client.must_be_safe()
         except TimeoutError:
             raise TimeoutError(f"no answer within {within_s:g} s") from None
         except Exception as fault:
             raise OSError(faults.last or _text(fault)) from None
+        if self._tls:
+            client.must_be_safe()
         faults.forget()
 
     async def _publish(self, client: "_Client", texts: Mapping[str, bytes], faults: "_Faults") -> Receipt:
@@ -186,7 +186,9 @@ class _Faults:
         ended = asyncio.ensure_future(self._ended.wait())
         every = asyncio.ensure_future(asyncio.wait(answers))
         await asyncio.wait([ended, every], timeout=within_s, return_when="FIRST_COMPLETED")
-        for one in (ended, every, *answers):
+        ended.cancel()
+        every.cancel()
+        for one in answers:
             one.cancel()
 
 

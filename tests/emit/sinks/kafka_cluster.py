@@ -4,13 +4,17 @@ As a program it is that process: it reads commands, one a line, and answers each
 confluent-kafka brings is called through ctypes, as Python's side of it shows nothing of the mock.
 """
 
+import asyncio
 import contextlib
 import ctypes
 import json
 import signal
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +49,22 @@ class Cluster:
         self.messages: list[confluent_kafka.Message] = []
 
     def tell(self, command: str) -> None:
+        answer = self.ask(command)
+        assert answer == "done", answer
+
+    def ask(self, command: str) -> str:
         self._process.stdin.write(command.encode() + b"\n")
         self._process.stdin.flush()
-        assert self._answer() == "done", command
+        return self._answer()
+
+    @contextlib.contextmanager
+    def in_tls(self, certificates: Path) -> Iterator[list[str]]:
+        """Let the brokers speak TLS for a while; give their names meanwhile."""
+        real = " ".join(one.rpartition(":")[2] for one in self.servers)
+        ports = self.ask(f"tls {certificates} {real}")
+        self.tell(f"advertise {ports}")
+        yield [f"127.0.0.1:{port}" for port in ports.split()]
+        self.tell(f"advertise {real}")
 
     def stop(self) -> None:
         """Let all brokers go away: connections break, and none is taken. What they had they keep."""
@@ -102,6 +119,28 @@ def cluster(**more: object) -> Iterator[Cluster]:
         one.close()
 
 
+async def offer_tls(certificates: Path, ports: list[int], offered: Callable[[list[int]], None]) -> None:
+    """Put TLS, which the mock does not know, before each broker, for clients with a certificate of ours."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates / "ca.pem")
+    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+    context.verify_mode = ssl.CERT_REQUIRED
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while part := await reader.read(65536):
+                writer.write(part)
+                await writer.drain()
+        writer.close()
+
+    async def bridge(port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pump(reader, ours), pump(theirs, writer))
+
+    servers = [await asyncio.start_server(partial(bridge, port), "127.0.0.1", 0, ssl=context) for port in ports]
+    offered([one.sockets[0].getsockname()[1] for one in servers])
+    await asyncio.Event().wait()
+
+
 def serve() -> None:
     """Be the cluster."""
     folder = Path(confluent_kafka.__file__).parents[1] / "confluent_kafka.libs"
@@ -121,6 +160,13 @@ def serve() -> None:
             case ["down" | "up" as way]:
                 for broker in BROKERS:
                     getattr(library, f"rd_kafka_mock_broker_set_{way}")(mock, broker)
+            case ["tls", certificates, *ports]:
+                offer = offer_tls(Path(certificates), list(map(int, ports)), lambda there: print(*there, flush=True))
+                threading.Thread(target=asyncio.run, args=(offer,), daemon=True).start()
+                continue
+            case ["advertise", *ports]:
+                for broker, port in zip(BROKERS, ports, strict=True):
+                    library.rd_kafka_mock_broker_set_host_port(mock, broker, b"127.0.0.1", int(port))
             case ["errors", request, *errors]:
                 codes = (ctypes.c_int * len(errors))(*map(int, errors))
                 library.rd_kafka_mock_push_request_errors_array(

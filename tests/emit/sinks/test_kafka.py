@@ -1,5 +1,6 @@
 """The Kafka sink against librdkafka's mock cluster in another process."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -145,10 +146,47 @@ def test_nobody_there_is_said_at_once_and_by_name():
     assert "refused" in receipt.fault
 
 
-def test_a_broker_without_tls_gets_nothing(brokers, tmp_path):
-    here = make_certificates(tmp_path)
-    tls = {"ca_file": here / "ca.pem", "client_cert": here / "client.pem", "client_key": here / "client.key"}
-    receipt = open_sink(options_of(brokers.servers, tls=tls, cleartext=False)).write(some(1))
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
+
+
+def tls_of(here, ca="ca.pem"):
+    return {"ca_file": here / ca, "client_cert": here / "client.pem", "client_key": here / "client.key"}
+
+
+def test_tls_with_a_certificate_of_ours(brokers, certificates):
+    alerts = some(5)
+    with brokers.in_tls(certificates) as servers:
+        sink = open_sink(options_of(servers, cleartext=False, tls=tls_of(certificates)))
+        assert len(sink.write(alerts).arrived) == 5
+    assert sorted(brokers.ids()) == sorted(one.id for one in alerts)
+
+
+@pytest.mark.parametrize(
+    ("host", "wrong", "said"),
+    [
+        ("127.0.0.1", lambda here: tls_of(here, "other.pem"), "certificate verify failed"),
+        ("localhost", tls_of, "certificate verify failed"),
+        (
+            "127.0.0.1",
+            lambda here: {"ca_file": here / "ca.pem"},
+            "no answer within",
+        ),  # librdkafka says more in its debug log alone
+    ],
+    ids=["an authority that did not sign", "a name that is not its own", "no certificate of ours"],
+)
+def test_who_cannot_prove_who_he_is_gets_nothing(brokers, certificates, host, wrong, said):
+    with brokers.in_tls(certificates) as servers:
+        there = [one.replace("127.0.0.1", host) for one in servers]
+        receipt = open_sink(options_of(there, cleartext=False, tls=wrong(certificates))).write(some(1))
+        assert (list(receipt.arrived), receipt.refused) == ([], {})
+        assert re.search(said, receipt.fault), receipt.fault
+    assert brokers.ids() == []
+
+
+def test_a_broker_without_tls_gets_nothing(brokers, certificates):
+    receipt = open_sink(options_of(brokers.servers, cleartext=False, tls=tls_of(certificates))).write(some(1))
     assert "SSL" in receipt.fault
     assert brokers.ids() == []
 
