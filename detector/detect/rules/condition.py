@@ -204,7 +204,11 @@ def _text(column: Column, value: SigmaString) -> Tree:
         case [first, str(text)] if first is MULTI:
             return Leaf(column=column.name, kind="ends", values=(text,), cased=cased)
     flags = "(?s)" if cased else "(?is)"
-    return Leaf(column=column.name, kind="regex", values=(flags + _glob(parts),))
+    return Leaf(column=column.name, kind="regex", values=(flags + _glob(parts),), option=_longest(parts))
+
+
+def _longest(parts: list[Any]) -> str:
+    return max((part for part in parts if isinstance(part, str)), key=len, default="")
 
 
 def _glob(parts: list[Any]) -> str:

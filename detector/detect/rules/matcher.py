@@ -1,10 +1,12 @@
 """Answer the questions of all rules over a batch at once: each question is asked once.
 
-Dear questions (patterns over paths, agents, addresses) are asked last, of the rows on which some rule still
-depends on them, and of a column's unique values among those.
+Dear questions (patterns over paths, agents, addresses) are asked last, of the rows on which some rule still depends
+on them. One search for all the words that they need finds the few rows at which they have to be asked at all; then
+they are asked of a column's unique values.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -13,13 +15,63 @@ from detector.detect.rules import keys
 from detector.detect.rules.express import dear, express
 from detector.detect.rules.fields import Column, resolve
 from detector.detect.rules.keys import Index, Mask
-from detector.detect.rules.predicate import All, Leaf, Not, Some, Tree, leaves
+from detector.detect.rules.predicate import All, Leaf, Not, Some, Tree, leaves, needed
 
 SAMPLE_ROWS = 4096
 MOSTLY_UNIQUE = 0.5
 """Share of distinct values in a sample above which looking for the unique ones would not pay."""
 
-Answers = dict[Leaf, Mask]
+
+class Answers:
+    """Where each question is answered with yes; `no` and `yes` are the masks of those that no or every row answers."""
+
+    def __init__(self, rows: int) -> None:
+        self.no: Mask = np.zeros(rows, dtype=np.bool_)
+        self.yes: Mask = np.ones(rows, dtype=np.bool_)
+        self.masks: dict[Leaf, Mask] = {}
+
+    def put(self, leaf: Leaf, truth: Mask, rows: Index | None = None) -> None:
+        """Note the answers at `rows`, or at all."""
+        if not truth.any():
+            self.masks[leaf] = self.no
+        elif rows is None:
+            self.masks[leaf] = self.yes if truth.all() else truth
+        else:
+            mask = self.no.copy()
+            mask[rows] = truth
+            self.masks[leaf] = mask
+
+    def opposite(self, mask: Mask) -> Mask:
+        """Turn a mask round."""
+        if mask is self.no or mask is self.yes:
+            return self.yes if mask is self.no else self.no
+        return ~mask
+
+    def joined(self, masks: Iterable[Mask], *, every: bool) -> Mask:
+        """Mark the rows that every mask marks, or that at least one does."""
+        decisive, idle = (self.no, self.yes) if every else (self.yes, self.no)
+        joined = idle
+        for mask in masks:
+            if mask is decisive:
+                return decisive
+            if mask is not idle:
+                joined = mask if joined is idle else joined & mask if every else joined | mask
+        return joined
+
+
+@dataclass(slots=True)
+class _Dear:
+    """The dear questions about one column: those that need one of `words`, and the others."""
+
+    column: Column
+    worded: list[Leaf] = field(default_factory=list)
+    others: list[Leaf] = field(default_factory=list)
+    words: dict[str, None] = field(default_factory=dict)
+
+    def add(self, leaf: Leaf) -> None:
+        words = needed(leaf)
+        (self.worded if words else self.others).append(leaf)
+        self.words |= dict.fromkeys(words)
 
 
 class Matcher:
@@ -27,47 +79,52 @@ class Matcher:
 
     def __init__(self, trees: Iterable[Tree]) -> None:
         self.trees = list(trees)
-        self.columns: dict[str, tuple[Column, list[Leaf]]] = {}
-        self.dear: dict[Leaf, Column] = {}
+        self.cheap: dict[Leaf, pl.Expr] = {}
+        self.dear: dict[str, _Dear] = {}
+        self._columns: dict[Leaf, str] = {}
         for leaf in dict.fromkeys(leaf for tree in self.trees for leaf in leaves(tree)):
             column = resolve(leaf.column)
             if column is None:
                 raise ValueError(f"no field {leaf.column!r}")
             if column.logged and dear(leaf, column.dtype):
-                self.dear[leaf] = column
+                self.dear.setdefault(column.name, _Dear(column)).add(leaf)
+                self._columns[leaf] = column.name
             else:
-                self.columns.setdefault(column.name, (column, []))[1].append(leaf)
+                self.cheap[leaf] = _question(leaf, column).alias(f"p{len(self.cheap)}")
+        depends = ({self._columns[leaf] for leaf in leaves(tree) if leaf in self._columns} for tree in self.trees)
+        self._open = [(tree, names) for tree, names in zip(self.trees, depends, strict=True) if names]
 
     def answer(self, events: pl.DataFrame) -> Answers:
         """Ask every question. Shapes: n rows in `schema.EVENT` -> n truths a question.
 
         A dear question is answered where a rule depends on it, and no elsewhere.
         """
-        asked = [(leaf, column) for column, some in self.columns.values() for leaf in some]
-        names = [f"p{i}" for i in range(len(asked))]
-        questions = [_question(leaf, column).alias(name) for name, (leaf, column) in zip(names, asked, strict=True)]
-        found = events.select(questions)
-        answers = {leaf: found[name].to_numpy() for name, (leaf, _) in zip(names, asked, strict=True)}
-        if self.dear:
-            self._answer_dear(events, answers)
+        answers = Answers(events.height)
+        found = events.select(self.cheap.values())
+        for leaf, truth in zip(self.cheap, found.iter_columns(), strict=True):
+            answers.put(leaf, truth.to_numpy())
+        asked = self._depending(answers)
+        for name, some in self.dear.items():
+            rows = asked[name]
+            for leaf in (*some.worded, *some.others):
+                answers.masks[leaf] = answers.no
+            if rows is answers.yes:
+                _ask(some, events.select(some.column.expression().alias("value")).to_series(), None, answers)
+            elif rows is not answers.no:
+                places = np.flatnonzero(rows)
+                part = events[places].select(some.column.expression().alias("value")).to_series()
+                _ask(some, part, places, answers)
         return answers
 
-    def _answer_dear(self, events: pl.DataFrame, answers: Answers) -> None:
-        open_rows: dict[str, Mask] = {}
-        for tree in self.trees:
-            columns = {self.dear[leaf].name for leaf in leaves(tree) if leaf in self.dear}
-            if columns:
-                maybe = _maybe(tree, answers, events.height, yes=True)
-                open_rows |= {name: maybe | open_rows[name] if name in open_rows else maybe for name in columns}
-        by_column: dict[str, list[Leaf]] = {}
-        for leaf, column in self.dear.items():
-            by_column.setdefault(column.name, []).append(leaf)
-            answers[leaf] = np.zeros(events.height, dtype=np.bool_)
-        for name, asked in by_column.items():
-            rows = np.flatnonzero(open_rows[name])
-            if len(rows):
-                for leaf, truth in zip(asked, _spread(events, self.dear[asked[0]], asked, rows), strict=True):
-                    answers[leaf][rows] = truth
+    def _depending(self, answers: Answers) -> dict[str, Mask]:
+        """Mark the rows on which some rule depends on dear questions about a column."""
+        found = dict.fromkeys(self.dear, answers.no)
+        for tree, names in self._open:
+            if any(found[name] is not answers.yes for name in names):
+                maybe = _maybe(tree, answers, yes=True)
+                for name in names:
+                    found[name] = answers.joined((found[name], maybe), every=False)
+        return found
 
 
 def _question(leaf: Leaf, column: Column) -> pl.Expr:
@@ -76,48 +133,52 @@ def _question(leaf: Leaf, column: Column) -> pl.Expr:
     return express(leaf, column.expression(), column.dtype)
 
 
-def _spread(events: pl.DataFrame, column: Column, asked: list[Leaf], rows: Index) -> Iterable[Mask]:
-    """Ask of the unique values at `rows` and spread the answers back over them."""
-    part = events if len(rows) == events.height else events[rows]
-    values = part.select(column.expression().alias("value")).to_series()
+def _ask(some: _Dear, values: pl.Series, places: Index | None, answers: Answers) -> None:
+    """Ask the dear questions about a column of `values`, which stand at `places` of the batch, or are all of it."""
+    if some.others:
+        for leaf, truth in zip(some.others, _spread(some.column, values, some.others), strict=True):
+            answers.put(leaf, truth, places)
+    if some.worded:
+        text = values if values.dtype == pl.String else values.cast(pl.String)
+        near = text.str.contains_any(list(some.words), ascii_case_insensitive=True).fill_null(False).arg_true()
+        if len(near):
+            rows = near.to_numpy() if places is None else places[near.to_numpy()]
+            for leaf, truth in zip(some.worded, _spread(some.column, values.gather(near), some.worded), strict=True):
+                answers.put(leaf, truth, rows)
+
+
+def _spread(column: Column, values: pl.Series, asked: list[Leaf]) -> Iterator[Mask]:
+    """Ask of the unique values and spread the answers back over all."""
     questions = [express(leaf, pl.col("value"), column.dtype).alias(f"p{i}") for i, leaf in enumerate(asked)]
     sample = values.gather_every(max(1, values.len() // SAMPLE_ROWS))
     if values.len() <= SAMPLE_ROWS or sample.n_unique() > MOSTLY_UNIQUE * sample.len():
-        return [one.to_numpy() for one in values.to_frame().select(questions).get_columns()]
+        yield from (one.to_numpy() for one in values.to_frame().select(questions).iter_columns())
+        return
     numbers, first = keys.codes(keys.hashes(values))
-    unique = values.gather(first).to_frame().select(questions)
-    return [one.to_numpy()[numbers] for one in unique.get_columns()]
+    nowhere = np.zeros(values.len(), dtype=np.bool_)
+    for one in values.gather(first).to_frame().select(questions).iter_columns():
+        yield one.to_numpy()[numbers] if one.any() else nowhere
 
 
-def _maybe(tree: Tree, answers: Answers, rows: int, *, yes: bool) -> Mask:
+def _maybe(tree: Tree, answers: Answers, *, yes: bool) -> Mask:
     """Mark the rows on which the tree may hold (`yes`), or may fail, whatever the open questions turn out to be."""
     match tree:
         case Leaf():
-            if tree not in answers:
-                return np.ones(rows, dtype=np.bool_)
-            return answers[tree] if yes else ~answers[tree]
+            if tree not in answers.masks:
+                return answers.yes
+            return answers.masks[tree] if yes else answers.opposite(answers.masks[tree])
         case Not(part):
-            return _maybe(part, answers, rows, yes=not yes)
+            return _maybe(part, answers, yes=not yes)
         case All(parts) | Some(parts):
-            masks = [_maybe(part, answers, rows, yes=yes) for part in parts]
-            return _joined(masks, every=isinstance(tree, All) is yes)
+            return answers.joined((_maybe(one, answers, yes=yes) for one in parts), every=isinstance(tree, All) is yes)
 
 
 def holds(tree: Tree, answers: Answers) -> Mask:
     """Put the answers together. Shapes: n answers a question -> n truths."""
     match tree:
         case Leaf():
-            return answers[tree]
+            return answers.masks[tree]
         case Not(part):
-            return ~holds(part, answers)
-        case All(parts):
-            return _joined([holds(part, answers) for part in parts], every=True)
-        case Some(parts):
-            return _joined([holds(part, answers) for part in parts], every=False)
-
-
-def _joined(masks: list[Mask], *, every: bool) -> Mask:
-    joined = masks[0]
-    for mask in masks[1:]:
-        joined = joined & mask if every else joined | mask
-    return joined
+            return answers.opposite(holds(part, answers))
+        case All(parts) | Some(parts):
+            return answers.joined((holds(part, answers) for part in parts), every=isinstance(tree, All))

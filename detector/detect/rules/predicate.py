@@ -19,8 +19,8 @@ Kind = Literal[
 class Leaf:
     """One question: `kind` and `values` (alternatives) asked of `column`.
 
-    `cased` tells text apart by case. `option` holds the unit of a `part`, or the `mode` of a `field`
-    comparison (`equals`, `starts`, `ends`, `contains`).
+    `cased` tells text apart by case. `option` holds the unit of a `part`, the `mode` of a `field`
+    comparison (`equals`, `starts`, `ends`, `contains`), or the longest plain piece of a `regex`, if it has one.
     """
 
     column: str
@@ -57,6 +57,18 @@ MERGED: frozenset[str] = frozenset({"equals", "contains", "starts", "ends", "num
 """Kinds whose alternatives one question can carry."""
 
 
+SHORTEST_WORD = 4
+"""A shorter word stands in so many texts that looking for it first would not pay."""
+
+
+def needed(leaf: Leaf) -> tuple[str, ...]:
+    """Give words of which a text needs one to answer `leaf` with yes; none if there are none worth looking for."""
+    if leaf.kind not in {"regex", "equals", "contains", "starts", "ends"}:
+        return ()
+    words = [leaf.option] if leaf.kind == "regex" else [str(value) for value in leaf.values]
+    return tuple(words) if all(len(word) >= SHORTEST_WORD and word.isascii() for word in words) else ()
+
+
 def leaves(tree: Tree) -> Iterator[Leaf]:
     """Yield every leaf of `tree`, from left to right."""
     match tree:
@@ -71,14 +83,15 @@ def leaves(tree: Tree) -> Iterator[Leaf]:
 
 def some(parts: list[Tree]) -> Tree:
     """Join alternatives, merging those that ask the same column the same kind of question."""
-    merged: dict[tuple[str, str, bool], list[Leaf]] = {}
+    merged: dict[tuple[str, str, bool, bool], list[Leaf]] = {}
     others: list[Tree] = []
-    for part in parts:
+    for part in _flat(parts, Some):
         if isinstance(part, Leaf) and part.kind in MERGED:
-            merged.setdefault((part.column, part.kind, part.cased), []).append(part)
+            plain = all(str(value).isascii() for value in part.values)  # which is searched for in a quicker way
+            merged.setdefault((part.column, part.kind, part.cased, plain), []).append(part)
         else:
             others.append(part)
-    for (column, _, cased), alike in merged.items():
+    for (column, _, cased, _), alike in merged.items():
         values = tuple(dict.fromkeys(value for leaf in alike for value in leaf.values))
         others.append(Leaf(column=column, kind=alike[0].kind, values=values, cased=cased))
     return others[0] if len(others) == 1 else Some(tuple(others))
@@ -86,4 +99,9 @@ def some(parts: list[Tree]) -> Tree:
 
 def every(parts: list[Tree]) -> Tree:
     """Join conditions that all must hold."""
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
+    flat = _flat(parts, All)
+    return flat[0] if len(flat) == 1 else All(flat)
+
+
+def _flat(parts: list[Tree], kind: type[All] | type[Some]) -> tuple[Tree, ...]:
+    return tuple(one for part in parts for one in (part.parts if isinstance(part, kind) else (part,)))
