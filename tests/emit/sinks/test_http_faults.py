@@ -89,6 +89,8 @@ class Target(NamedTuple):
     secret: str
     form: str
     inside: Callable[[Any], Any] = lambda document: document
+    faulty: float = 0.03
+    """Of the requests of the long run: a webhook has one an alert."""
 
 
 TARGETS = {
@@ -97,7 +99,7 @@ TARGETS = {
         lambda: SplunkHec(acknowledgement=True), to_hec_acknowledged, TOKEN, "cim", lambda event: event["event"]
     ),
     "elasticsearch": Target(Elasticsearch, to_elasticsearch, Elasticsearch.api_key, "ecs"),
-    "webhook": Target(Webhook, to_webhook, Webhook.secret, "ecs"),
+    "webhook": Target(Webhook, to_webhook, Webhook.secret, "ecs", faulty=0.003),
     "sentinel": Target(Sentinel, to_sentinel, Sentinel.secret, "asim"),
 }
 
@@ -105,12 +107,13 @@ TARGETS = {
 class Trial:
     """A receiver that is unlucky, an outbox full of alerts, and the books of what arrived."""
 
-    def __init__(self, target: Target, folder: Path, count: int, fault_share: float, seed: int, **more: Any) -> None:
+    def __init__(self, target: Target, folder: Path, count: int, seed: int, faulty: bool, **more: Any) -> None:
         self.folder, self.target, self.alerts = folder, target, many(count)
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.got: Counter[tuple[str, bytes]] = Counter()
         self.receiver, chance = target.receiver(), random.Random(seed)
         self.receiver.take = lambda one, document: self.got.update([(one, content(target.inside(document)))])
-        self.receiver.chance = lambda: chance.choice(FAULTS) if chance.random() < fault_share else ""
+        self.receiver.chance = lambda: chance.choice(FAULTS) if faulty and chance.random() < target.faulty else ""
         some_ids = chance.sample([one.id for one in self.alerts], 12)
         self.receiver.refused.update(some_ids[:6])
         self.receiver.to_send_back.update(some_ids[6:])
@@ -124,6 +127,9 @@ class Trial:
         self.state.put(self.alerts)
 
     def close(self) -> None:
+        for one in self.processes:
+            one.kill()
+            one.wait(20)
         self.receiver.stop()
         self.state.close()
 
@@ -140,11 +146,11 @@ class Trial:
 
     def start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(Path(__file__).with_name("delivering.py"))]
-        return subprocess.Popen(
-            [*command, str(self.folder / "config.yml"), str(self.folder)],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stderr=(self.folder / "stderr").open("ab"),
-        )
+        with (self.folder / "stderr").open("ab") as said:
+            environment = os.environ | {"PYTHONPATH": str(ROOT)}
+            told = [str(self.folder / "config.yml"), str(self.folder)]
+            self.processes.append(subprocess.Popen([*command, *told], env=environment, stderr=said))
+        return self.processes[-1]
 
 
 @pytest.fixture(params=TARGETS)
@@ -160,7 +166,7 @@ def trial(request, tmp_path):
 
 
 def test_two_thousand_alerts_arrive_through_every_fault(trial):
-    it = trial(2000, 0.0, 1, batch_count=100, timeout_s=0.3)
+    it = trial(2000, 1, False, batch_count=100, timeout_s=0.3)
     it.receiver.faults.extend(one for fault in FAULTS for one in (fault, ""))
     figures = deliver(it.state, open_sink(it.options))
     it.judge()
@@ -171,7 +177,7 @@ def test_two_thousand_alerts_arrive_through_every_fault(trial):
 
 @pytest.mark.slow
 def test_a_hundred_thousand_alerts_arrive_through_faults_and_kills(trial):
-    it = trial(100_000, 0.03, 7, batch_count=500)
+    it = trial(100_000, 7, True, batch_count=500)
     chance = random.Random(3)
     for part in range(1, 9):
         wanted = part * 11_000 + chance.randrange(1000)
