@@ -79,7 +79,7 @@ def test_the_table_has_a_row_a_rule_and_a_column_a_day(log, rules):  # beside th
         ["Many", "records", "high", "3", "3", "3", "1", "10", "3", "1000.00"]
     ]
     assert "2026-03-02 to 2026-03-05, 4 days, 10 account-days" in lines[-2]
-    assert lines[-1].endswith("rules raised nothing.")
+    assert lines[-1].endswith("raised nothing.")
 
 
 def test_rotated_and_compressed_files_are_one_log(log, rules, alone, tmp_path):

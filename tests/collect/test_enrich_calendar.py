@@ -67,5 +67,5 @@ def test_a_quarter_hour_zone() -> None:
 
 def test_a_country_without_a_calendar_is_a_fault() -> None:
     for where in (Calendar(country="XX"), Calendar(subdivision="Atlantis")):
-        with pytest.raises(FaultsError, match="not available|subdivision"):
+        with pytest.raises(FaultsError, match=r"not available|subdivision"):
             LocalTime(where)

@@ -251,6 +251,21 @@ def test_the_hindmost_log_is_read_next_so_little_is_held(tmp_path: Path) -> None
     assert max(step.held for step in reader.batches()) < 300
 
 
+def test_reading_while_the_caller_waits_gives_the_same(
+    logs: Path, expected: tuple[list[tuple[object, ...]], list[tuple[object, ...]]]
+) -> None:
+    asked = settings(2000)
+    reader = Reader(Files([logs], asked, first_time(asked)), enrich, Sequencer(10), asked, ahead=False)
+    before = threading.active_count()
+    steps = []
+    for step in reader.batches():
+        steps.append(step)
+        assert threading.active_count() == before
+    assert len(steps) > 2
+    assert told(*steps, reader.settle()) == expected
+    reader.close()
+
+
 def test_a_fault_in_the_thread_is_raised_in_the_caller(logs: Path) -> None:
     calls = iter(range(100))
 

@@ -129,11 +129,17 @@ def _print(result: "Result", min_level: str, *, chosen: bool) -> None:
 
 
 def _sentences(result: "Result", min_level: str, silent: int) -> list[str]:
-    span = f"{result.days[0]} to {result.days[-1]}, {len(result.days)} days" if result.days else "no days"
+    span = f"{result.days[0]} to {result.days[-1]}, {_number(len(result.days), 'day')}" if result.days else "no day"
     told = [
-        f"{span}, {result.account_days:,} account-days: {sum(one.alerts for one in result.tallies):,} alerts,"
-        f" {result.alarms:,} of them {min_level} or worse ({result.rate(result.alarms):.2f} per 1,000 account-days),"
-        f" which open {result.incidents:,} incidents."
+        f"{span}, {_number(result.account_days, 'account-day')}:"
+        f" {_number(sum(one.alerts for one in result.tallies), 'alert')},"
+        f" {result.alarms:,} of them {min_level} or worse ({result.rate(result.alarms):.2f} per 1,000 account-days);"
+        f" incidents that they open: {result.incidents:,}."
     ]
-    told += [f"{silent} rules raised nothing."] if silent else []
-    return told + [f"{count:,} events kept from rules: {reason}" for reason, count in result.muted.items() if count]
+    told += [f"{_number(silent, 'rule')} raised nothing."] if silent else []
+    kept_out = ((reason, count) for reason, count in result.muted.items() if count)
+    return told + [f"{_number(count, 'event')} kept from rules: {reason}" for reason, count in kept_out]
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

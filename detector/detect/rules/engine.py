@@ -116,6 +116,7 @@ class Rules:
 
         Shapes: `schema.EVENT` and `portal.late` -> `schema.SIGNAL`, one row a rule that speaks.
         """
+        self.held = {}
         if not events.height or not self._wanted:
             return pl.DataFrame(schema=SIGNAL)
         begun = monotonic_s()
