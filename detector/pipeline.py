@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, date, datetime, time
 from os import PathLike
 from pathlib import Path
@@ -88,11 +89,11 @@ class Pipeline:
         """
         source = Files(paths, self.config.input, first_time(self.config.input))
         self.telemetry.bytes_total = source.total_bytes
-        with self.delivery:
+        with closing(source), closing(self.checkpoint), self.delivery:
             self.delivery.make_room(wait=False)
             self._read(source, on_progress)
             self.delivery.drain()
-        self._close(source)
+        self._conclude()
 
     def _read(self, source: Files, on_progress: Progress | None) -> None:
         reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input)
@@ -126,7 +127,7 @@ class Pipeline:
         for path in source.awaited:
             log.warning("nothing is there yet; it is waited for", extra={"path": path})
         last = clock.monotonic_s()
-        with self.delivery:
+        with closing(source), closing(self.checkpoint), self.delivery:
             while True:
                 for got in reader.batches():
                     self.delivery.make_room(wait=not once)
@@ -142,7 +143,7 @@ class Pipeline:
             self.delivery.drain()
         for path in (*source.lost, *source.refused):
             self.telemetry.fault("source", f"{path}: not read to its end")
-        self._close(source)
+        self._conclude()
 
     def _settle(self, reader: Reader, on_progress: Progress | None) -> None:
         """Judge what is held, as if nothing came after it; but save the state from before.
@@ -263,8 +264,8 @@ class Pipeline:
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
 
-    def _close(self, source: Files | Follower) -> None:
-        source.close()
+    def _conclude(self) -> None:
+        """Count and warn of what only the end of a run shows."""
         for warning in self.enricher.describe()["warnings"]:
             self.telemetry.warn("tables", warning)
         if self.enricher.secret.origin == "run":
@@ -276,7 +277,6 @@ class Pipeline:
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
-        self.checkpoint.close()
 
 
 def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.DataFrame]]:

@@ -12,9 +12,11 @@ import pytest
 
 from detector import config
 from detector.emit.sinks.file import FileSink
+from detector.errors import OutboxFullError
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
+from tests.emit.queue import Memory, failing
 
 SAMPLE = config.shipped("sample_logs", "portal_week", "access.log.gz")
 
@@ -128,6 +130,20 @@ def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, s
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     assert killed >= 1
     assert ids(alerts) == expected
+
+
+def test_an_outbox_that_is_full_stops_reading_and_loses_nothing(generated, expected, tmp_path):
+    """While a sink is down reading stops at the limit; when alerts are taken again it goes on there."""
+    small, log, stopped = settings(generated, chunk_bytes=300_000), generated / "access.log", 0
+    small = small.model_copy(update={"outbox": config.Outbox.model_construct(max_bytes=2500, drain_s=0.0)})
+    whole = len(log.read_bytes().splitlines())
+    for _ in range(3):
+        pipeline = Pipeline(small, state=tmp_path / "state", sinks=[Memory("down", failing(9999))])
+        with pytest.raises(OutboxFullError, match="down waits for"):
+            pipeline.tail([log], from_start=True, once=True)
+        stopped += pipeline.telemetry.events
+    assert 0 < stopped < whole
+    assert follow(settings(generated), log, tmp_path, tmp_path / "state") == expected
 
 
 def test_the_sample_raises_one_incident_within_forty_records_and_nothing_else(tmp_path):
