@@ -34,8 +34,8 @@ class SplunkHecSink:
     """Events in JSON, many a request, to /services/collector/event.
 
     Delivery: when the collector has said 200: the event is then in its memory, not on its disk. With `acknowledge`,
-    when it is indexed. An event that it names as bad is refused; those before it have arrived, those behind it are
-    sent anew. All else is kept and tried again; a repeat has the same id.
+    when it is indexed. An event that it names as bad is refused; those behind it are sent anew, and with `acknowledge`
+    those before it too: else they have arrived. All else is kept and tried again; a repeat has the same id.
     """
 
     def __init__(self, options: ToSplunkHec) -> None:
@@ -67,7 +67,9 @@ class SplunkHecSink:
         if answer.status == 413:
             raise DeclinedError("413 Content Too Large")
         if answer.status == 400:
-            return _blamed(answer, part)
+            receipt = _blamed(answer, part)
+            # what stands before a bad event is accepted, and has no acknowledgement to wait for
+            return Receipt(refused=receipt.refused) if self.options.acknowledge else receipt
         tree = _success(answer)
         if self.options.acknowledge:
             self._await_indexed(answer, tree.get("ackId"))
