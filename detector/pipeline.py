@@ -276,6 +276,7 @@ class Pipeline:
             )
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
+        self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
 
 

@@ -105,15 +105,11 @@ class Matcher:
             answers.put(leaf, truth.to_numpy())
         asked = self._depending(answers)
         for name, some in self.dear.items():
-            rows = asked[name]
             for leaf in (*some.worded, *some.others):
                 answers.masks[leaf] = answers.no
-            if rows is answers.yes:
-                _ask(some, events.select(some.column.expression().alias("value")).to_series(), None, answers)
-            elif rows is not answers.no:
-                places = np.flatnonzero(rows)
-                part = events[places].select(some.column.expression().alias("value")).to_series()
-                _ask(some, part, places, answers)
+            if (rows := asked[name]) is not answers.no:
+                places = None if rows is answers.yes else np.flatnonzero(rows)
+                _ask(some, _values(some.column, events, places), places, answers)
         return answers
 
     def _depending(self, answers: Answers) -> dict[str, Mask]:
@@ -131,6 +127,13 @@ def _question(leaf: Leaf, column: Column) -> pl.Expr:
     if not column.logged:
         return pl.repeat(leaf.kind in {"null", "blank"}, pl.len(), dtype=pl.Boolean)
     return express(leaf, column.expression(), column.dtype)
+
+
+def _values(column: Column, events: pl.DataFrame, places: Index | None) -> pl.Series:
+    """Give a column at `places` of the events, or whole."""
+    expression = column.expression()
+    read = events.select(expression.meta.root_names())
+    return (read if places is None else read[places]).select(expression.alias("value")).to_series()
 
 
 def _ask(some: _Dear, values: pl.Series, places: Index | None, answers: Answers) -> None:

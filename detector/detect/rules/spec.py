@@ -195,6 +195,12 @@ class Correlation:
         return bool(self.measures) and (self.kind != "value_count" or self.fills_by_value or self.gap_us is not None)
 
     @property
+    def of_pairs(self) -> bool:
+        """Whether an event is compared with the one before it and nothing else: then more rows are not missed."""
+        also = self.measures[1:]
+        return self.cap == 2 and bool(also) and all(one.kind in {"pause", "travel"} for one in also)
+
+    @property
     def ways(self) -> tuple[Way, ...]:
         """The ways in which the condition of a temporal correlation can be met."""
         return self.expression if isinstance(self.expression, tuple) else ((self.refs, ()),)

@@ -60,7 +60,8 @@ class Past:
         spans = 2 if first and correlation.fills_by_value else 1
         marked = self._of(measure.refs) & (self.age_us <= spans * span_us)
         if first and correlation.counts_rows:  # the next event is the last row of its window itself
-            yield marked, (correlation.cap - 1) * spans
+            count = (correlation.cap - 1) * spans
+            yield (self._last(marked, count), None) if correlation.of_pairs else (marked, count)
         elif measure.kind == "value_count":
             yield self._latest(marked & self._there(measure.fields), measure.fields), correlation.cap
         elif measure.kind in {"pause", "travel"}:

@@ -177,6 +177,7 @@ def test_an_account_costs_one_row_for_as_long_as_it_is_away(pack):
         logons = {"portal.action": "logon", "user.name": "u{i}", "repeat": 4000, "@timestamp": begin, "every": "1s"}
         assert rules.observe(frame([logons])).height == 0
     assert rules.rows <= 3 * 4000 + 4096
+    assert rules.evicted == {}  # nothing was lost
     back = {"portal.action": "logon", "user.name": "u7", "@timestamp": "2026-05-01T08:00:00Z"}
     assert rules.observe(frame([back]))["user.name"].to_list() == ["u7"]
 
