@@ -28,7 +28,6 @@ ALIASES: Final = {
     "c-uri-query": "url.query",
     "cs-host": "url.domain",
     "r-dns": "url.domain",
-    "cs-version": "http.version",
     "sc-status": "http.response.status_code",
     "sc-bytes": "http.response.body.bytes",
     "cs-referer": "http.request.referrer",
@@ -58,6 +57,7 @@ DERIVED: Final[dict[str, tuple[pl.Expr, pl.DataType]]] = {
     "cs-uri-extension": (pl.col("url.path").str.extract(r"\.([^./]+)$"), pl.String()),
     "date": (pl.col("@timestamp").dt.strftime("%Y-%m-%d"), pl.String()),
     "time": (pl.col("@timestamp").dt.strftime("%H:%M:%S"), pl.String()),
+    "cs-version": (pl.lit("HTTP/") + pl.col("http.version"), pl.String()),
     "time-taken": (pl.col("event.duration") // 1_000_000, pl.Int64()),
 }
 """Names of the taxonomies that are worked out of columns; `time-taken` is in milliseconds."""
