@@ -1,10 +1,13 @@
 """Alerts to a file."""
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from detector import clock
 from detector.config import ToFile
@@ -13,14 +16,17 @@ from detector.emit.sinks import Receipt, all_of
 from detector.emit.sinks.lines import as_lines
 from detector.errors import DetectorError
 
+LONGEST_BYTES: Final = 65_536
+"""What ends a file without a line feed and is as long as this is no half alert, in any format."""
+
 
 class FileSink:
     """One alert a line in a file that only its owner can read.
 
-    Delivery: on the disk (fsync) before it counts as delivered; a line half written by a crash is ended first, so
-    that the repeat stands on its own line. A file that was renamed or removed is begun again under its name; one
-    that is due is renamed to `NAME.1`, and those before it move on, so that a shipper that knows files by their inode
-    reads each to its end. Raises: OSError when the file cannot be opened.
+    Delivery: on the disk (fsync) before it counts as delivered; a line half written by a crash is cut off first, as
+    its alert comes again, so that every line is whole. A file that was renamed or removed is begun again under its
+    name; one that is due is renamed to `NAME.1`, and those before it move on, so that a shipper that knows files by
+    their inode reads each to its end. Raises: OSError when the file cannot be opened.
     """
 
     def __init__(self, options: ToFile) -> None:
@@ -76,16 +82,33 @@ def open_sink(options: ToFile) -> FileSink:
 def _open(path: Path) -> int:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        now = os.fstat(fd)
-        if not stat.S_ISREG(now.st_mode):  # a pipe or a device has no end to look at
+        if not stat.S_ISREG(os.fstat(fd).st_mode):  # a pipe or a device has no end to look at
             return fd
-        if now.st_size and os.pread(fd, 1, now.st_size - 1) != b"\n":
-            os.write(fd, b"\n")
+        _mend(fd, alone=_locked(fd, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        _locked(fd, fcntl.LOCK_SH)  # held while it is open: who opens it too sees that it is not alone
         _sync_folder(path)
     except OSError:
         os.close(fd)
         raise
     return fd
+
+
+def _locked(fd: int, how: int) -> bool:
+    with suppress(OSError):  # some file systems know no locks
+        fcntl.flock(fd, how)
+        return True
+    return False
+
+
+def _mend(fd: int, *, alone: bool) -> None:
+    """Cut off a half line; end it where another process may be writing it, or where it is none of ours."""
+    size = os.fstat(fd).st_size
+    tail = os.pread(fd, LONGEST_BYTES, max(0, size - LONGEST_BYTES))
+    half = len(tail) - 1 - tail.rfind(b"\n")
+    if half and alone and half < LONGEST_BYTES:
+        os.ftruncate(fd, size - half)
+    elif half:
+        os.write(fd, b"\n")
 
 
 def _is(path: Path, fd: int) -> bool:

@@ -62,11 +62,26 @@ def test_it_is_gone_on_with(path):
     assert len(path.read_text().splitlines()) == 5
 
 
-def test_a_half_line_of_a_crash_does_not_spoil_the_repeat(path):
-    path.write_bytes(b'{"@timestamp": "2026-03')
+@pytest.mark.parametrize("before", [0, 2])
+def test_a_half_line_of_a_crash_is_cut_off_so_that_every_line_is_whole(path, before):
+    write(path, before)
+    with path.open("ab") as file:
+        file.write(b'{"@timestamp": "2026-03')
     write(path, 1)
-    _, whole = path.read_bytes().splitlines()
-    assert json.loads(whole)["event"]["kind"] == "alert"
+    lines = path.read_bytes().splitlines()
+    assert [json.loads(line)["event"]["kind"] for line in lines] == ["alert"] * (before + 1)
+
+
+def test_where_another_writes_too_or_it_is_no_alert_a_half_line_is_ended_and_nothing_cut(path):
+    other = FileSink(ToFile(path=path))
+    path.write_bytes(b'{"half of the other')
+    write(path, 1)
+    other.close()
+    long = path.with_name("long")
+    long.write_bytes(b"x" * 70_000)
+    write(long, 1)
+    halves = [one.read_bytes().splitlines()[0] for one in (path, long)]
+    assert halves == [b'{"half of the other', b"x" * 70_000]
 
 
 def test_a_pipe_is_a_file_too(tmp_path):
