@@ -35,6 +35,7 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
         faults += found.faults
     try:
         rules = Rules.load(config, rules_folders)  # of a configuration at fault: the rules are read all the same
+        faults += _of_filters(config, {rule.id for rule in rules.catalogue})
     except FaultsError as found:
         faults += found.faults
     if faults or rules is None:
@@ -68,6 +69,7 @@ def _of_sinks(config: "Config") -> "list[Fault]":
     """Return the faults of what sinks name: folders, certificates, secrets. No receiver is called, no file is made."""
     from detector.config import ToFile
     from detector.emit.sinks import open_sink
+    from detector.emit.sinks.secure import lacking_secrets
     from detector.errors import DetectorError
 
     faults: list[Fault] = []
@@ -76,8 +78,23 @@ def _of_sinks(config: "Config") -> "list[Fault]":
             if not one.path.parent.is_dir():
                 faults.append(one.fault(f"{one.path.parent}: a folder is required there", "path"))
             continue
+        lacking = [one.fault(why, *at) for at, why in lacking_secrets(one)]
         try:
-            open_sink(one).close()
+            if not lacking:
+                open_sink(one).close()
         except DetectorError as found:
-            faults.append(one.fault(str(found)))
+            lacking.append(one.fault(str(found)))
+        faults += lacking
     return faults
+
+
+def _of_filters(config: "Config", ids: set[str]) -> "list[Fault]":
+    """Return the faults of sinks that ask for alerts of what there is not: nothing would ever go there."""
+    from detector.detect.explain import MODEL
+
+    return [
+        sink.fault(f"no rule of the id {name!r}; the model is {MODEL!r}", "rules", place)
+        for sink in config.sinks
+        for place, name in enumerate(sink.rules)
+        if name not in ids | {MODEL}
+    ]

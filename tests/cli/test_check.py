@@ -140,3 +140,29 @@ def test_a_run_names_the_line_of_a_sink_that_cannot_be_opened(tmp_path):
     (tmp_path / "a.log").write_text("")
     result = CliRunner().invoke(main, ["batch", str(tmp_path / "a.log"), "--config", str(config)])
     assert (result.exit_code, f"{config}:3: sinks.1: " in result.stderr) == (2, True)
+
+
+BLIND = """\
+sinks:
+  - kind: splunk_hec
+    url: https://splunk.example.org:8088
+    token: {env: A_TOKEN_THAT_NOBODY_SET}
+  - kind: webhook
+    url: https://soar.example.org/hook
+    signature: {secret: {file: none.secret}}
+  - kind: stdout
+    rules: [account_behaviour, no-such-rule]
+"""
+
+
+def test_secrets_that_are_not_there_and_rules_that_do_not_exist_are_faults_of_a_sink(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(BLIND)
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    told = [line.removeprefix(f"{config}:") for line in result.stderr.splitlines()]
+    assert [line.split(": ")[:2] for line in told] == [
+        ["4", "sinks.0.token"],
+        ["7", "sinks.1.signature.secret"],
+        ["9", "sinks.2.rules.1"],
+    ]
+    assert "environment variable A_TOKEN_THAT_NOBODY_SET: a secret is required there" in told[0]

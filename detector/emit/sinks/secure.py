@@ -2,6 +2,9 @@
 
 import os
 import ssl
+from collections.abc import Iterator
+
+from pydantic import BaseModel
 
 from detector.config import Credential, Tls
 from detector.errors import DetectorError
@@ -26,6 +29,18 @@ def read_secret(credential: Credential) -> str:
     if not text or not text.isprintable():
         raise DetectorError(f"{place}: a secret is required there, one line; it is {'not that' if text else 'empty'}")
     return text
+
+
+def lacking_secrets(section: BaseModel, *at: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield for each secret in `section` that cannot be read the keys that lead to it, and why."""
+    for key, value in section:
+        if isinstance(value, Credential):
+            try:
+                read_secret(value)
+            except DetectorError as fault:
+                yield (*at, key), str(fault)
+        elif isinstance(value, BaseModel):
+            yield from lacking_secrets(value, *at, key)
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
