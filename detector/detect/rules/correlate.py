@@ -229,7 +229,7 @@ class Correlator:
             windows=windows,
             holds=holds,
             value=first.value,
-            most=min(EVIDENCE_ROWS, correlation.cap),
+            most=1 if correlation.travels else min(EVIDENCE_ROWS, correlation.cap),  # where a journey ends
             counted=first.counted,
             ends=first.ends,
             others=others,

@@ -235,7 +235,8 @@ class Custom:
       `gap_median`, the median pause between the window's events; `pause`, the time since the event before this
       one (bounds of both in seconds, or as `30d`); `travel`, the km/h that the journey from the country of the
       event before needs by the least distance between the two countries, none under `min_km` (default 1,000).
-      Where there is no event before in the window, none of them holds
+      Where there is no event before in the window, none of them holds. The evidence of a journey is where it ends:
+      it began, as a rule, where the account always is; `previous` lets the message say where
     - `leak`: of an event_count or a value_count: events fill a bucket out of which one leaks each so long, and
       the condition is asked of its level. Of a value_count only events pour in whose value is new in the timespan
     - `previous`: fields of which the rule's matches give on the value that the latest event before with another

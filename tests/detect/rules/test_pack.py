@@ -45,7 +45,8 @@ def test_every_rule_says_what_it_is_and_what_to_do(rule):
 
 
 KNOWN = {"count", "threshold", "timespan", "title", "user.name", "source.ip", "portal.network", "portal.network_kind",
-         "portal.client", "user_agent.original", "source.geo.country_iso_code", "previous.user.name"}  # fmt: skip
+         "portal.client", "user_agent.original", "source.geo.country_iso_code",
+         "previous.source.geo.country_iso_code", "previous.source.ip", "previous.user.name"}  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES.catalogue if rule.correlation and rule.correlation.measures])

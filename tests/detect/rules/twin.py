@@ -330,6 +330,8 @@ class Twin:
             if not self.meets(also["type"], extra | relative, rows, begin, refs, cap, count):
                 return None
         self.give(document, rows, low, own)
+        if any(also["type"] == "travel" for also in document.get("custom", {}).get("also", [])):
+            evidence = [rows[-1]]  # where a journey ends
         return self.told(document, count, evidence, rows[-1])
 
     def level(self, document, before, rows, low):
