@@ -11,13 +11,10 @@ from detector.config import Outbox as Limits
 from detector.emit.alert import Alert
 from detector.emit.dispatch import Dispatch
 from detector.emit.ledger import FILE, open_ledger
-from detector.emit.outbox import Outbox
+from detector.emit.outbox import CROWDED_SHARE, Outbox
 from detector.emit.sinks import Sink
 from detector.errors import OutboxFullError
 from detector.telemetry import SinkFigures, Telemetry, log
-
-CROWDED_SHARE: Final = 0.8
-"""Of the limit; from there on the run warns."""
 
 LOOK_S: Final = 1.0
 
@@ -91,27 +88,30 @@ class Delivery:
     def make_room(self, *, wait: bool) -> None:
         """Return when the outbox can take more, between transactions.
 
-        Raises: OutboxFullError where it cannot, unless it is to be waited for.
+        Raises: OutboxFullError where it cannot, unless it is to be waited for; sinks that take alerts are let finish.
         """
         while self._crowded():
             if not wait:
-                raise OutboxFullError(self._story())
+                self.drain()
+                if self._crowded():
+                    raise OutboxFullError(self._story())
+                return
             self._warn("outbox_full")
             self._telemetry.counts["outbox_full_s"] += round(LOOK_S)
             clock.pause(LOOK_S)
 
     def _crowded(self) -> bool:
-        held, limit = self.outbox.bytes, self._limits.max_bytes
-        if held < limit * CROWDED_SHARE:
+        crowd = self._limits.max_bytes * CROWDED_SHARE
+        if self.outbox.bytes >= crowd:
+            with self._db:
+                self.outbox.prune()
+        if self.outbox.bytes < crowd:
             self._told.clear()
             return False
-        if held < limit:
+        if not self.outbox.full:
             self._warn("outbox")
             return False
-        with self._db:
-            self.outbox.prune()
-        if self.outbox.full:
-            self._drop()
+        self._drop()
         return self.outbox.full
 
     def _drop(self) -> None:

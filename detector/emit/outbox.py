@@ -18,6 +18,9 @@ from detector.schema import LEVELS
 KEPT: Final = 100_000
 """Delivered alerts that stay for later questions; older ones go."""
 
+CROWDED_SHARE: Final = 0.8
+"""Of the limit; from there on what every sink has had goes, and a run warns of what is left."""
+
 FREED_SHARE: Final = 0.05
 """Of the limit, made free at once where it is reached, so that it is not reached again at the next alert."""
 
@@ -116,13 +119,13 @@ class Outbox:
     def prune(self, kept: int = KEPT) -> None:
         """Drop alerts that every sink has had, inside the caller's transaction.
 
-        The last `kept` of them stay, unless the limit is reached: then the oldest go, until there is room again.
+        The last `kept` of them stay, unless the outbox is crowded: then the oldest go, until it is not.
         """
         first, last = self._db.execute("SELECT min(seq), max(seq) FROM outbox").fetchone()
         if first is None:
             return
         rows = self._db.execute("SELECT seq, bytes FROM had_by_all ORDER BY seq")
-        before = max(last - kept, self._freeing(rows))
+        before = max(last - kept, self._freeing(rows, self.max_bytes * CROWDED_SHARE))
         if before >= first:
             old = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM had_by_all WHERE seq <= ?) RETURNING length(body)"
             self._grow(-sum(size for (size,) in self._db.execute(old, (before,)).fetchall()))
@@ -138,7 +141,7 @@ class Outbox:
             " HAVING sum(sink NOT IN (SELECT value FROM json_each(?))) = 0 ORDER BY seq",
             (names,),
         )
-        before = self._freeing(rows)
+        before = self._freeing(rows, self.max_bytes)
         return {name: self._pass(name, before) for name in sinks if before}
 
     def _pass(self, sink: str, before: int) -> int:
@@ -150,12 +153,12 @@ class Outbox:
             self._db.execute(passed, (before, count, sink))
         return int(count)
 
-    def _freeing(self, rows: sqlite3.Cursor) -> int:
-        """Return up to which number `rows` (number, bytes) must go to make room; 0 where there is room.
+    def _freeing(self, rows: sqlite3.Cursor, most: float) -> int:
+        """Return up to which number `rows` (number, bytes) must go so that `most` is kept; 0 where it is.
 
         The cursor is closed: half read it would hold the ledger as it was, and a write after that is refused.
         """
-        seq, excess = 0, self.bytes - self.max_bytes
+        seq, excess = 0, self.bytes - most
         wanted = excess + self.max_bytes * FREED_SHARE
         for number, size in rows if excess >= 0 else ():
             seq, wanted = number, wanted - size

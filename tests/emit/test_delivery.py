@@ -83,6 +83,31 @@ def test_a_run_without_end_reads_nothing_more_until_there_is_room(run, monkeypat
     assert len(sink.got) == 40 * run.count
 
 
+def test_a_run_that_ends_lets_a_sink_that_takes_alerts_finish_before_it_gives_up(run):
+    release = threading.Event()
+
+    def slowly(alerts):
+        release.wait(5)
+        return Receipt(arrived=[one.id for one in alerts])
+
+    sink = Memory("slow", [slowly], **QUICK)
+    with run.delivery(sink) as delivery:
+        run.fill(delivery, 1.0)
+        threading.Timer(0.1, release.set).start()
+        delivery.make_room(wait=False)
+        assert not delivery.outbox.full
+    assert len(sink.got) == 40 * run.count
+
+
+def test_what_every_sink_has_had_is_nothing_to_warn_of(run):
+    with run.delivery(Memory("up")) as delivery:
+        run.fill(delivery, 0.9)
+        delivery.drain()
+        delivery.make_room(wait=False)
+        assert delivery.outbox.bytes < 0.8 * delivery.outbox.max_bytes
+    assert not run.telemetry.warnings
+
+
 def test_most_of_the_limit_is_warned_of(run):
     with run.delivery(Memory("siem", failing(9999), **QUICK)) as delivery:
         run.fill(delivery, 0.7)
