@@ -33,7 +33,7 @@ from sigma.types import (
 )
 
 from detector.config import telling
-from detector.detect.rules.fields import ALSO, SEARCHED, Column, no_field, resolve
+from detector.detect.rules.fields import ALSO, CANONICAL, SEARCHED, Column, no_field, resolve
 from detector.detect.rules.predicate import Kind, Leaf, Not, Tree, every, some
 from detector.detect.rules.sigma_parts import ESCAPED_PERCENT
 
@@ -219,6 +219,9 @@ def _glob(parts: list[Any]) -> str:
 def _number_or(column: Column, text: str, cased: bool) -> Leaf:
     if column.dtype.is_numeric() and re.fullmatch(r"-?\d+", text):
         return Leaf(column=column.name, kind="number", values=(int(text),))
+    known = CANONICAL.get(column.name)
+    if known is not None and text.lower() not in known:
+        raise UnsupportedError(f"{column.name} is one of {', '.join(known)}, {text!r} came")
     return Leaf(column=column.name, kind="equals", values=(text,), cased=cased)
 
 

@@ -121,6 +121,8 @@ class Reader:
             self._fault(("correlation", "condition"), "a bound is required: one of " + ", ".join(OPERATORS))
         if self.custom.leak_us is not None and (first.kind not in COUNTS[:2] or not self.custom.leak_us):
             self._fault(("custom", "leak"), f"leak is some time, of an event_count or value_count, not of {first.kind}")
+        if self.custom.cap is not None and first.kind in COUNTS[:2] and first.bounds.least > self.custom.cap:
+            self._fault(("custom", "cap"), f"no count gets to {first.bounds.least}, at most {self.custom.cap} are kept")
         return (replace(first, leak_us=self.custom.leak_us), *also)
 
     def _measure(self, data: Mapping[str, Any], loc: Loc, refs: tuple[str, ...], kind: str) -> Measure:
@@ -135,12 +137,15 @@ class Reader:
         if not isinstance(percentile, int) or not 0 < percentile <= 100:
             self._fault((*loc, "percentile"), f"percentile is a whole number from 1 to 100, {percentile!r} came")
             percentile = 50
+        bounds = self._bounds(data, {name: name for name in OPERATORS}, loc, lasting=kind in LASTING)
+        if not bounds.can_hold:
+            self._fault(loc, "no number meets all of these bounds")
         return Measure(
             kind=kind if kind in MEASURES else "event_count",  # type: ignore[arg-type]
             refs=self._refs(rules if isinstance(rules, list) else [rules], (*loc, "rules")) if rules else refs,
             fields=self._fields(data.get("field"), kind, loc),
             percentile=percentile,
-            bounds=self._bounds(data, {name: name for name in OPERATORS}, loc, lasting=kind in LASTING),
+            bounds=bounds,
             times=self._bounds(data, relative, loc),
             span_us=self._span(data, loc) if relative else None,
             min_km=self._min_km(data, loc),

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.schema import EVENT
+from detector.schema import ACTIONS, EVENT
 
 ALIASES: Final = {
     "c-ip": "source.ip",
@@ -68,10 +68,14 @@ SEARCHED: Final = (
 )  # fmt: skip
 """Columns that a keyword is searched in: with them every word of the line has been seen."""
 
-CANONICAL: Final = frozenset(
-    {"portal.action", "event.outcome", "portal.kind", "portal.client_kind", "portal.network_kind"}
-)
-"""Columns whose values we write ourselves, in lower case: equality needs no folding of case."""
+CANONICAL: Final = {
+    "portal.action": ACTIONS,
+    "event.outcome": ("success", "failure"),
+    "portal.kind": ("person", "software"),
+    "portal.client_kind": ("browser", "mobile_app", "script", "headless", "bot"),
+    "portal.network_kind": ("hosting", "vpn", "tor", "relay", "mobile", "private"),
+}
+"""Columns whose values we write ourselves, in lower case: equality folds no case, and another value is a slip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

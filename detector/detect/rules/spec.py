@@ -59,6 +59,14 @@ class Bounds:
         return met
 
     @property
+    def can_hold(self) -> bool:
+        """Whether any number meets all of them."""
+        low = max((number for operator, number in self.pairs if operator in {"gt", "gte", "eq"}), default=-np.inf)
+        high = min((number for operator, number in self.pairs if operator in {"lt", "lte", "eq"}), default=np.inf)
+        strict = any(number in (low, high) for operator, number in self.pairs if operator in {"gt", "lt", "neq"})
+        return low < high or (low == high and not strict)
+
+    @property
     def least(self) -> int:
         """The smallest whole number that the lower bounds allow; at least one."""
         floor = 1

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from detector.config import Config
 from detector.detect.rules import Rule, Rules, carry
 from detector.detect.rules.load import Loader
+from detector.detect.rules.spec import OPERATORS
 from detector.schema import EVENT, LATE
 from tests.detect.rules.twin import Twin
 
@@ -137,6 +138,8 @@ def correlation(draw: st.DrawFn, name: str, names: list[str]) -> dict:
         body["condition"] = draw(condition(kind))
         custom |= draw(st.sampled_from([{}, {}, {"gap": "2s"}, {"cap": 2}, {"gap": "3s", "cap": 3}]))
         if kind in ("event_count", "value_count"):
+            if max(body["condition"][one] for one in OPERATORS if one in body["condition"]) >= custom.get("cap", 9):
+                del custom["cap"]  # no count gets there: such a rule is refused
             custom |= draw(st.sampled_from([{}, {}, {"leak": "1s"}, {"leak": "3s"}]))
         if "aliases" not in body:
             custom |= draw(extras(names))
