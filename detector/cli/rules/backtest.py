@@ -119,7 +119,7 @@ def _print(result: "Result", min_level: str, *, chosen: bool) -> None:
     headers, cells = day_columns(result.days, [one.by_day for one in shown])
     rows = [
         (one.rule.title, one.rule.level, *days, f"{one.alerts:,}", f"{len(one.accounts):,}",
-         f"{result.rate(one.alerts):.2f}")
+         _rate(result, one.alerts))
         for one, days in zip(shown, cells, strict=True)
     ]  # fmt: skip
     if rows:
@@ -128,12 +128,16 @@ def _print(result: "Result", min_level: str, *, chosen: bool) -> None:
         click.echo(line)
 
 
+def _rate(result: "Result", alerts: int) -> str:
+    return f"{result.rate(alerts):.2f}" if result.account_days else "-"
+
+
 def _sentences(result: "Result", min_level: str, silent: int) -> list[str]:
     span = f"{result.days[0]} to {result.days[-1]}, {_number(len(result.days), 'day')}" if result.days else "no day"
     told = [
         f"{span}, {_number(result.account_days, 'account-day')}:"
         f" {_number(sum(one.alerts for one in result.tallies), 'alert')},"
-        f" {result.alarms:,} of them {min_level} or worse ({result.rate(result.alarms):.2f} per 1,000 account-days);"
+        f" {result.alarms:,} of them {min_level} or worse ({_rate(result, result.alarms)} per 1,000 account-days);"
         f" incidents that they open: {result.incidents:,}."
     ]
     told += [f"{_number(silent, 'rule')} raised nothing."] if silent else []
