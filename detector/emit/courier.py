@@ -38,6 +38,7 @@ class Courier:
         self.gone = False
         self.moved_s = clock.monotonic_s()
         self._ledger, self._state = ledger, state
+        self._backlog: Backlog | None = None
         self._wake, self._asked, self._answered = Event(), 0, -1
         self._hurried = False
         self._faults, self._rest_until_s, self._asked_until_s, self._end_s = 0, 0.0, 0.0, float("inf")
@@ -73,28 +74,29 @@ class Courier:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        backlog = Backlog(self.options, self._ledger, self._state)
         try:
             while True:
                 self._wake.clear()
-                pause_s = self._step(backlog)
+                pause_s = self._step()
                 if self._over():
                     break
                 clock.wait(self._wake, pause_s)
         finally:
-            backlog.close()
+            if self._backlog:
+                self._backlog.close()
             self.sink.close()
 
     def _over(self) -> bool:
         now = clock.monotonic_s()
         return self._end_s < float("inf") and (self.idle or self.gone or now < self._rest_until_s or now > self._end_s)
 
-    def _step(self, backlog: Backlog) -> float:
+    def _step(self) -> float:
         """Bring one batch, and return how long to wait before the next look."""
         now, asked = clock.monotonic_s(), self._asked
         if self.gone or now < self._rest_until_s:
             return LOOK_S if self.gone else self._rest_until_s - now
         try:
+            backlog = self._backlog = self._backlog or Backlog(self.options, self._ledger, self._state)
             if self._hurried:
                 self._hurried = False
                 backlog.hurry()
@@ -105,7 +107,7 @@ class Courier:
             self._answered = self._answered if backlog.holds else asked
         except Exception as fault:  # whatever it is: a fault of one sink is named, and ends nothing
             self.gone = isinstance(fault, GoneError)
-            return self._rest(backlog, _reason(fault))
+            return self._rest(_reason(fault))
         return LOOK_S
 
     def _bring(self, backlog: Backlog, batch: Batch) -> float:
@@ -123,7 +125,7 @@ class Courier:
         sent_back = len(ids) - len(arrived) - len(refused)
         self.figures.retries += sent_back
         if sent_back:
-            return self._rest(backlog, receipt.fault, receipt.retry_after_s)
+            return self._rest(receipt.fault, receipt.retry_after_s)
         self._recover()
         return 0.0
 
@@ -144,7 +146,7 @@ class Courier:
             log.warning("sink is back", extra={"sink": self.options.label, "faults": self._faults})
         self._faults = 0
 
-    def _rest(self, backlog: Backlog, reason: str, asked_s: float | None = None) -> float:
+    def _rest(self, reason: str, asked_s: float | None = None) -> float:
         now, delay, asked = clock.monotonic_s(), self._delay(self._faults), min(asked_s or 0.0, MOST_OBEYED_S)
         delay = max(delay, asked)
         if not self._faults:
@@ -156,7 +158,8 @@ class Courier:
         self.figures.last_fault = reason
         self._rest_until_s, self._asked_until_s = now + delay, now + asked
         with suppress(sqlite3.Error):  # the fault may be the ledger's own; it is in the log and in the figures
-            backlog.note_fault(reason)
+            if self._backlog:
+                self._backlog.note_fault(reason)
         return delay
 
     def _delay(self, times: int) -> float:

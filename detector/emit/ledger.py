@@ -44,8 +44,12 @@ def open_ledger(path: Path, state: Path) -> sqlite3.Connection:
     with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     ledger = sqlite3.connect(path, timeout=BUSY_S, uri=True, check_same_thread=False)
-    ledger.execute("PRAGMA journal_mode = WAL")
-    ledger.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last notes: repeats, no loss
-    ledger.execute("ATTACH ? AS state", (f"file:{quote(str(state))}?mode=ro",))
-    ledger.executescript(_TABLES + _VIEWS)
+    try:
+        ledger.execute("PRAGMA journal_mode = WAL")
+        ledger.execute("PRAGMA synchronous = NORMAL")  # a power cut may take the last notes: repeats, no loss
+        ledger.execute("ATTACH ? AS state", (f"file:{quote(str(state))}?mode=ro",))
+        ledger.executescript(_TABLES + _VIEWS)
+    except sqlite3.Error:
+        ledger.close()  # it is tried again, and must not leave one file open a try
+        raise
     return ledger

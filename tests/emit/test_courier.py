@@ -7,6 +7,7 @@ import pytest
 
 from detector import clock
 from detector.emit import dispatch as dispatching
+from detector.emit.courier import Courier
 from detector.emit.ledger import open_ledger
 from detector.emit.letters import dead_letters, resend, standings
 from detector.emit.sinks import GoneError, Receipt, all_of
@@ -48,6 +49,23 @@ def test_a_sink_that_fails_gets_its_alerts_later_and_says_so_once_an_outage(stat
     assert sink.closed
     (standing,) = standings(ledger)
     assert (standing.delivered, standing.last_fault) == (10, "no room")
+
+
+def test_a_ledger_that_cannot_be_opened_is_tried_again(state, tmp_path):
+    sink, elsewhere = waiting(state, Memory(**QUICK)), tmp_path / "not yet there"
+    courier = Courier(sink, elsewhere / state.ledger.name, state.path)
+    with logged() as said:
+        courier.start()
+        courier.look()
+        until(lambda: courier.figures.faults > 1)
+        elsewhere.symlink_to(tmp_path)
+        courier.hurry()
+        until(lambda: courier.idle)
+        courier.end(5.0)
+        assert courier.join()
+    assert (sink.got, sink.closed) == (USERS, True)
+    assert "No such file" in courier.figures.last_fault
+    assert said.getvalue().splitlines() == ["sink fails", "sink is back"]
 
 
 def test_rests_grow_and_leave_something_to_chance(state):
