@@ -130,7 +130,7 @@ class Pipeline:
         with closing(source), closing(self.checkpoint), self.delivery:
             while True:
                 for got in reader.batches():
-                    self.delivery.make_room(wait=not once)
+                    self.delivery.make_room(wait=not (once or idle_exit_s is not None))
                     alerts = self._take(got, on_progress)
                     self.positions = dict(got.positions)
                     self._commit(alerts, got.events)
