@@ -85,10 +85,6 @@ class Backlog:
             upto = back.pop().seq - 1
         done = [one for one in batch.taken if one.id in arrived]
         with self._db:
-            self._db.execute(
-                "UPDATE sink SET upto = max(upto, ?), delivered = delivered + ? WHERE name = ?",
-                (upto, len(done), self._sink),
-            )
             self._db.executemany(
                 "DELETE FROM held WHERE sink = ? AND seq = ?", [(self._sink, one.seq) for one in done if one.tries]
             )
@@ -97,16 +93,22 @@ class Backlog:
                     self._hold(one, refused[one.id], dead=True, due=0.0)
             for one in back:
                 self._hold(one, receipt.fault, dead=False, due=due(one.tries))
+            self._db.execute(
+                "UPDATE sink SET upto = max(upto, ?), delivered = delivered + ? WHERE name = ?",
+                (upto, len(done), self._sink),
+            )
 
     def _hold(self, one: Taken, reason: str, *, dead: bool, due: float) -> None:
         values = (dead, reason, clock.rfc3339(clock.now()), one.tries + 1, due, self._sink, one.seq)
-        if one.tries:  # a row that was there and has been dropped meanwhile stays dropped
+        if one.tries:  # what was dropped meanwhile stays dropped: a row that was there, a number passed over
             self._db.execute(
                 "UPDATE held SET dead = ?, reason = ?, at = ?, tries = ?, due = ? WHERE sink = ? AND seq = ?", values
             )
         else:
             self._db.execute(
-                "INSERT INTO held (dead, reason, at, tries, due, sink, seq) VALUES (?,?,?,?,?,?,?)", values
+                "INSERT INTO held (dead, reason, at, tries, due, sink, seq) SELECT ?,?,?,?,?, name, seq"
+                " FROM (SELECT ? AS name, ? AS seq) JOIN sink USING (name) WHERE seq > upto",
+                values,
             )
 
     def skip(self, batch: Batch) -> None:
@@ -132,7 +134,7 @@ class Backlog:
     @property
     def holds(self) -> bool:
         """Whether alerts that were sent back wait for their time."""
-        return bool(self._db.execute("SELECT 1 FROM held WHERE sink = ? AND NOT dead", (self._sink,)).fetchone())
+        return bool(self._db.execute("SELECT 1 FROM sent_back WHERE sink = ? AND NOT dead", (self._sink,)).fetchone())
 
     def waiting(self) -> int:
         """Return how many alerts the sink still has to get; dead letters are none of them."""

@@ -1,5 +1,7 @@
 import pytest
 
+from detector.emit.ledger import open_ledger
+from detector.emit.letters import dead_letters, drop_pending
 from detector.emit.sinks import Receipt, all_of
 from tests.emit.queue import State, to
 from tests.emit.signals import some
@@ -207,19 +209,17 @@ def test_a_sink_that_may_lose_its_oldest_loses_them_only_where_that_makes_room(t
     state.close()
 
 
-def test_a_state_of_the_first_version_repeats_no_more_than_it_must(tmp_path):
-    state = State(tmp_path)
-    state.put(some(6))
-    state.db.executescript("""
-        CREATE TABLE outbox_sink (name TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
-        CREATE TABLE outbox_delivery (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
-        INSERT INTO outbox_sink VALUES ('had all', 0), ('had some', 2), ('digest', 0);
-        INSERT INTO outbox_delivery SELECT 'had all', seq FROM outbox;
-        INSERT INTO outbox_delivery VALUES ('had some', 3), ('had some', 5);
-    """)
-    state.close()
-    state = State(tmp_path)
-    state.outbox.begin([to("had all"), to("had some")])
-    assert [state.take(to(name)) for name in ("had all", "had some")] == [[], users(3, 6)]
-    state.close()
-    State(tmp_path).close()
+def test_what_is_dropped_while_it_is_on_its_way_stays_dropped(tmp_path):
+    state, sink = State(tmp_path), to("siem")
+    state.outbox.begin([sink])
+    state.put(some(4))
+    backlog, ledger = state.backlog(sink), open_ledger(state.ledger, state.path)
+    batch = backlog.take(0.0)
+    assert drop_pending(ledger, "siem") == 4
+    _, second, third, last = (one.id for one in batch.taken)
+    backlog.settle(batch, Receipt(arrived=[second, last], refused={third: "no"}, fault="busy"), lambda tries: 0.0)
+    assert not backlog.holds
+    assert ledger.execute("SELECT count(*) FROM held").fetchone() == (0,)
+    assert (backlog.waiting(), dead_letters(ledger)) == (0, [])
+    for opened in (backlog, ledger, state):
+        opened.close()
