@@ -150,7 +150,10 @@ def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
 def _check_version(database: sqlite3.Connection, path: str) -> None:
     found = dict(database.execute("SELECT name, value FROM meta"))
     if int(found.get("schema", SCHEMA_VERSION)) != SCHEMA_VERSION:
-        raise StateError(f"{path}: state of version {found['schema']}, required {SCHEMA_VERSION}")
+        raise StateError(
+            f"{path}: state of version {found['schema']}, required {SCHEMA_VERSION}: made by another version of the"
+            " program; begin a new state directory"
+        )
     told = {"schema": str(SCHEMA_VERSION)} | {f"library.{name}": version(name) for name in ("polars", "river")}
     database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", told.items())
     database.commit()

@@ -41,15 +41,6 @@ CREATE TEMP VIEW awaited AS SELECT s.name AS sink, seq, length(body) AS bytes FR
 # The last row stays whatever happens: a number that was given must not be given again.
 
 
-_TAKE_OVER: Final = """
-INSERT OR IGNORE INTO ledger.sink (name, upto) SELECT name, coalesce(
-    (SELECT min(seq) - 1 FROM outbox AS o WHERE seq > since AND NOT EXISTS
-        (SELECT 1 FROM outbox_delivery AS d WHERE d.sink = name AND d.seq = o.seq)),
-    (SELECT max(seq) FROM outbox), since) FROM outbox_sink
-"""
-"""Alerts after the first that a sink had not had come again; the old tables knew of each by itself."""
-
-
 class Outbox:
     """The alerts of one state, in the order they were raised.
 
@@ -65,8 +56,6 @@ class Outbox:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
         for statement in _VIEWS.split(";"):
             connection.execute(statement)
-        if connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'outbox_delivery'").fetchone():
-            self._migrate()
 
     def put(self, alerts: Iterable[Alert]) -> None:
         """Keep `alerts`, inside the caller's transaction. An id that is known already changes nothing."""
@@ -166,14 +155,6 @@ class Outbox:
                 break
         rows.close()
         return seq
-
-    def _migrate(self) -> None:
-        """Take over what a state of version 0.1.0 knew of its sinks: the ledger first, then the old tables go."""
-        with self._db:
-            self._db.execute(_TAKE_OVER)
-        with self._db:
-            self._db.execute("DROP TABLE outbox_delivery")
-            self._db.execute("DROP TABLE outbox_sink")
 
     def _grow(self, by: int) -> None:
         self._db.execute("UPDATE outbox_size SET bytes = bytes + ?", (by,))
