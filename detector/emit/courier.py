@@ -149,7 +149,7 @@ class Courier:
     def _rest(self, reason: str, asked_s: float | None = None) -> float:
         now, delay, asked = clock.monotonic_s(), self._delay(self._faults), min(asked_s or 0.0, MOST_OBEYED_S)
         delay = max(delay, asked)
-        if not self._faults:
+        if not self._faults or reason != self.figures.last_fault:
             log.warning(
                 "sink fails", extra={"sink": self.options.label, "reason": reason, "next_try_s": f"{delay:.1f}"}
             )

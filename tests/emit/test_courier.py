@@ -51,6 +51,16 @@ def test_a_sink_that_fails_gets_its_alerts_later_and_says_so_once_an_outage(stat
     assert (standing.delivered, standing.last_fault) == (10, "no room")
 
 
+def test_a_sink_that_fails_for_another_reason_says_so(state):
+    def no_answer(alerts):
+        raise OSError("no answer")
+
+    sink = waiting(state, Memory(answers=[*failing(2), no_answer, no_answer], **QUICK))
+    with logged() as said:
+        deliver(state, sink)
+    assert said.getvalue().splitlines() == ["sink fails", "sink fails", "sink is back"]
+
+
 def test_a_ledger_that_cannot_be_opened_is_tried_again(state, tmp_path):
     sink, elsewhere = waiting(state, Memory(**QUICK)), tmp_path / "not yet there"
     courier = Courier(sink, elsewhere / state.ledger.name, state.path)
