@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,8 +16,9 @@ from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.progress import progress_bar
 from detector.config import Config, Destination, ToFile, ToStdout
 from detector.emit.sinks import Sink, open_sink
+from detector.emit.sinks.secure import lacking_secrets
 from detector.emit.summary import summarize
-from detector.errors import DetectorError, FaultsError
+from detector.errors import DetectorError, Fault, FaultsError
 from detector.inquire.report import write_report
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
@@ -108,7 +109,7 @@ def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> Bin
 def _sinks(config: Config, order: Order) -> list[Sink]:
     """Open the sinks of the configuration, or the one that the command line names instead of them."""
     if order.alerts is None and config.sinks:
-        return [_of_configuration(one) for one in config.sinks]
+        return _of_configuration(config.sinks)
     if order.alerts is None or str(order.alerts) == "-":
         return [open_sink(ToStdout(format=order.form))]
     if order.state is None:
@@ -116,11 +117,21 @@ def _sinks(config: Config, order: Order) -> list[Sink]:
     return [open_sink(ToFile(path=order.alerts, format=order.form))]
 
 
-def _of_configuration(options: Destination) -> Sink:
-    try:
-        return open_sink(options)
-    except DetectorError as fault:
-        raise FaultsError([options.fault(str(fault))]) from None
+def _of_configuration(sinks: Sequence[Destination]) -> list[Sink]:
+    """Open them all. Raises: FaultsError with what is wrong with any of them, a secret that is missing included."""
+    opened, faults = list[Sink](), list[Fault]()
+    for one in sinks:
+        lacking = [one.fault(why, *at) for at, why in lacking_secrets(one)]
+        try:
+            opened += () if lacking else (open_sink(one),)
+        except DetectorError as fault:
+            lacking.append(one.fault(str(fault)))
+        faults += lacking
+    if faults:
+        for sink in opened:
+            sink.close()
+        raise FaultsError(faults)
+    return opened
 
 
 def _begin_anew(path: Path) -> None:

@@ -166,3 +166,12 @@ def test_secrets_that_are_not_there_and_rules_that_do_not_exist_are_faults_of_a_
         ["9", "sinks.2.rules.1"],
     ]
     assert "environment variable A_TOKEN_THAT_NOBODY_SET: a secret is required there" in told[0]
+
+
+def test_a_run_says_at_its_start_all_that_its_sinks_lack(log, tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(BLIND)
+    result = CliRunner().invoke(main, ["batch", str(log), "--config", str(config), "--no-progress"])
+    assert result.exit_code == 2
+    told = [line.removeprefix(f"{config}:") for line in result.stderr.splitlines()]
+    assert [line.split(": ")[:2] for line in told] == [["4", "sinks.0.token"], ["7", "sinks.1.signature.secret"]]
