@@ -1,7 +1,7 @@
 """What every sink can be told: its name, what goes to it, how much at once, how it tries again."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,13 @@ class Credential(Section):
 
     env: str | None = Field(None, min_length=1, description="name of an environment variable")
     file: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret(cls, said: Any) -> Any:
+        if not isinstance(said, dict | Credential):
+            raise ValueError("required {env: NAME} or {file: PATH}; a secret itself does not belong here")
+        return said
 
     @model_validator(mode="after")
     def _one(self) -> "Credential":
