@@ -9,6 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from detector.config.section import Origin, Section
+from detector.config.sinks import clashes
 from detector.config.whole import Config
 from detector.errors import Fault, FaultsError, duplicate_keys, line_of
 
@@ -63,7 +64,10 @@ def load(path: Path | None = None) -> Config:
             faults.append(Fault(str(path), line_of(node, error["loc"]), f"{where}: {told}"))
     if faults:
         raise FaultsError(faults)
-    return _placed(config, Origin(str(path), node), path.parent)
+    config = _placed(config, Origin(str(path), node), path.parent)
+    if faults := list(clashes(config.sinks)):  # paths are known only now
+        raise FaultsError(faults)
+    return config
 
 
 def _with_the_shipped_portal(config: Config) -> Config:

@@ -175,3 +175,33 @@ def test_a_run_says_at_its_start_all_that_its_sinks_lack(log, tmp_path):
     assert result.exit_code == 2
     told = [line.removeprefix(f"{config}:") for line in result.stderr.splitlines()]
     assert [line.split(": ")[:2] for line in told] == [["4", "sinks.0.token"], ["7", "sinks.1.signature.secret"]]
+
+
+TWICE = """\
+sinks:
+  - kind: file
+    path: a.jsonl
+  - kind: file
+    name: other
+    path: sub/../a.jsonl
+  - kind: stdout
+  - kind: stdout
+"""
+
+
+def test_sinks_of_one_file_or_one_name_are_faults_of_the_second(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text(TWICE)
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    assert result.stderr.splitlines() == [
+        f"{config}:6: sinks.1.path: a sink before this one writes that file: give it another",
+        f"{config}:8: sinks.3: a sink before this one is called 'stdout': give it another `name`",
+    ]
+
+
+def test_a_secret_in_the_configuration_is_answered_with_where_it_belongs(tmp_path):
+    config = tmp_path / "c.yml"
+    config.write_text("sinks:\n  - {kind: splunk_hec, url: 'https://splunk.example.org:8088', token: s3cr3t}\n")
+    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    assert "token: required {env: NAME} or {file: PATH}" in result.stderr
+    assert "s3cr3t" not in result.stderr

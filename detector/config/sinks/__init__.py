@@ -1,9 +1,10 @@
 """Where alerts go: one class a kind of sink, and the limits of the outbox they are fed from."""
 
-from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from detector.config.section import Section
 from detector.config.sinks.destination import AlertFormat, Credential, Destination, Retry, Tls
@@ -11,6 +12,7 @@ from detector.config.sinks.http import OverHttp, Signature, ToElasticsearch, ToS
 from detector.config.sinks.local import Rotation, ToFile, ToStdout
 from detector.config.sinks.messaging import ToKafka, ToNats
 from detector.config.sinks.syslog import ToSyslog
+from detector.errors import Fault
 
 Sink = Annotated[
     ToElasticsearch | ToFile | ToKafka | ToNats | ToSentinel | ToSplunkHec | ToStdout | ToSyslog | ToWebhook,
@@ -18,14 +20,20 @@ Sink = Annotated[
 ]
 
 
-def _named_apart(sinks: tuple[Sink, ...]) -> tuple[Sink, ...]:
-    twice = [label for label, count in Counter(sink.label for sink in sinks).items() if count > 1]
-    if twice:
-        raise ValueError(f"two sinks are called {twice[0]!r}: give one of them another name")
-    return sinks
+Sinks = tuple[Sink, ...]
 
 
-Sinks = Annotated[tuple[Sink, ...], AfterValidator(_named_apart)]
+def clashes(sinks: Sinks) -> Iterator[Fault]:
+    """Yield a fault of each sink that has the file or the name of one before it."""
+    files, labels = set[Path](), set[str]()
+    for sink in sinks:
+        if isinstance(sink, ToFile) and sink.path.resolve() in files:
+            yield sink.fault("a sink before this one writes that file: give it another", "path")
+        elif sink.label in labels:
+            yield sink.fault(f"a sink before this one is called {sink.label!r}: give it another `name`")
+        labels.add(sink.label)
+        if isinstance(sink, ToFile):
+            files.add(sink.path.resolve())
 
 
 class Outbox(Section):
@@ -58,4 +66,5 @@ __all__ = [
     "ToStdout",
     "ToSyslog",
     "ToWebhook",
+    "clashes",
 ]
