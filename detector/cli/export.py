@@ -11,7 +11,7 @@ FORMS = ("text", "nginx", "nginx-map", "crowdsec", "stix")
 EPILOG = """\b
 Examples:
   detector export blocklist --state /var/lib/detector
-  detector export blocklist --state /var/lib/detector --form crowdsec --output decisions.json"""
+  detector export blocklist --state /var/lib/detector --format crowdsec --output decisions.json"""
 
 
 @click.group(epilog="\b\nExample:\n  detector export blocklist --state /var/lib/detector")
@@ -21,7 +21,7 @@ def export() -> None:
 
 @export.command("blocklist", epilog=EPILOG)
 @click.option("--state", type=FOLDER, required=True, metavar="DIR", help="Read only; a detector may run on it.")
-@click.option("--form", type=click.Choice(FORMS), default="text", show_default=True)
+@click.option("--format", "--form", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option("--min-level", type=click.Choice(LEVELS), default="high", show_default=True, help="Of the incident.")
 @click.option("--addresses", is_flag=True, help="Addresses only.")
 @click.option("--accounts", is_flag=True, help="Accounts only.")
@@ -53,7 +53,7 @@ def blocklist(
     from detector.inquire.state import reading
 
     if form == "nginx" and accounts and not addresses:
-        raise click.UsageError("--form nginx has no way to deny an account; use nginx-map")
+        raise click.UsageError("--format nginx has no way to deny an account; use nginx-map")
     config = configured(config_file, log_level)
     with reading(state) as database:
         found = compiled(database, config, least=min_level, made=clock.now(), hours=hours)

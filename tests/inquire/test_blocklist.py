@@ -45,7 +45,7 @@ def test_what_is_left_out_is_counted_with_its_reason(state, config):
 @pytest.mark.parametrize("never", [HOSPITAL, HOME["p4"], "10.9.8.7"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_place_of_others_is_in_no_form(state, config, form, never):
-    text = export(state, "--config", config, "--form", form, "--min-level", "informational").stdout
+    text = export(state, "--config", config, "--format", form, "--min-level", "informational").stdout
     assert never not in text
     assert "203.0.113.66" in text
 
@@ -120,7 +120,7 @@ def test_the_real_nginx_takes_the_file(state, config, form, tmp_path):
     nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
     if nginx is None:
         pytest.skip("nginx is not installed")
-    export(state, "--config", config, "--form", form, "--output", tmp_path / "blocked.conf")
+    export(state, "--config", config, "--format", form, "--output", tmp_path / "blocked.conf")
     inside, outside = ("include blocked.conf;", "") if form == "nginx" else ("", "include blocked.conf;")
     (tmp_path / "nginx.conf").write_text(
         f"pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; events {{}}\n"
@@ -138,7 +138,7 @@ def test_nginx_cannot_deny_an_account(state, config):
 
 
 def test_crowdsec_decisions(state, config):
-    decisions = json.loads(export(state, "--config", config, "--form", "crowdsec", "--hours", 4).stdout)
+    decisions = json.loads(export(state, "--config", config, "--format", "crowdsec", "--hours", 4).stdout)
     assert {(one["scope"], one["value"]) for one in decisions} == {
         *(("ip", address) for address in LISTED),
         *(("username", account) for account in ATTACKS),
@@ -149,7 +149,7 @@ def test_crowdsec_decisions(state, config):
 
 def test_stix(state, config):
     stix2 = pytest.importorskip("stix2", reason="the extra `test` has it")
-    text = export(state, "--config", config, "--form", "stix").stdout
+    text = export(state, "--config", config, "--format", "stix").stdout
     bundle = stix2.parse(text, allow_custom=False)
     seen = [one for one in bundle.objects if one["type"].endswith("-addr") or one["type"] == "user-account"]
     assert len(seen) == len(LISTED) + len(ATTACKS)
@@ -163,7 +163,7 @@ def test_stix(state, config):
     assert {one["sighting_of_ref"] for one in sightings} == set(indicators)
     known = {one["id"] for one in bundle.objects}
     assert all(set(one["observed_data_refs"] + one["where_sighted_refs"]) <= known for one in sightings)
-    again = json.loads(export(state, "--config", config, "--form", "stix").stdout)
+    again = json.loads(export(state, "--config", config, "--format", "stix").stdout)
     assert {one["id"] for one in again["objects"]} == known
 
 

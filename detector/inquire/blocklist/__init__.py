@@ -31,6 +31,6 @@ FORMS: Final[dict[str, Callable[[Blocklist], str]]] = {
     "crowdsec": crowdsec,
     "stix": stix,
 }
-"""By the name that `--form` uses."""
+"""By the name that `--format` uses."""
 
 __all__ = ["FORMS", "Blocklist", "compiled"]

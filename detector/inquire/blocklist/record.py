@@ -39,8 +39,13 @@ class Blocklist:
     def remarks(self) -> list[str]:
         """Return what a reader of the list must know, a line each."""
         lines = [
-            f"portal-detector, {rfc3339(self.made)}: {len(self.addresses)} addresses and {len(self.accounts)} accounts"
-            f" of {self.incidents_count} open incidents of level {self.level} or worse.",
+            f"portal-detector, {rfc3339(self.made)}: {_number(len(self.addresses), 'address', 'es')} and"
+            f" {_number(len(self.accounts), 'account')} of {_number(self.incidents_count, 'open incident')}"
+            f" of level {self.level} or worse.",
             f"Good until {rfc3339(self.until)}; export it anew before. Nothing is blocked by itself: look at it first.",
         ]
         return lines + [f"Left out: {count}: {reason}." for reason, count in sorted(self.left_out.items())]
+
+
+def _number(count: int, what: str, more: str = "s") -> str:
+    return f"{count} {what}{more if count != 1 else ''}"
