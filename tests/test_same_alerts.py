@@ -137,10 +137,10 @@ def test_an_outbox_that_is_full_stops_reading_and_loses_nothing(generated, expec
     small, log, stopped = settings(generated, chunk_bytes=300_000), generated / "access.log", 0
     small = small.model_copy(update={"outbox": config.Outbox.model_construct(max_bytes=2500, drain_s=0.0)})
     whole = len(log.read_bytes().splitlines())
-    for _ in range(3):
+    for ends in ({"once": True}, {"idle_exit_s": 0.0}, {"once": True}):
         pipeline = Pipeline(small, state=tmp_path / "state", sinks=[Memory("down", failing(9999))])
         with pytest.raises(OutboxFullError, match="down waits for"):
-            pipeline.tail([log], from_start=True, once=True)
+            pipeline.tail([log], from_start=True, **ends)
         stopped += pipeline.telemetry.events
     assert 0 < stopped < whole
     assert follow(settings(generated), log, tmp_path, tmp_path / "state") == expected
