@@ -88,8 +88,8 @@ def test_one_connection_serves_many_requests(opened, receiver):
     assert len(set(seen)) == 1
     sink._http._used_s -= 60  # a minute without an alert
     sink.write(some(1, first=9))
-    sink.close()
     assert not receiver._connections <= set(seen)
+    sink.close()
 
 
 def test_nobody_there_and_no_such_name_are_faults(token):
