@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from detector.context.day import KEY
+
 DAYS: Final = 30
 """How long an acquaintance lasts. Assumption: most patients of a practice who return do so within a month."""
 
@@ -23,7 +25,7 @@ _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 def pairs_of(shown: pl.DataFrame) -> Pairs:
     """Return a number for each pair of account and person. Shapes: n rows with `account_key`, `portal.subject` -> n."""
-    account, person = (shown.get_column(name).to_numpy() for name in ("account_key", "portal.subject"))
+    account, person = (shown.get_column(name).to_numpy() for name in (KEY, "portal.subject"))
     pairs: Pairs = (account * _SPREAD) ^ person
     return pairs
 

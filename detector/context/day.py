@@ -169,10 +169,6 @@ class Day:
         while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
             self.evicted_count += self.displays.pop(0).height
 
-    def names(self) -> pl.DataFrame:
-        """Return the accounts of the day with their numbers. Shapes: -> account, `account_key`."""
-        return self.places.select(ACCOUNT, KEY).unique()
-
     def totals(self) -> pl.DataFrame:
         """Return one row an account: the day's counts so far.
 

@@ -102,7 +102,7 @@ class Behaviour:
         )
         busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
         odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
-        suspect = self.lookups.best.filter(pl.col("clientele") >= LEAST).join(self.day.names(), on=KEY).select(ACCOUNT)
+        suspect = rows.join(self.lookups.best.filter(pl.col("clientele") >= LEAST), on=KEY, how="semi").select(ACCOUNT)
         return rows.join(pl.concat([busy, odd, suspect]).unique(), on=ACCOUNT, how="semi", maintain_order="left")
 
     def _met(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -110,11 +110,7 @@ class Behaviour:
         rows = rows.with_row_index("row")
         shown = rows.filter(pl.col("portal.subject").is_not_null()).select("row", KEY, "portal.subject")
         first, stranger = self.known.meet(pairs_of(shown))
-        met = shown.select(
-            "row",
-            pl.Series("first_look", first),
-            pl.Series("stranger", stranger),
-        )
+        met = shown.select("row", pl.Series("first_look", first), pl.Series("stranger", stranger))
         return rows.join(met, on="row", how="left", maintain_order="left").with_columns(
             pl.col("first_look", "stranger").fill_null(False)
         )
