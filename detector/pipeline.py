@@ -162,16 +162,10 @@ class Pipeline:
 
     def _take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
         """Count what was read and observe what was released."""
-        telemetry = self.telemetry
-        for stream, (name, why) in got.formats.items():
-            telemetry.observe_format(stream, name, why)
-        telemetry.observe_events(got.events)
-        telemetry.observe_rejects(got.rejects)
-        telemetry.skipped += got.skipped
-        telemetry.bytes = max(telemetry.bytes, got.stored_bytes)
+        self.telemetry.observe_read(got)
         alerts = self.observe(self._within(got.events))
         if on_progress is not None:
-            on_progress(telemetry)
+            on_progress(self.telemetry)
         return alerts
 
     def _within(self, events: pl.DataFrame) -> pl.DataFrame:

@@ -25,6 +25,21 @@ FEW_EVENTS: Final = 100
 """Below this a share of rejects or a single address says nothing."""
 
 
+class Read(Protocol):
+    """What telemetry asks of a step of reading; `collect.reader.Collected` says what each is."""
+
+    @property
+    def events(self) -> pl.DataFrame: ...  # noqa: D102  # as the class says
+    @property
+    def rejects(self) -> pl.DataFrame: ...  # noqa: D102
+    @property
+    def skipped(self) -> int: ...  # noqa: D102
+    @property
+    def stored_bytes(self) -> int: ...  # noqa: D102
+    @property
+    def formats(self) -> Mapping[str, tuple[str, str]]: ...  # noqa: D102
+
+
 class Told(Protocol):
     """What telemetry asks of an alert."""
 
@@ -113,6 +128,15 @@ class Telemetry:
             yield
         finally:
             self.seconds_by_stage[name] += clock.monotonic_s() - began
+
+    def observe_read(self, got: Read) -> None:
+        """Count all that a step of reading gave."""
+        for stream, (name, why) in got.formats.items():
+            self.observe_format(stream, name, why)
+        self.observe_events(got.events)
+        self.observe_rejects(got.rejects)
+        self.skipped += got.skipped
+        self.bytes = max(self.bytes, got.stored_bytes)
 
     def observe_format(self, stream: str, name: str, why: str) -> None:
         """Note the format that a log is read in, and why."""

@@ -42,11 +42,7 @@ def write_events(paths: Sequence[str], config: Config, telemetry: Telemetry, out
 
 
 def _write(got: Collected, telemetry: Telemetry, out: BinaryIO) -> None:
-    for stream, (name, why) in got.formats.items():
-        telemetry.observe_format(stream, name, why)
-    telemetry.observe_rejects(got.rejects)
-    telemetry.observe_events(got.events)
-    telemetry.skipped += got.skipped
+    telemetry.observe_read(got)
     out.write(as_lines(got.events.drop(LATE)))
     out.flush()
 

@@ -60,12 +60,7 @@ class Replay:
             reader.close()
 
     def _counted(self, got: Collected, telemetry: Telemetry) -> pl.DataFrame:
-        for stream, (name, why) in got.formats.items():
-            telemetry.observe_format(stream, name, why)
-        telemetry.observe_events(got.events)
-        telemetry.observe_rejects(got.rejects)
-        telemetry.skipped += got.skipped
-        telemetry.bytes = max(telemetry.bytes, got.stored_bytes)
+        telemetry.observe_read(got)
         if self._on_progress is not None:
             self._on_progress(telemetry)
         events = got.events
