@@ -126,6 +126,15 @@ def open_incidents(database: sqlite3.Connection) -> list[OpenIncident]:
     return sorted((one for key, one in found.items() if key not in closed), key=lambda one: (one.start, one.id))
 
 
+def alerts(database: sqlite3.Connection, *, incident: str | None = None, alert_id: str | None = None) -> list[Alert]:
+    """Return the alerts that the outbox keeps, in the order they were raised, or those of one incident or id."""
+    asked = {"json_extract(body, '$.incident_id') = ?": incident, "id = ?": alert_id}
+    where = " AND ".join(clause for clause, value in asked.items() if value is not None) or "true"
+    values = [value for value in asked.values() if value is not None]
+    rows = database.execute(f"SELECT body FROM outbox WHERE {where} ORDER BY seq", values)  # noqa: S608  our own clauses
+    return [Alert.from_json(body) for (body,) in rows]
+
+
 def tenants(database: sqlite3.Connection) -> pl.DataFrame:
     """Return which account used which address on which day, the running day and what came since included.
 
