@@ -1,8 +1,13 @@
 """The models of each account."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from detector.config.section import Section
+
+Family = Literal["volume", "subjects", "session", "errors", "source", "geography", "network", "device", "time"]
+"""The families of evidence, as `detect.models.features.FAMILIES` names them."""
 
 
 class Models(Section):
@@ -14,3 +19,6 @@ class Models(Section):
         1.0, gt=0, description="alerts that the team can look into, per 1,000 active accounts a day"
     )
     threshold: float = Field(5.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")
+    families_off: tuple[Family, ...] = Field(
+        (), description="families of evidence that count for nothing: what they need, the log does not hold"
+    )

@@ -145,7 +145,10 @@ class Behaviour:
         taken = score.points(counted, self.baselines.limits)
         if taken.is_empty():
             return schema.empty(schema.SIGNAL)
-        scored = score.steps(score.families(self._with_hours(taken)), score.threshold(self.config.models))
+        scored = score.steps(
+            score.families(self._with_hours(taken), self.config.models.families_off),
+            score.threshold(self.config.models),
+        )
         before = self.reached.select(ACCOUNT, pl.col("step").alias("step_before"))
         scored = scored.join(before, on=ACCOUNT, how="left", maintain_order="left").with_columns(
             pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")

@@ -4,6 +4,7 @@ Each model's surprise is -log10 of a tail probability; families of evidence are 
 """
 
 import math
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
@@ -57,13 +58,17 @@ def points(counted: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def families(taken: pl.DataFrame) -> pl.DataFrame:
+def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
     """Add the surprise of every feature, each family's weighted and capped part, and `score`, their sum.
+
+    Families that are `off` surprise nobody: they neither count nor give a reason.
 
     Shapes: rows of `points` with the novelty columns and `hour` -> the same rows with a column
     `surprise.<feature>` and `family.<family>` each, and `score`.
     """
     members: dict[str, list[str]] = {family: [] for family in FAMILIES}
+    places = (*TRAIT_FEATURES.values(), HOUR)
+    taken = taken.with_columns(pl.lit(0.0).alias(feature.name) for feature in places if feature.family in off)
     columns = []
     for feature in COUNTS:
         scores = tail.surprise(
@@ -76,7 +81,7 @@ def families(taken: pl.DataFrame) -> pl.DataFrame:
         members[feature.family].append(f"surprise.{feature.name}")
     columns.append((taken.get_column("habit") * taken.get_column("trust")).alias("surprise.clientele"))
     members[CLIENTELE.family].append("surprise.clientele")
-    for feature in (*TRAIT_FEATURES.values(), HOUR):
+    for feature in places:
         columns.append(
             (taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}")
         )
@@ -89,8 +94,12 @@ def families(taken: pl.DataFrame) -> pl.DataFrame:
     ]
     where = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if family.where])
     what = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if not family.where])
+    silent = [pl.lit(0.0).alias(name) for family in off for name in members[family]]
     return (
-        taken.with_columns(columns).with_columns(parts).with_columns((where.clip(0.0, WHERE_CAP) + what).alias("score"))
+        taken.with_columns(columns)
+        .with_columns(silent)
+        .with_columns(parts)
+        .with_columns((where.clip(0.0, WHERE_CAP) + what).alias("score"))
     )
 
 
