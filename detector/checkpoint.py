@@ -7,7 +7,6 @@ the very same memory: no stage needs to write its running windows at every batch
 
 import fcntl
 import os
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -21,12 +20,16 @@ from weakref import finalize
 
 import polars as pl
 
+from detector.collect.enrich.keyfile import new_key
+from detector.collect.enrich.secret import Secret, read_secret
 from detector.context import frames
 from detector.errors import StateError, StateLockedError
 
 SCHEMA_VERSION: Final = 2
 FILE: Final = "state.sqlite"
 KEY_FILE: Final = "subject.key"
+KEY_ID: Final = "enrich.key"
+"""Name in the snapshot of the id of the key that the state's tokens are of."""
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -95,23 +98,29 @@ class Checkpoint:
         """End the transaction: all that was written since the last commit is kept, or none."""
         self.database.commit()
 
-    def subject_key(self) -> bytes | None:
+    def subject_key(self) -> Secret | None:
         """Return the key of the tokens kept beside the state, made on first use; None without a folder."""
         if self.folder is None:
             return None
         path = self.folder / KEY_FILE
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return path.read_bytes().strip()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_hex(32).encode() + b"\n")
-        return path.read_bytes().strip()
+        if not path.exists():
+            new_key(path)
+        return read_secret(path, "state")
+
+    def key_id(self) -> str | None:
+        """Return which key the tokens in the state are of; None for a new state."""
+        return noted_key(self.database)
 
     def close(self) -> None:
         """Let go of the file and the folder; what was not committed is dropped."""
         self.database.close()
         self._let_go()
+
+
+def noted_key(database: sqlite3.Connection) -> str | None:
+    """Return the id of the key that a state's tokens are of; None where none was noted."""
+    row = database.execute("SELECT body FROM snapshot WHERE name = ?", (KEY_ID,)).fetchone()
+    return row[0].decode() if row else None
 
 
 def _lock(folder: Path) -> int:

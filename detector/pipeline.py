@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 
 from detector import clock, schema
-from detector.checkpoint import Checkpoint
+from detector.checkpoint import KEY_ID, Checkpoint
 from detector.collect.enrich import Enricher
-from detector.collect.enrich.secret import Secret
+from detector.collect.enrich.secret import Secret, configured_secret
 from detector.collect.order import Sequencer
 from detector.collect.reader import Collected, Reader, first_time
 from detector.collect.source.block import Position
@@ -66,8 +66,9 @@ class Pipeline:
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
-        key = self.checkpoint.subject_key()
-        self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
+        key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
+        self.enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
+        self._tell_of(key)
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
@@ -232,7 +233,8 @@ class Pipeline:
     def _small(self) -> dict[str, bytes]:
         """Return what changes with every batch: positions, and what the sequencer holds."""
         positions = {name: position.to_dict() for name, position in self.positions.items()}
-        return {**self.sequencer.snapshot(), POSITIONS: json.dumps(positions).encode()}
+        noted = {POSITIONS: json.dumps(positions).encode(), KEY_ID: self.enricher.secret.id.encode()}
+        return {**self.sequencer.snapshot(), **noted}
 
     def snapshot(self) -> dict[str, bytes]:
         """Return all memory that is not in the state's tables already."""
@@ -257,6 +259,18 @@ class Pipeline:
             self.sequencer.restore(saved.snapshot)
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
+
+    def _tell_of(self, key: Secret | None) -> None:
+        """Warn of a key that others can read, and of one that was rotated away: memory holds on to it."""
+        used = self.enricher.secret
+        if key and key.exposed:
+            self.telemetry.warn("key_exposed", key.exposed)
+        if key and key.id != used.id:
+            self.telemetry.warn(
+                "former_key",
+                f"The state goes on under key {used.id}, though {key.id} is current: so everybody in its memory stays"
+                " known. To change over, learn a new state from the last 30 days.",
+            )
 
     def _conclude(self) -> None:
         """Count and warn of what only the end of a run shows."""

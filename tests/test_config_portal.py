@@ -52,3 +52,12 @@ def test_the_shipped_file_shows_every_setting_and_what_it_is_without_it() -> Non
 def test_the_shipped_file_names_every_format() -> None:
     text = config.shipped("config", "default.yml").read_text("utf-8")
     assert [name for name in names() if name not in text] == []
+
+
+def test_a_key_file_stands_beside_the_configuration_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "own.yml"
+    path.write_text("portal: {key: {file: own.key}}\n")
+    portal = config.load(path).portal
+    assert portal.key.file == tmp_path / "own.key"
+    assert portal.key.fault("what", "file").file == str(path)
+    assert portal.actions == SHIPPED.actions

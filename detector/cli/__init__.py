@@ -10,7 +10,7 @@ import click
 from detector import VERSION
 from detector.errors import DetectorError, FaultsError
 
-COMMANDS: Final = ("batch", "check", "evaluate", "export", "outbox", "parse", "rules", "simulate", "tail")
+COMMANDS: Final = ("batch", "check", "evaluate", "export", "key", "outbox", "parse", "rules", "simulate", "tail")
 
 EPILOG: Final = """\b
 Examples:

@@ -32,7 +32,10 @@ def write_events(paths: Sequence[str], config: Config, telemetry: Telemetry, out
     """
     source = Files(paths, config.input, first_time(config.input))
     sequencer = Sequencer(config.input.max_lateness_s, max_future_s=_ANY_S)
-    reader = Reader(source, Enricher(config).enrich, sequencer, config.input)
+    enricher = Enricher(config)
+    if enricher.secret.exposed:
+        telemetry.warn("key_exposed", enricher.secret.exposed)
+    reader = Reader(source, enricher.enrich, sequencer, config.input)
     try:
         for got in reader.batches():
             _write(got, telemetry, out)

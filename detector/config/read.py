@@ -55,8 +55,6 @@ def load(path: Path | None = None) -> Config:
     tree: Any = yaml.load(text, Loader=_TextDates) or {}  # noqa: S506  # a SafeLoader that leaves dates as text
     try:
         config = Config.model_validate(tree)
-        if path != shipped("config", "default.yml"):
-            config = _with_the_shipped_portal(config)
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             where = ".".join(map(str, error["loc"])) or "the file"
@@ -64,16 +62,19 @@ def load(path: Path | None = None) -> Config:
             faults.append(Fault(str(path), line_of(node, error["loc"]), f"{where}: {told}"))
     if faults:
         raise FaultsError(faults)
+    said = config.portal.model_fields_set
     config = _placed(config, Origin(str(path), node), path.parent)
+    if path != shipped("config", "default.yml"):
+        config = _with_the_shipped_portal(config, said)  # placed before: what is of the shipped one stands there
     if faults := list(clashes(config.sinks)):  # paths are known only now
         raise FaultsError(faults)
     return config
 
 
-def _with_the_shipped_portal(config: Config) -> Config:
+def _with_the_shipped_portal(config: Config, said: set[str]) -> Config:
     """Take what the shipped portal says of subjects and actions where a file says nothing of its own."""
-    said = {name: getattr(config.portal, name) for name in config.portal.model_fields_set}
-    return config.model_copy(update={"portal": load().portal.model_copy(update=said)})
+    own = {name: getattr(config.portal, name) for name in said}
+    return config.model_copy(update={"portal": load().portal.model_copy(update=own)})
 
 
 def _placed(section: S, origin: Origin, folder: Path) -> S:

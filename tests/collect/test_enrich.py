@@ -90,13 +90,13 @@ def test_a_subject_that_the_log_has_a_field_for_is_taken_from_there() -> None:
     assert events["portal.action"].to_list() == ["record_view", "search"]
 
 
-def test_a_configured_key_is_heard_before_the_states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_given_is_heard_before_the_configured_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORTAL_DETECTOR_KEY", raising=False)
     path = tmp_path / "key"
     path.write_text("0123456789abcdef")
     own = Config.model_validate({"portal": {"key": {"file": path}}})
-    assert Enricher(own, SECRET).describe()["key_origin"] == "file"
-    assert Enricher(Config(), SECRET).describe()["key_origin"] == "state"
+    assert Enricher(own).describe()["key_origin"] == "file"
+    assert Enricher(own, SECRET).describe()["key_origin"] == "state"
     assert Enricher(Config()).describe()["key_origin"] == "run"
 
 

@@ -32,12 +32,12 @@ WORTH_THREADS: Final = 20_000
 class Enricher:
     """Turns RAW frames into EVENT frames, each line for itself: no line changes another's result.
 
-    The key of the tokens is the configured one, else `secret` (the state's), else a random one for this run.
+    The key of the tokens is `secret`, else the configured one, else a random one for this run.
     Raises: `FaultsError` if the directory, a table or the key cannot be read.
     """
 
     def __init__(self, config: Config, secret: Secret | None = None) -> None:
-        self.secret = configured_secret(config.portal.key) or secret or random_secret()
+        self.secret = secret or configured_secret(config.portal.key) or random_secret()
         self._tokens = Tokens(self.secret)
         self._areas = Areas(config.portal.subject_area, self._tokens)
         self._proxies = Proxies(config.input.trusted_proxies)
