@@ -11,15 +11,17 @@ from typing import Final
 import polars as pl
 
 from detector import clock, schema
-from detector.checkpoint import KEY_ID, Checkpoint
+from detector.checkpoint import Checkpoint
 from detector.collect.enrich import Enricher
-from detector.collect.enrich.secret import Secret, configured_secret
+from detector.collect.enrich.secret import Secret
 from detector.collect.order import Sequencer
 from detector.collect.reader import Collected, Reader, first_time
 from detector.collect.source.block import Position
 from detector.collect.source.files import Files
 from detector.collect.source.follow import Follower
 from detector.config import Config
+from detector.context.activity import Activity
+from detector.context.intake import Intake
 from detector.context.session import Sessions
 from detector.detect.behaviour import Behaviour
 from detector.detect.rules import Rules
@@ -66,14 +68,15 @@ class Pipeline:
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
-        key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
-        self.enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
-        self._tell_of(key)
+        key = self.checkpoint.subject_key()
+        self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
         self.sessions = Sessions(config.state.max_accounts_in_memory)
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
+        self.activity = Activity(self.checkpoint.database, config.state.max_rows_per_window)
+        self.intake = Intake()
         self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
         at, durable = self.checkpoint.path, self.checkpoint.durable
         self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
@@ -164,6 +167,7 @@ class Pipeline:
     def _take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
         """Count what was read and observe what was released."""
         self.telemetry.observe_read(got)
+        self.intake.observe(got.events, got.rejects.height)
         alerts = self.observe(self._within(got.events))
         if on_progress is not None:
             on_progress(self.telemetry)
@@ -206,6 +210,9 @@ class Pipeline:
         """End the running day at local midnight: incidents that are quiet close first, then the models learn."""
         midnight = datetime.combine(following, time.min, self.config.zone).astimezone(UTC)
         alerts = self.incidents.admit(schema.empty(schema.SIGNAL), self.behaviour.subjects_count, midnight)
+        if self.today is not None:
+            with self.telemetry.stage("activity"):
+                self.activity.close_day(self.today, self.behaviour.day)
         with self.telemetry.stage("learn"):
             self.behaviour.close_day(self.incidents.frozen_accounts)
         self.learned = True
@@ -233,8 +240,7 @@ class Pipeline:
     def _small(self) -> dict[str, bytes]:
         """Return what changes with every batch: positions, and what the sequencer holds."""
         positions = {name: position.to_dict() for name, position in self.positions.items()}
-        noted = {POSITIONS: json.dumps(positions).encode(), KEY_ID: self.enricher.secret.id.encode()}
-        return {**self.sequencer.snapshot(), **noted}
+        return {**self.sequencer.snapshot(), **self.intake.snapshot(), POSITIONS: json.dumps(positions).encode()}
 
     def snapshot(self) -> dict[str, bytes]:
         """Return all memory that is not in the state's tables already."""
@@ -257,20 +263,9 @@ class Pipeline:
             self.observe(events)  # its alerts are in the outbox already
         if POSITIONS in saved.snapshot:
             self.sequencer.restore(saved.snapshot)
+            self.intake.restore(saved.snapshot)
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
-
-    def _tell_of(self, key: Secret | None) -> None:
-        """Warn of a key that others can read, and of one that was rotated away: memory holds on to it."""
-        used = self.enricher.secret
-        if key and key.exposed:
-            self.telemetry.warn("key_exposed", key.exposed)
-        if key and key.id != used.id:
-            self.telemetry.warn(
-                "former_key",
-                f"The state goes on under key {used.id}, though {key.id} is current: so everybody in its memory stays"
-                " known. To change over, learn a new state from the last 30 days.",
-            )
 
     def _conclude(self) -> None:
         """Count and warn of what only the end of a run shows."""
@@ -283,6 +278,7 @@ class Pipeline:
                 " Set $PORTAL_DETECTOR_KEY or portal.key.file.",
             )
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
+        self.telemetry.counts["activity_evicted"] += self.activity.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
         self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
