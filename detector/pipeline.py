@@ -11,9 +11,9 @@ from typing import Final
 import polars as pl
 
 from detector import clock, schema
-from detector.checkpoint import Checkpoint
+from detector.checkpoint import KEY_ID, Checkpoint
 from detector.collect.enrich import Enricher
-from detector.collect.enrich.secret import Secret
+from detector.collect.enrich.secret import Secret, configured_secret
 from detector.collect.order import Sequencer
 from detector.collect.reader import Collected, Reader, first_time
 from detector.collect.source.block import Position
@@ -28,12 +28,14 @@ from detector.detect.rules import Rules
 from detector.emit.alert import Alert
 from detector.emit.delivery import Delivery
 from detector.emit.digest import Digest
+from detector.emit.docket import Docket
 from detector.emit.incident import Incidents
 from detector.emit.sinks import Sink
 from detector.telemetry import Telemetry, log
 
 ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
 TODAY: Final = "pipeline.today"
+SEEN: Final = "pipeline.seen"
 POSITIONS: Final = "reader.positions"
 POLL_S: Final = 0.25
 """How long a quiet log rests between two looks: half of it is added to an alert's way, on average."""
@@ -68,8 +70,9 @@ class Pipeline:
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
-        key = self.checkpoint.subject_key()
-        self.enricher = Enricher(config, Secret(text=key.decode(), origin="state") if key else None)
+        key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
+        self.enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
+        self._tell_of(key)
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
@@ -80,10 +83,13 @@ class Pipeline:
         self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
         at, durable = self.checkpoint.path, self.checkpoint.durable
         self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
+        self.docket = Docket(self.checkpoint.folder, self.checkpoint.database)
         self.today: date | None = None
+        self.seen: datetime | None = None
+        self.judged: datetime | None = None
         self.learned = False
         self.positions: dict[str, Position] = {}
-        self._parts = (self.sessions, self.rules, self.behaviour, self.incidents)
+        self._parts = (self.sessions, self.rules, self.behaviour, self.incidents, self.docket)
         self._restore()
 
     def batch(self, paths: Paths, on_progress: Progress | None = None) -> None:
@@ -95,6 +101,7 @@ class Pipeline:
         self.telemetry.bytes_total = source.total_bytes
         with closing(source), closing(self.checkpoint), self.delivery:
             self.delivery.make_room(wait=False)
+            self._take_up()
             self._read(source, on_progress)
             self.delivery.drain()
         self._conclude()
@@ -133,11 +140,13 @@ class Pipeline:
         last = clock.monotonic_s()
         with closing(source), closing(self.checkpoint), self.delivery:
             while True:
+                self._take_up()
                 for got in reader.batches():
                     self.delivery.make_room(wait=not (once or idle_exit_s is not None))
                     alerts = self._take(got, on_progress)
                     self.positions = dict(got.positions)
                     self._commit(alerts, got.events)
+                    self._take_up()
                     last = clock.monotonic_s() if got.lines else last
                 quiet_s = clock.monotonic_s() - last
                 if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
@@ -155,13 +164,13 @@ class Pipeline:
         Lines may still come that belong between those held. The next run finds them held again, orders them with
         what came, and repeats the same alerts with the same ids.
         """
-        saved = self.snapshot()
+        saved, before = self.snapshot(), self.seen
         database = self.checkpoint.database
         database.execute("SAVEPOINT settle")
-        alerts = self._take(reader.settle(), on_progress)
+        alerts = self._take(reader.settle(), on_progress) + self._rule(self.seen)
         database.execute("ROLLBACK TO settle")
         database.execute("RELEASE settle")
-        self.checkpoint.write_snapshot(saved)
+        self.checkpoint.write_snapshot(saved | {SEEN: _told(before, self.seen)})
         self._put(alerts)
 
     def _take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
@@ -179,17 +188,44 @@ class Pipeline:
             events = events.filter(pl.col("@timestamp") >= since)
         return events if until is None else events.filter(pl.col("@timestamp") < until)
 
+    def _take_up(self) -> None:
+        """Let people's new verdicts take effect, and commit that by itself: a restart finds it done, or not begun.
+
+        Only right after a commit, when what is held and the positions are of one moment. What was judged ahead, as
+        if nothing came any more, is judged again before a verdict on it.
+        """
+        if self.seen is not None and self.docket.take_up(max(self.seen, self.judged or self.seen)):
+            alerts = self._rule(self.seen)
+            self.learned = True
+            self._commit(alerts, schema.empty(schema.EVENT))
+
+    def _rule(self, until: datetime | None) -> list[Alert]:
+        subjects = self.behaviour.subjects_count
+        return [] if until is None else self.docket.rule(until, self.incidents, self.behaviour.withheld, subjects)
+
     def observe(self, events: pl.DataFrame) -> list[Alert]:
         """Take released events and return the alerts they raise. Shapes: EVENT with LATE, in event time."""
         alerts: list[Alert] = []
         with self.telemetry.stage("context"):
             events = self.sessions.attribute(events)
+        latest = events.get_column("@timestamp").max()
+        while isinstance(latest, datetime) and (moment := self.docket.next) is not None and moment < latest:
+            before = pl.col("@timestamp") <= moment
+            alerts += self._observe(events.filter(before)) + self._rule(moment)
+            events = events.filter(~before)
+        alerts += self._observe(events)
+        if isinstance(latest, datetime):
+            self.seen = max(latest, self.seen or latest)
+        return [] if self.learn else alerts
+
+    def _observe(self, events: pl.DataFrame) -> list[Alert]:
+        alerts: list[Alert] = []
         for day, part in _days(events, self.today):
             if self.today is not None and day > self.today:
                 alerts += self._close_day(day)
             self.today = day
             alerts += self._detect(part, day)
-        return [] if self.learn else alerts
+        return alerts
 
     def _detect(self, part: pl.DataFrame, day: date) -> list[Alert]:
         with self.telemetry.stage("rules"):
@@ -214,9 +250,9 @@ class Pipeline:
             with self.telemetry.stage("activity"):
                 self.activity.close_day(self.today, self.behaviour.day)
         with self.telemetry.stage("learn"):
-            self.behaviour.close_day(self.incidents.frozen_accounts)
+            changed = self.behaviour.close_day(self.incidents.frozen_accounts, self.incidents.abused_accounts)
         self.learned = True
-        return alerts
+        return alerts + self.incidents.reopen(changed, midnight, self.behaviour.subjects_count)
 
     def _commit(self, alerts: Sequence[Alert], observed: pl.DataFrame) -> None:
         """Keep what was observed, its alerts and the positions together; then deliver."""
@@ -240,11 +276,13 @@ class Pipeline:
     def _small(self) -> dict[str, bytes]:
         """Return what changes with every batch: positions, and what the sequencer holds."""
         positions = {name: position.to_dict() for name, position in self.positions.items()}
-        return {**self.sequencer.snapshot(), **self.intake.snapshot(), POSITIONS: json.dumps(positions).encode()}
+        noted = {POSITIONS: json.dumps(positions).encode(), KEY_ID: self.enricher.secret.id.encode()}
+        return {**self.sequencer.snapshot(), **self.intake.snapshot(), **noted}
 
     def snapshot(self) -> dict[str, bytes]:
         """Return all memory that is not in the state's tables already."""
-        saved = {TODAY: (self.today.isoformat() if self.today else "").encode(), **self._small()}
+        today = (self.today.isoformat() if self.today else "").encode()
+        saved = {TODAY: today, SEEN: _told(self.seen, self.judged), **self._small()}
         for part in self._parts:
             saved |= {f"{type(part).__name__}/{name}": body for name, body in part.snapshot().items()}
         return saved
@@ -255,6 +293,7 @@ class Pipeline:
         if TODAY in saved.snapshot:
             today = saved.snapshot[TODAY].decode()
             self.today = date.fromisoformat(today) if today else None
+            self.seen, self.judged = _moments(saved.snapshot.get(SEEN, b"[null, null]"))
             for part in self._parts:
                 prefix = f"{type(part).__name__}/"
                 mine = {name for name in saved.snapshot if name.startswith(prefix)}
@@ -266,6 +305,18 @@ class Pipeline:
             self.intake.restore(saved.snapshot)
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
+
+    def _tell_of(self, key: Secret | None) -> None:
+        """Warn of a key that others can read, and of one that was rotated away: memory holds on to it."""
+        used = self.enricher.secret
+        if key and key.exposed:
+            self.telemetry.warn("key_exposed", key.exposed)
+        if key and key.id != used.id:
+            self.telemetry.warn(
+                "former_key",
+                f"The state goes on under key {used.id}, though {key.id} is current: so everybody in its memory stays"
+                " known. To change over, learn a new state from the last 30 days.",
+            )
 
     def _conclude(self) -> None:
         """Count and warn of what only the end of a run shows."""
@@ -282,6 +333,15 @@ class Pipeline:
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
         self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
+
+
+def _told(seen: datetime | None, judged: datetime | None) -> bytes:
+    """Write up to which event time all is observed, and up to which it was judged ahead, at an end."""
+    return json.dumps([one and one.isoformat() for one in (seen, judged)]).encode()
+
+
+def _moments(told: bytes) -> list[datetime | None]:
+    return [one and datetime.fromisoformat(one) for one in json.loads(told)]
 
 
 def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.DataFrame]]:
