@@ -27,19 +27,36 @@ Example:
     multiple=True,
     default=("viamedis",),
     show_default=True,
-    help="SHAPE[:NETWORK[:HOURS]], `all` or `none`; may be given several times.",
+    help="SHAPE[:NETWORK[:HOURS]], `all`, `contamination`, `stealth` or `none`; may be given several times.",
+)
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    metavar="NAME",
+    help="What else happens: outage, strike, reset, vendor_move, locum, season, campaign, takeover, or `none`; "
+    "may be given several times. Default: all of it.",
 )
 @click.option("--size", default=1.0, show_default=True, help="Scales what the larger attacks read.")
 @click.option("--log-format", default="combined_session", show_default=True, help="combined, json, w3c, ...")
 @click.option("--compress", is_flag=True, help="Write the log as .gz.")
 @config_option
-def simulate(out_dir: Path, start: datetime, config_file: Path | None, log_level: str | None, **options: Any) -> None:
+def simulate(
+    out_dir: Path,
+    start: datetime,
+    events: tuple[str, ...],
+    config_file: Path | None,
+    log_level: str | None,
+    **options: Any,
+) -> None:
     """Write a labelled portal log into OUT_DIR: some weeks of ordinary work, and attacks in it."""
+    from detector.lab.simulate import EVENTS
     from detector.lab.simulate import simulate as write
 
     configured(config_file, log_level)
+    chosen = tuple(one for one in events if one != "none") if events else EVENTS
     try:
-        made = write(out_dir, start=start.date(), **options)
+        made = write(out_dir, start=start.date(), events=chosen, **options)
     except OSError as fault:
         raise click.UsageError(f"{out_dir}: cannot be written: {fault.strerror}") from None
     click.echo(

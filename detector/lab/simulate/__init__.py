@@ -13,8 +13,18 @@ import numpy as np
 import polars as pl
 
 from detector.errors import DetectorError
-from detector.lab.simulate import attacks as shapes
-from detector.lab.simulate import background, intrusion, labels, population, upheavals, volumes, work, write
+from detector.lab.simulate import (
+    background,
+    confounders,
+    intrusion,
+    labels,
+    population,
+    shapes,
+    upheavals,
+    volumes,
+    work,
+    write,
+)
 from detector.lab.simulate.readme import describe
 from detector.lab.simulate.rhythm import DAY_S, Span, stream
 
@@ -22,7 +32,7 @@ FORMATS: Final = tuple(write.FILES)
 SHAPES: Final = tuple(shapes.SHAPES)
 NETWORKS: Final = intrusion.NETWORKS
 HOURS: Final = intrusion.HOURS
-EVENTS: Final = upheavals.KINDS
+EVENTS: Final = (*upheavals.KINDS, *confounders.KINDS)
 DEFAULT_START: Final = date(2026, 3, 2)
 EVENTS_FROM_DAYS: Final = 14
 """In a shorter log no upheaval happens: there would be no ordinary day to compare with."""
@@ -61,9 +71,9 @@ def simulate(
         accounts: log-ins of professionals and vendors.
         days: local days from `start` on.
         start: first local day.
-        attacks: `SHAPE`, `SHAPE:NETWORK` or `SHAPE:NETWORK:HOURS`, once an attack; `all` is one of each shape.
+        attacks: `SHAPE`, `SHAPE:NETWORK` or `SHAPE:NETWORK:HOURS`, once an attack; or a name of `shapes.GROUPS`.
         size: scales what the larger attacks read.
-        events: of outage, strike, reset, vendor_move: those that happen (none in less than two weeks).
+        events: of `EVENTS`, those that happen (none in less than two weeks).
         log_format: one of `FORMATS`.
         compress: write the log as .gz.
 
@@ -73,10 +83,11 @@ def simulate(
     wanted = _checked(attacks, events, log_format, accounts, days)
     span = Span(start, days)
     people = population.populate(seed, accounts, span)
-    happen = upheavals.arrange(seed, span, tuple(events) if days >= EVENTS_FROM_DAYS else ())
-    means = happen.volumes(volumes.volumes(seed, people, span), people)
+    chosen = tuple(events) if days >= EVENTS_FROM_DAYS else ()
+    happen, confounding = upheavals.arrange(seed, span, chosen), confounders.arrange(seed, people, span, chosen)
+    means = happen.volumes(confounding.volumes(volumes.volumes(seed, people, span)), people)
     people = population.with_places(people, upheavals.vendor_places(people, seed))
-    ordinary = pl.concat(work.ordinary(seed, people, span, means, happen))
+    ordinary = pl.concat(work.ordinary(seed, people, span, means, happen, confounding))
     scene = intrusion.Scene(
         people=people, span=span, means=means, work=ordinary, size=size, taken=np.zeros(accounts, bool)
     )
@@ -89,8 +100,10 @@ def simulate(
     head = {"seed": seed, "format": log_format, "log": path.name}
     told = labels.write_truth(frame.with_columns(offsets.alias("log.offset")), names, span, plans, out_dir, head)
     write.directory(people, out_dir / "accounts.csv")
+    unusual = confounding.told(people, span)
+    unusual.write_csv(out_dir / "unusual.csv")
     (out_dir / "detector.yml").write_text(write.configuration(log_format), "utf-8")
-    (out_dir / "README.md").write_text(describe(path.name, seed, people, span, happen, told, size), "utf-8")
+    (out_dir / "README.md").write_text(describe(path.name, seed, people, span, happen, unusual, told, size), "utf-8")
     return Simulated(
         log=path, lines=frame.height, bytes=written, accounts=accounts, attacks=tuple(told[1:]),
         active_account_days=told[0]["active_account_days"],
@@ -112,7 +125,7 @@ def _checked(
     faults += [f"no event {one!r}: required one of {', '.join(EVENTS)}" for one in events if one not in EVENTS]
     faults += [] if accounts >= 1 else [f"accounts: required at least 1, came {accounts}"]
     faults += [] if days >= 1 else [f"days: required at least 1, came {days}"]
-    spelled = [one for text in attacks for one in ({"all": SHAPES, "none": ()}.get(text, (text,)))]
+    spelled = [one for text in attacks for one in shapes.GROUPS.get(text, (text,))]
     wanted = []
     for text in spelled:
         try:

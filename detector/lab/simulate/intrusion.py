@@ -70,13 +70,14 @@ class Scene:
         return int(rng.choice(choices)) if len(choices) else 0
 
     def victims(self, count: int, day: int, rng: np.random.Generator, kind: str = "person") -> Ints:
-        """Draw accounts that no other attack has: persons at work around that day, vendors, or dormant ones."""
+        """Draw accounts that no other attack has: persons at work around that day, vendors, the dormant, the new."""
         people = self.people
         week = self.means[:, max(0, day - 6) : day + 1].sum(axis=1) > 1
         fits = {
             "person": ~people.software & ~people.dormant & week,
             "software": people.software,
             "dormant": people.dormant,
+            "new": (people.first_day > 0) & (people.first_day < self.span.days - 3) & ~people.dormant,
         }[kind] & ~self.taken
         choices = np.flatnonzero(fits)
         if not len(choices):

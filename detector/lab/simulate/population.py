@@ -31,6 +31,7 @@ class Population:
     listed: Flags
     profession: Ints
     department: Ints
+    group: Ints
     rate: Floats
     shift_h: Floats
     has_home: Flags
@@ -127,6 +128,7 @@ def populate(seed: int, count: int, span: Span) -> Population:
         listed=rng.random(count) >= UNLISTED_SHARE,
         profession=profession,
         department=department,
+        group=group,
         rate=trait("volume")[profession] * np.exp(rng.normal(0, 1, count) * spread - spread**2 / 2),
         shift_h=rng.normal(0, 0.5, count),
         has_home=rng.random(count) < trait("home")[profession],

@@ -63,6 +63,7 @@ class Visits:
     place: Ints
     desk: Ints
     quick: Floats  # factor on the pauses within a look-up: 1 for a person, less in runs and programs
+    billed: Floats  # factor on the probability of a claim
 
     def __len__(self) -> int:
         return len(self.at)

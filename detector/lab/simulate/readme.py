@@ -1,9 +1,11 @@
 """Describe a simulated log for the person who opens its folder."""
 
 from collections import Counter
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from detector.lab.simulate.population import Population
 from detector.lab.simulate.professions import PROFESSIONS
@@ -17,6 +19,7 @@ def describe(
     people: Population,
     span: Span,
     happen: Upheavals,
+    unusual: pl.DataFrame,
     summary: list[dict[str, Any]],
     size: float,
 ) -> str:
@@ -27,6 +30,7 @@ def describe(
         f"| {one['end']} | {one['records']} |"
         for one in summary[1:]
     ]
+    provenance = (files(__package__) / "provenance.md").read_text("utf-8").rstrip()
     table = "\n".join(
         ["| attack | network | hours | accounts | start | end | records |", "|---|---|---|---|---|---|---|", *attacks]
     )
@@ -41,6 +45,8 @@ Accounts: {", ".join(f"{count} {name}" for name, count in professions.most_commo
 
 {_events(span, happen)}
 
+{_unusual(unusual)}
+
 ## Attacks (size {size:g})
 {table if attacks else "None."}
 
@@ -52,15 +58,22 @@ Accounts: {", ".join(f"{count} {name}" for name, count in professions.most_commo
 | `labels.jsonl` | first the log's own line, then one line an attack: accounts, sources, start, end, records |
 | `truth.parquet` | every record an attacker read: time, account, identifier, offset of its line |
 | `activity.parquet` | every account and local day with work: the base of false alerts per account-day |
+| `unusual.csv` | accounts whose honest work is out of the ordinary: of what kind, from when to when |
 
-Facts in it: volumes of pharmacies, general practitioners, opticians and vendors; Monday heaviest, Sunday 1 %; public
-and school holidays; January's work x 1.3 with four times the unknown people; seven in ten patients born in the
-department; returning patients of nurses and opticians; a tenth of the devices new each month; real prefixes of real
-networks; the shapes of the published attacks. All else is assumption, and said to be where it stands in the source
-(`detector/lab/simulate`): hours, pauses, shares of lines and clients, wrong passwords, sizes of attacks.
+## What is a fact here and what an assumption
+
+{provenance}
 
 `detector batch --config detector.yml {log} --alerts alerts.jsonl && detector evaluate labels.jsonl alerts.jsonl`
 """
+
+
+def _unusual(unusual: pl.DataFrame) -> str:
+    if unusual.is_empty():
+        return "Nobody's honest work is out of the ordinary."
+    counts = unusual.group_by("kind", maintain_order=True).len().iter_rows()
+    told = ", ".join(f"{count} {kind}" for kind, count in counts)
+    return f"Honest work out of the ordinary (accounts, listed in `unusual.csv`): {told}."
 
 
 def _some(every: list[str]) -> str:

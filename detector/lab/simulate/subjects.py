@@ -27,6 +27,10 @@ HOME_SHARE: Final = 0.7
 """Fact: share of an account's look-ups whose person was born in the account's department."""
 
 
+LIVING: Final = 4_000_000
+"""Assumption: persons of each department."""
+
+
 def identifiers(department: Ints, person: Ints | Words) -> Ints:
     """Return the 13-digit number of the `person`-th insured of a department (an index of `DEPARTMENTS`)."""
     word = mix(department, person)
@@ -47,7 +51,14 @@ def identifiers(department: Ints, person: Ints | Words) -> Ints:
 def anywhere(count: int, rng: np.random.Generator) -> Ints:
     """Draw identifiers from all over France, as on a list bought from another leak."""
     department = rng.choice(len(CODES), count, p=POPULATION / POPULATION.sum())
-    return identifiers(department.astype(np.int64), rng.integers(0, 1 << 40, count))
+    return identifiers(department.astype(np.int64), rng.integers(0, LIVING, count))
+
+
+def near(department: Ints, share: float, rng: np.random.Generator) -> Ints:
+    """Draw identifiers of which `share` are from the departments given, the others from all over France."""
+    strangers = anywhere(len(department), rng)
+    person = rng.integers(0, LIVING, len(department))
+    return np.where(rng.random(len(department)) < share, identifiers(department, person), strangers)
 
 
 def sequence(count: int, rng: np.random.Generator) -> Ints:
@@ -65,20 +76,31 @@ class Patients:
     turnover: Floats
     national: Flags
 
-    def draw(self, account: Ints, day: Ints, rng: np.random.Generator) -> Ints:
+    def draw(self, account: Ints, day: Ints, rng: np.random.Generator, fresh: Flags, home: Floats) -> Ints:
         """Draw the person of each look-up: one of the account's panel of that day, or somebody new.
 
         A panel is a window over the account's own endless list of persons: each day some leave it and others come.
+        `fresh`: surely somebody new; `home`: probability of having been born in the account's department.
         """
         count = len(account)
-        back = rng.random(count) < self.returning[account]
+        back = (rng.random(count) < self.returning[account]) & ~fresh
         # squared: some persons come far more often than others
         offset = (rng.random(count) ** 2 * self.panel[account]).astype(np.int64)
         known = np.floor(self.turnover[account] * day).astype(np.int64) + offset
         person = np.where(back, known, rng.integers(1 << 30, 1 << 40, count))
         word = mix(account, person, 11)
-        home = (even(mix(word, 5)) < HOME_SHARE) & ~self.national[account]
+        near = (even(mix(word, 5)) < home) & ~self.national[account]
         sums = np.cumsum(POPULATION) / POPULATION.sum()
         elsewhere = np.searchsorted(sums, even(mix(word, 6)))
-        department = np.where(home, self.department[account], elsewhere).astype(np.int64)
-        return identifiers(department, word % np.uint64(4_000_000))
+        department = np.where(near, self.department[account], elsewhere).astype(np.int64)
+        return identifiers(department, word % np.uint64(LIVING))
+
+
+_BY_CODE: Final = np.argsort(CODES)
+
+
+def kin(subject: Ints, rng: np.random.Generator) -> Ints:
+    """Return one of two relatives of each person, always the same two, born in the same department."""
+    code = subject // 1_000_000 % 100
+    department = _BY_CODE[np.searchsorted(CODES[_BY_CODE], code)]
+    return identifiers(department, mix(subject, rng.integers(0, 2, len(subject))) % np.uint64(LIVING))

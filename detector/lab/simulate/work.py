@@ -1,25 +1,34 @@
 """Make the ordinary work of all accounts: which look-ups when, in which sessions, from which place and device."""
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from detector.lab.simulate import clients, portal
+from detector.lab.simulate.confounders import Confounders
 from detector.lab.simulate.lines import AWAY, HOME, MOVED, PHONE, WORK
 from detector.lab.simulate.population import Population
 from detector.lab.simulate.portal import Manner, Visits
 from detector.lab.simulate.professions import PROFESSIONS, trait
 from detector.lab.simulate.rhythm import Flags, Floats, Ints, Span, Words, clock, even, mix, stream
+from detector.lab.simulate.subjects import HOME_SHARE, kin
 from detector.lab.simulate.upheavals import Upheavals
 
 UNKNOWN: Final = 0.03
 """Assumption: share of searches that find nobody; four times that in January (fact)."""
 SESSION_GAP_S: Final = 2 * 3600
 LOGOUT_SHARE: Final = 0.35
+KIN_SHARE: Final = 0.12
+"""Assumption: look-ups of a relative of the person before, within `KIN_GAP_S`."""
+KIN_GAP_S: Final = 1200
+CAMPAIGN_HOME: Final = 0.9
 
 
-def look_ups(seed: int, people: Population, span: Span, means: Floats, upheavals: Upheavals) -> Visits:
+def look_ups(
+    seed: int, people: Population, span: Span, means: Floats, upheavals: Upheavals, confounders: Confounders
+) -> Visits:
     """Draw every look-up of every account, sorted by account, desk and time."""
     rng = stream(seed, "look-ups")
     number = rng.poisson(means)
@@ -29,19 +38,35 @@ def look_ups(seed: int, people: Population, span: Span, means: Floats, upheavals
     quick = rng.random(len(account)) < trait("batch")[people.profession[account]]
     at = np.where(quick, _in_runs(account, day, quick, people, span, rng), _alone(account, day, people, span, rng))
     duty_account, duty_day, duty_at = _on_call(people, span, rng)
-    account, day = np.concatenate([account, duty_account]), np.concatenate([day, duty_day])
-    at, quick = np.concatenate([at, duty_at]), np.concatenate([quick, np.zeros(len(duty_at), bool)])
-    at = upheavals.shift(at, rng)
-    software = people.software[account]
+    more_account, more_day, more_hour = confounders.campaigns(rng)
+    account, day = np.concatenate([account, duty_account, more_account]), np.concatenate([day, duty_day, more_day])
+    at = upheavals.shift(np.concatenate([at, duty_at, span.at(more_day, more_hour)]), rng)
+    quick = np.concatenate([quick, np.zeros(len(duty_at) + len(more_day), bool)])
+    campaign = np.arange(len(account)) >= len(account) - len(more_day)
+    visitor = rng.random(len(account)) < confounders.visitors[account, day]
     visits = Visits(
         at=at,
         account=account,
-        subject=people.patients.draw(account, day, rng),
-        place=_place(account, at, day, people, span, rng),
+        subject=people.patients.draw(
+            np.where(campaign, account, confounders.patients_of(account, day, rng)), day, rng,
+            fresh=campaign | visitor, home=np.select([campaign, visitor], [CAMPAIGN_HOME, 0.0], HOME_SHARE),
+        ),
+        place=confounders.place(_place(account, at, day, people, span, rng), account, day, campaign),
         desk=rng.integers(0, people.devices[account]),
-        quick=np.where(software, 0.03, np.where(quick, 0.3, 1.0)),
-    )
-    return visits.take(np.lexsort((visits.at, visits.desk, visits.account)))
+        quick=np.where(people.software[account], 0.03, np.where(quick, 0.3, 1.0)),
+        billed=np.where(campaign, confounders.billed[account, day], 1.0),
+    )  # fmt: skip
+    return _with_kin(visits.take(np.lexsort((visits.at, visits.desk, visits.account))), rng)
+
+
+def _with_kin(visits: Visits, rng: np.random.Generator) -> Visits:
+    """Let families come together: after a person, now and then one of its relatives; not in runs and programs."""
+    near = np.zeros(len(visits), bool)
+    near[1:] = (np.diff(visits.account) == 0) & (np.diff(visits.desk) == 0) & (np.diff(visits.at) < KIN_GAP_S)
+    rows = np.flatnonzero(near & (visits.quick == 1) & (rng.random(len(visits)) < KIN_SHARE))
+    subject = visits.subject.copy()
+    subject[rows] = kin(visits.subject[rows - 1], rng)
+    return replace(visits, subject=subject)
 
 
 def _alone(account: Ints, day: Ints, people: Population, span: Span, rng: np.random.Generator) -> Floats:
@@ -98,9 +123,10 @@ def _place(account: Ints, at: Floats, day: Ints, people: Population, span: Span,
     return np.where(away, AWAY, slot) * count + account
 
 
-def _device(visits: Visits, people: Population) -> Ints:
-    """Choose the device slot: the desk's, the phone or the one bought lately."""
-    slot = np.where(visits.at >= people.device_change[visits.account], 7, visits.desk)
+def _device(visits: Visits, day: Ints, people: Population, confounders: Confounders) -> Ints:
+    """Choose the device slot: the desk's, the phone, the one bought lately or a locum's own."""
+    new = (visits.at >= people.device_change[visits.account]) | confounders.replaced[visits.account, day]
+    slot = np.where(new, 7, visits.desk)
     where = visits.place // len(people)
     slot = np.where((where == HOME) & (mix(visits.account, 17) % np.uint64(2) == 0), 5, slot)
     slot = np.where((where == AWAY) & (mix(visits.account, 18) % np.uint64(2) == 0), 4, slot)
@@ -116,14 +142,16 @@ def sessions(visits: Visits, day: Ints) -> Ints:
     return np.cumsum(new).astype(np.int64)
 
 
-def ordinary(seed: int, people: Population, span: Span, means: Floats, upheavals: Upheavals) -> list[pl.DataFrame]:
+def ordinary(
+    seed: int, people: Population, span: Span, means: Floats, upheavals: Upheavals, confounders: Confounders
+) -> list[pl.DataFrame]:
     """Return all requests of the ordinary work."""
     rng = stream(seed, "requests")
-    visits = look_ups(seed, people, span, means, upheavals)
+    visits = look_ups(seed, people, span, means, upheavals, confounders)
     day = span.day_of(visits.at)
     session = sessions(visits, day)
     seconds = visits.at.astype(np.int64)
-    slot = _device(visits, people)
+    slot = _device(visits, day, people, confounders)
     client = clients.at(people.device[slot, visits.account], seconds, people.update_lag[visits.account])
     place = upheavals.moved_vendor(visits.place, visits.at, people)
     address = people.places.address(place, seconds)
@@ -132,7 +160,7 @@ def ordinary(seed: int, people: Population, span: Span, means: Floats, upheavals
         search=trait("search")[profession],
         unknown=span.january(4.0, 1.0)[day] * UNKNOWN,
         invoices=trait("invoices")[profession],
-        claim=trait("claim")[profession],
+        claim=trait("claim")[profession] * visits.billed,
     )
     frames = portal.look_ups(visits, manner, address, client, session, rng)
     first = np.flatnonzero(np.diff(session, prepend=0)).astype(np.int64)
