@@ -25,9 +25,13 @@ _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 def pairs_of(shown: pl.DataFrame) -> Pairs:
     """Return a number for each pair of account and person. Shapes: n rows with `account_key`, `portal.subject` -> n."""
-    account, person = (shown.get_column(name).to_numpy() for name in (KEY, "portal.subject"))
-    pairs: Pairs = (account * _SPREAD) ^ person
-    return pairs
+    return pair(shown.get_column(KEY).to_numpy(), shown.get_column("portal.subject").to_numpy())
+
+
+def pair(accounts: Pairs, others: Pairs) -> Pairs:
+    """Return a number for each account together with what stands beside it."""
+    numbers: Pairs = (accounts * _SPREAD) ^ others
+    return numbers
 
 
 class Acquaintance:
@@ -57,10 +61,10 @@ class Acquaintance:
         unique = pairs[places]
         fresh = np.ones(len(unique), dtype=np.bool_)
         for part in self.today:
-            fresh &= ~_inside(part, unique)
+            fresh &= ~inside(part, unique)
         first, stranger = np.zeros(len(pairs), dtype=np.bool_), np.zeros(len(pairs), dtype=np.bool_)
         first[places[fresh]] = True
-        stranger[places[fresh]] = ~_inside(self.past, unique[fresh])
+        stranger[places[fresh]] = ~inside(self.past, unique[fresh])
         self.resume(unique[fresh])
         return first, stranger
 
@@ -87,7 +91,8 @@ class Acquaintance:
         self.past = self._past()
 
 
-def _inside(among: Pairs, pairs: Pairs) -> npt.NDArray[np.bool_]:
+def inside(among: Pairs, pairs: Pairs) -> npt.NDArray[np.bool_]:
+    """Say of each pair whether it is one of `among`, which is sorted."""
     if not len(among):
         return np.zeros(len(pairs), dtype=np.bool_)
     places = np.minimum(np.searchsorted(among, pairs), len(among) - 1)

@@ -17,6 +17,7 @@ from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
 from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.campaign.campaigns import Campaigns
 from detector.detect.lookups import BEST, LEAST, Lookups
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
@@ -45,6 +46,8 @@ class Behaviour:
         self.lookups = Lookups()
         self.known = Acquaintance(database, config.state.max_rows_per_window)
         self.tenants = Tenants(database, config.state.max_rows_per_window)
+        most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
+        self.campaigns = Campaigns(least, database, most_rows, durable=durable)
         self.held = pl.DataFrame(schema=DISPLAYS)
         self.today: date | None = None
         self._clear()
@@ -79,9 +82,10 @@ class Behaviour:
         self.day.add(rows)
         past = self.lookups.best
         looks = self._looks(rows)
+        together = self.campaigns.observe(rows, looks, today)
         watched = self._watched(rows)
         if watched.is_empty():
-            return schema.empty(schema.SIGNAL)
+            return together
         before = carry.places.join(self.baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
         familiar = (
             before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
@@ -89,7 +93,7 @@ class Behaviour:
         told = self._with_novelty(watched, before).filter(pl.col("displayed") | pl.col("missed") | pl.col("new_place"))
         counted = _with_looks(running.running(told, carry, self.tallies, familiar), looks, past)
         self.tallies = running.last_tallies(counted, self.tallies)
-        return self._signals(self._with_worst(counted, before))
+        return pl.concat([together, self._signals(self._with_worst(counted, before))])
 
     def _watched(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""
@@ -178,7 +182,7 @@ class Behaviour:
         if self.today is not None:
             self.tenants.close_day(self.today)
         if self.today is not None and not self.day.slots.is_empty():
-            alerted = set(self.reached.filter(pl.col("step") > 0).get_column(ACCOUNT))
+            alerted = set(self.reached.filter(pl.col("step") > 0).get_column(ACCOUNT)) | self.campaigns.named(self.today)
             shares = dict(self.areas.iter_rows())
             days = learn.closed_days(self.day, self.tallies, self.baselines.limits, shares, self.today)
             taught = [(account, day) for account, day in days if account not in alerted and account not in frozen]
@@ -187,6 +191,7 @@ class Behaviour:
             self.known.learn(
                 self.today, pairs_of(self.day.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names)))
             )
+            self.campaigns.close_day(self.today, alerted.union(frozen))
         shown = pl.concat([self.held, *self.day.displays])
         self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
             [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
@@ -209,6 +214,7 @@ class Behaviour:
             **self.runs.snapshot(),
             **self.tenants.snapshot(),
             **self.lookups.snapshot(),
+            **self.campaigns.snapshot(),
             "behaviour.held": frames.pack(self.held),
             "behaviour.tallies": frames.pack(self.tallies),
             "behaviour.reached": frames.pack(self.reached),
@@ -230,6 +236,7 @@ class Behaviour:
         self.runs.restore(saved)
         self.tenants.restore(saved)
         self.lookups.restore(saved)
+        self.campaigns.restore(saved)
         self.known.resume(pairs_of(self.day.shown().filter("first_look")))
         self.held = frames.unpack(saved["behaviour.held"])
         self.tallies = frames.unpack(saved["behaviour.tallies"])

@@ -39,7 +39,8 @@ class Lookups:
         """Weigh the first look-ups of the day among `rows`.
 
         Shapes: rows of `marked` with `row`; NOVELTY; HABITS; SERVED; the areas' shares among everybody -> a row for
-        each first look-up: `row`, account, BEST so far, and `risen`, whether the surprise took another step.
+        each first look-up: `row`, account, BEST so far, `risen`, whether the surprise took another step, and
+        `weight`, what it has added to that of its session.
         """
         looks = (
             rows.filter("first_look")
@@ -78,7 +79,7 @@ class Lookups:
         here = pl.col("evidence")
         told = (
             looks.select("row", KEY)
-            .with_columns(*best.values(), (second.get_column("sum.0.5") / MILLION).alias("usual"))
+            .with_columns(*best.values(), first.get_column("weight"), (second.get_column("sum.0.5") / MILLION).alias("usual"))
             .join(before, on=KEY, how="left", maintain_order="left")
             .with_columns(pl.col("past.clientele").fill_null(0.0))
             .with_columns(pl.max_horizontal(here.cum_max().over(KEY), "past.clientele").alias("clientele"))
@@ -103,7 +104,7 @@ class Lookups:
         )
         latest = told.group_by(KEY).last().select(BEST.names())
         self.best = pl.concat([latest, self.best.join(latest, on=KEY, how="anti")])
-        return told.select("row", *BEST.names(), "risen")
+        return told.select("row", *BEST.names(), "risen", "weight")
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, for `restore`."""

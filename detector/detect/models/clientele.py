@@ -88,7 +88,7 @@ def weigh(looks: pl.DataFrame, ledger: pl.DataFrame, placed: pl.DataFrame) -> pl
     """Add to each look-up the counts of its group so far, itself included, and `evidence`, its group's surprise.
 
     Shapes: LOOK in event time, LEDGER and PLACED before them -> the same rows and order with LEDGER's columns,
-    `placed_here` and `evidence`.
+    `placed_here`, `evidence`, and `weight`, what the look-up itself has added: log10 of how much likelier a thief's.
     """
     area = "portal.subject_area"
     here = pl.col("stranger") & pl.col(area).is_not_null()
@@ -118,7 +118,7 @@ def weigh(looks: pl.DataFrame, ledger: pl.DataFrame, placed: pl.DataFrame) -> pl
     top = pl.max_horizontal(sums)
     evidence = top + pl.mean_horizontal([10 ** (one - top) for one in sums]).log10()
     return summed.with_columns(evidence.round(DIGITS).alias("evidence")).drop(
-        pl.selectors.matches(r"^(past|is)\."), "weight"
+        pl.selectors.matches(r"^(past|is)\.")
     )
 
 

@@ -1,0 +1,148 @@
+"""Watch the newcomers of every key, and raise one signal for the accounts that a campaign abuses together."""
+
+import sqlite3
+from collections.abc import Collection
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from detector import schema
+from detector.context import frames
+from detector.context.day import ACCOUNT, KEY
+from detector.context.settled import Settled
+from detector.context.store import Store
+from detector.detect.campaign.explain import signal
+from detector.detect.campaign.newcomers import LEAST_ACCOUNTS, ODD, Newcomers
+from detector.detect.campaign.raised import Campaign, Raised
+from detector.detect.campaign.tally import Tally
+from detector.detect.campaign.visits import KINDS, SEQUENCE, by_key, misses, name_of, places
+
+DUE: Final = pl.Schema({"key": pl.UInt64, KEY: pl.UInt64, ACCOUNT: pl.String})
+"""Pairs of a key and an account that are to be written down when the day closes."""
+
+ITSELF: Final = 0
+"""The key at which every account is at home from its first days on: before, everything is new to it."""
+
+
+class Campaigns:
+    """The campaigns of a portal. `observe` parts of one local day in event time, then `close_day`."""
+
+    def __init__(self, threshold: float, database: sqlite3.Connection, most_rows: int, *, durable: bool) -> None:
+        self.threshold = threshold
+        self.settled = Settled(database, most_rows)
+        self.models = Store(database, "newcomers", Newcomers.from_numbers, most=len(KINDS), durable=durable)
+        self.tally = Tally(most_rows)
+        self.raised = Raised()
+        self.due = pl.DataFrame(schema=DUE)
+
+    def observe(self, rows: pl.DataFrame, looks: pl.DataFrame, today: date) -> pl.DataFrame:
+        """Count newcomers and return a signal for each campaign that is found, or found to use more accounts.
+
+        Shapes: rows of `marked` with `row`, `first_look`; a row for each first look-up with `row` and `weight`
+        -> SIGNAL.
+        """
+        visits, keyed = places(rows, looks)
+        visits = pl.concat([by_key(visits, self._new(keyed)), misses(rows)])
+        if visits.is_empty():
+            return schema.empty(schema.SIGNAL)
+        return self._signals(self._scored(self.tally.observe(visits)), today.toordinal())
+
+    def _new(self, keyed: pl.DataFrame) -> pl.DataFrame:
+        """Keep the keys that are new to an account which is at home elsewhere, and note those to be written down."""
+        keys, accounts = (keyed.get_column(name).to_numpy() for name in ("key", KEY))
+        itself = np.full(len(keys), ITSELF, np.uint64)
+        due = [
+            keyed.filter(pl.Series(~self.settled.is_written(keys, accounts), dtype=pl.Boolean)),
+            keyed.filter(pl.Series(~self.settled.is_written(itself, accounts), dtype=pl.Boolean)).with_columns(
+                pl.lit(ITSELF, pl.UInt64).alias("key")
+            ),
+        ]
+        if sum(part.height for part in due):
+            self.due = pl.concat([self.due, *(part.select(DUE.names()) for part in due)]).unique(maintain_order=True)
+        new = self.settled.is_own(itself, accounts) & ~self.settled.is_own(keys, accounts)
+        return keyed.filter(pl.Series(new, dtype=pl.Boolean))
+
+    def _model(self, kind: int) -> Newcomers:
+        return self.models.get(KINDS[kind]) or Newcomers(telling=kind == SEQUENCE)
+
+    def _scored(self, turns: pl.DataFrame) -> pl.DataFrame:
+        """Keep the turns of keys that have newcomers enough, or are a campaign's; add `score`. Loops over the kinds."""
+        many = turns.filter((pl.col("newcomers") >= LEAST_ACCOUNTS) | pl.col("key").is_in(self.raised.keys))
+        many = many.with_columns(pl.Series("population", self.settled.population(many.get_column("key").to_numpy())))
+        scores = np.zeros(many.height)
+        for kind in many.get_column("kind").unique().to_list():
+            of_kind = (many.get_column("kind") == kind).to_numpy()
+            scores[of_kind] = self._model(kind).score_many(*_counts(many.filter(of_kind)))
+        return many.with_columns(pl.Series("score", scores, dtype=pl.Float64))
+
+    def _signals(self, scored: pl.DataFrame, today: int) -> pl.DataFrame:
+        """Raise what passes the threshold. Loops over the newcomers of keys that do, or did."""
+        crossing = scored.filter(pl.col("score") >= self.threshold).get_column("key").unique()
+        hot = scored.filter(pl.col("key").is_in(crossing.implode()) | pl.col("key").is_in(self.raised.keys))
+        hot = hot.unique(["key", "@timestamp"], keep="last", maintain_order=True)
+        told: dict[tuple[str, Any], dict[str, Any]] = {}
+        for turn in hot.iter_rows(named=True):
+            theirs = self._members(turn)
+            campaign = self._campaign(turn, theirs, today)
+            if campaign is None:
+                continue
+            fresh = theirs.filter(~pl.col(ACCOUNT).is_in(campaign.accounts))
+            if fresh.is_empty():
+                continue
+            campaign.accounts += fresh.get_column(ACCOUNT).to_list()
+            campaign.last = today
+            at = (campaign.name, turn["@timestamp"])
+            told[at] = signal(campaign, turn, theirs, fresh, self._model(turn["kind"]), told.get(at))
+        return pl.DataFrame(list(told.values()), schema=schema.SIGNAL)
+
+    def _members(self, turn: dict[str, Any]) -> pl.DataFrame:
+        """Return the odd newcomers of a turn's key by then. Shapes: -> PAIRS."""
+        return self.tally.pairs.filter((pl.col("key") == turn["key"]) & (pl.col("odd") <= turn["@timestamp"]))
+
+    def _campaign(self, turn: dict[str, Any], theirs: pl.DataFrame, today: int) -> Campaign | None:
+        if turn["score"] < self.threshold:
+            return self.raised.at(turn["key"])
+        address = turn["source.ip"] if KINDS[turn["kind"]] == "source" else None
+        names = theirs.get_column(ACCOUNT).to_list()
+        return self.raised.add(turn["key"], name_of(turn["kind"], turn["value"]), address, names, today)
+
+    def named(self, today: date) -> set[str]:
+        """Return the accounts of the day's campaigns: what they do is not to be learned."""
+        return self.raised.of_day(today.toordinal())
+
+    def close_day(self, today: date, untaught: Collection[str]) -> None:
+        """Learn the day of all accounts but `untaught`; begin another."""
+        taught = self.tally.pairs.filter(~pl.col(ACCOUNT).is_in(list(untaught)))
+        keys = taught.group_by("kind", "key").agg(
+            pl.len().cast(pl.Int64).alias("newcomers"),
+            *((pl.col("level") > number).sum().cast(pl.Int64).alias(name) for number, name in enumerate(ODD)),
+        )
+        keys = keys.sort("kind", "key")
+        keys = keys.with_columns(pl.Series("population", self.settled.population(keys.get_column("key").to_numpy())))
+        for kind in keys.get_column("kind").unique().sort().to_list():
+            model = self._model(kind)
+            model.learn_many(*_counts(keys.filter(pl.col("kind") == kind)))
+            self.models.put([(KINDS[kind], model)])
+        due = self.due.filter(~pl.col(ACCOUNT).is_in(list(untaught)))
+        self.settled.learn(today, *(due.get_column(name).to_numpy() for name in ("key", KEY)))
+        self.raised.forget(today.toordinal())
+        self.tally.clear()
+        self.due = pl.DataFrame(schema=DUE)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the running day and the campaigns, for `restore`."""
+        return {**self.tally.snapshot(), **self.raised.snapshot(), "campaign.due": frames.pack(self.due)}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up what `snapshot` gave; a state from before there were campaigns has none."""
+        if "campaign.due" in saved:
+            self.tally.restore(saved)
+            self.raised.restore(saved)
+            self.due = frames.unpack(saved["campaign.due"])
+
+
+def _counts(keys: pl.DataFrame) -> tuple[Any, Any, Any]:
+    odd = np.array([keys.get_column(name).to_numpy() for name in ODD])
+    return keys.get_column("newcomers").to_numpy(), keys.get_column("population").to_numpy(), odd
