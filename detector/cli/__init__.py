@@ -10,7 +10,19 @@ import click
 from detector import VERSION
 from detector.errors import DetectorError, FaultsError
 
-COMMANDS: Final = ("batch", "check", "evaluate", "export", "key", "outbox", "parse", "rules", "simulate", "tail")
+COMMANDS: Final = (
+    "batch",
+    "check",
+    "evaluate",
+    "export",
+    "key",
+    "outbox",
+    "parse",
+    "reveal",
+    "rules",
+    "simulate",
+    "tail",
+)
 
 EPILOG: Final = """\b
 Examples:

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from detector.cli import main
+from detector.cli.key import NAMES
 
 LINE = '192.0.2.1 - u1 [02/Mar/2026:09:15:01 +0100] "GET /patients/1850578123450/rights HTTP/1.1" 200 812 "-" "x"'
 
@@ -90,3 +91,8 @@ def test_no_command_shows_a_key(tmp_path):
     assert len(keys) == 2
     assert [key for key in keys if key in said] == []
     assert [key for key in keys if len([line for line in said.splitlines() if key[:8] in line])] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_command_has_help_with_an_example(name):
+    assert f"detector key {name} " in run("key", name, "--help").output.split("Example")[1]

@@ -6,13 +6,14 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("check", "new", "rotate")
+NAMES: Final = ("audit", "check", "new", "rekey", "rotate")
 
 EPILOG: Final = """\b
 Examples:
   detector key new /etc/portal-detector/subject.key
   detector key rotate /etc/portal-detector/subject.key
-  detector key check /etc/portal-detector/subject.key --state /var/lib/detector"""
+  detector key check /etc/portal-detector/subject.key --state /var/lib/detector
+  detector key audit /etc/portal-detector/subject.key.audit.jsonl"""
 
 
 @click.group(cls=Commands, names=NAMES, package="detector.cli.key", suffix="_key", epilog=EPILOG)

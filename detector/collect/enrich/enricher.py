@@ -81,8 +81,8 @@ class Enricher:
         return pl.DataFrame(masked) if masked else raw.select("url.domain")
 
     def _requests(self, raw: pl.DataFrame) -> pl.DataFrame:
-        urls = self._subjects.redact(raw["url.original"])
-        identifiers = raw["portal.subject"].zip_with(raw["portal.subject"].is_not_null(), urls[IDENTIFIER])
+        urls = self._subjects.identify(raw)
+        identifiers = urls[IDENTIFIER]
         told = identifiers.is_not_null().alias("portal.has_subject")
         done = over_unique(raw.select(REQUEST).with_columns(urls["url.path"], told), self._actions.describe)
         return urls.drop(IDENTIFIER).with_columns(

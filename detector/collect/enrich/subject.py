@@ -30,6 +30,14 @@ class Subjects:
         self._personal = PersonalParameters([entry.query for entry in entries if entry.query])
         self._alike = not tells_digits_apart([entry.path for entry in entries if entry.path])
 
+    def identify(self, raw: pl.DataFrame) -> pl.DataFrame:
+        """Redact the requests of lines, and say whom each is about: what the log names itself comes first.
+
+        Shapes: RAW -> n rows {identifier (raw), url.original, url.path, url.query}.
+        """
+        urls, named = self.redact(raw["url.original"]), raw["portal.subject"]
+        return urls.with_columns(named.zip_with(named.is_not_null(), urls[IDENTIFIER]).alias(IDENTIFIER))
+
     def redact(self, targets: pl.Series) -> pl.DataFrame:
         """Redact request targets or whole URLs, and find whom each is about.
 
