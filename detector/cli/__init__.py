@@ -11,9 +11,11 @@ from detector import VERSION
 from detector.errors import DetectorError, FaultsError
 
 COMMANDS: Final = (
+    "baseline",
     "batch",
     "check",
     "evaluate",
+    "explain",
     "export",
     "key",
     "outbox",
@@ -22,6 +24,7 @@ COMMANDS: Final = (
     "rules",
     "simulate",
     "tail",
+    "timeline",
 )
 
 EPILOG: Final = """\b

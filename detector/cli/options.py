@@ -25,6 +25,11 @@ ALERT_FORMATS: Final = ("ecs", "ocsf", "cef", "leef", "cim", "asim", "gelf", "te
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
+FORM: Final = click.option(
+    "-o", "--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True, help="For whom."
+)
+"""`-o json` on commands that print for people."""
+
 
 class Moment(click.ParamType):  # type: ignore[type-arg]  # generic only in the newest click
     """A moment in event time: a day, or RFC 3339. One without a zone is in the configured calendar's."""

@@ -1,0 +1,82 @@
+"""Find who else shares an incident's evidence: the same address, the same rare network and client, an incident."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final
+
+import polars as pl
+
+from detector.collect.enrich.address import read_addresses
+from detector.context.day import ACCOUNT
+from detector.context.tenants import SOURCE
+from detector.inquire.chronicle import Incident
+from detector.inquire.memory import Memory
+from detector.inquire.state import tenants
+
+MOST_SHARING: Final = 20
+"""Accounts at one network with one client beyond which sharing it says nothing."""
+
+_NETWORK, _CLIENT = "portal.network", "portal.client"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Companion:
+    """Another account (or address) with the same evidence: why, and its own incident, if there is one."""
+
+    account: str
+    why: tuple[str, ...]
+    incident: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """An address of the evidence and the accounts that had success there while the incident lasted."""
+
+    ip: str
+    entered: tuple[str, ...]
+
+
+def addresses(memory: Memory, incident: Incident) -> tuple[Address, ...]:
+    """Return who entered from each address of `incident`, of the days that the state remembers."""
+    if not incident.addresses:
+        return ()
+    texts = pl.Series("text", incident.addresses, dtype=pl.String)
+    sources = read_addresses(texts).get_column(SOURCE).to_list()
+    first, last = (_day(memory, moment).toordinal() for moment in (incident.start, incident.last))
+    used = tenants(memory.database).filter(pl.col("day").is_between(first, last) & pl.col(SOURCE).is_in(sources))
+    entered = dict(used.group_by(SOURCE).agg(pl.col(ACCOUNT).unique().sort()).iter_rows())
+    pairs = zip(incident.addresses, sources, strict=True)
+    return tuple(Address(ip=ip, entered=tuple(entered.get(source, ()))) for ip, source in pairs)
+
+
+def companions(memory: Memory, incident: Incident, every: Sequence[Incident]) -> tuple[Companion, ...]:
+    """Return the others with the evidence of `incident`, those with an incident of their own first."""
+    why: dict[str, dict[str, None]] = {}
+    for one in addresses(memory, incident):
+        for account in one.entered if len(one.entered) <= MOST_SHARING else ():
+            why.setdefault(account, {})[f"used {one.ip} too"] = None
+    for account, network, client in _same_clients(memory, incident):
+        why.setdefault(account, {})[f"came through {network} with {client} too"] = None
+    for other in every:
+        if other.id in incident.related or incident.id in other.related:
+            why.setdefault(other.who, {})[f"incident {other.id} is related ({other.alert.rule_name})"] = None
+    why.pop(incident.who, None)
+    own = {one.who: one.id for one in reversed(every)}
+    found = [Companion(account=name, why=tuple(told), incident=own.get(name)) for name, told in why.items()]
+    return tuple(sorted(found, key=lambda one: (one.incident is None, -len(one.why), one.account)))
+
+
+def _same_clients(memory: Memory, incident: Incident) -> list[tuple[str, str, str]]:
+    """Return account, network and client of those who used a pair of the evidence that few use."""
+    told = {(one.network, one.client) for one in incident.alerts if one.network and one.client}
+    pairs = pl.DataFrame(sorted(told), schema={_NETWORK: pl.String, _CLIENT: pl.String}, orient="row")
+    first, last = (_day(memory, moment) for moment in (incident.start, incident.last))
+    places = memory.places().filter(pl.col("day").is_between(first, last)).join(pairs, on=[_NETWORK, _CLIENT])
+    each = places.select(ACCOUNT, _NETWORK, _CLIENT).unique()
+    rare = each.filter(pl.len().over(_NETWORK, _CLIENT) <= MOST_SHARING).sort(ACCOUNT, _NETWORK, _CLIENT)
+    return list(rare.iter_rows())
+
+
+def _day(memory: Memory, moment: datetime) -> date:
+    return moment.astimezone(memory.config.zone).date()
