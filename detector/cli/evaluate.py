@@ -13,17 +13,27 @@ if TYPE_CHECKING:
 
 EPILOG = """\b
 Example:
-  detector evaluate try/labels.jsonl try/alerts.jsonl"""
+  detector evaluate try/labels.jsonl try/alerts.jsonl
+  detector evaluate try/labels.jsonl try/alerts.jsonl --thresholds --picture evaluation.svg"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("labels", type=FILE)
 @click.argument("alerts", type=FILE)
 @click.option("--seed", default=1, show_default=True, help="Of the bootstrap that gives the intervals.")
+@click.option("--thresholds", is_flag=True, help="Beside it what fixed thresholds catch: reads the log once more.")
+@click.option("--picture", type=FILE, metavar="FILE.svg", help="Draws the result.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
 @config_option
 def evaluate(
-    labels: Path, alerts: Path, seed: int, as_json: bool, config_file: Path | None, log_level: str | None
+    labels: Path,
+    alerts: Path,
+    seed: int,
+    thresholds: bool,
+    picture: Path | None,
+    as_json: bool,
+    config_file: Path | None,
+    log_level: str | None,
 ) -> None:
     """Say what ALERTS caught of the attacks in LABELS, how late, and at how many false alerts.
 
@@ -35,14 +45,40 @@ def evaluate(
 
     configured(config_file, log_level)
     result = judge(labels, alerts, seed=seed)
+    fixed = _fixed(labels, config_file, seed) if thresholds else {}
+    if picture:
+        _draw(result, labels, alerts, fixed, picture)
     if as_json:
-        click.echo(_json(result))
+        click.echo(_json(result, fixed))
         return
     print_table(HEADERS, table(result))
     click.echo(sentence(result))
+    for name, one in fixed.items():
+        click.echo(f"{name}: {sentence(one)}")
 
 
-def _json(result: "Evaluation") -> str:
+def _fixed(labels: Path, config_file: Path | None, seed: int) -> "dict[str, Evaluation]":
+    from detector.config import load
+    from detector.lab.replay import Replay
+    from detector.lab.thresholds import compare, watched
+    from detector.lab.trial import CONFIGURATION
+    from detector.lab.truth import read_truth
+
+    truth, config = read_truth(labels), load(config_file or labels.parent / CONFIGURATION)
+    return compare([(truth, watched(Replay([truth.log], config)))], seed=seed)
+
+
+def _draw(result: "Evaluation", labels: Path, alerts: Path, fixed: "dict[str, Evaluation]", path: Path) -> None:
+    from detector.lab import picture
+    from detector.lab.curve import curve
+    from detector.lab.truth import read_alerts, read_truth
+
+    points = curve([(read_truth(labels), read_alerts(alerts))])
+    names = [f"risk {point.risk:.0f} or more" for point in points]
+    picture.draw(result, points, fixed, path, names=names)
+
+
+def _json(result: "Evaluation", fixed: "dict[str, Evaluation]") -> str:
     from dataclasses import asdict
     from math import isfinite
 
@@ -53,4 +89,5 @@ def _json(result: "Evaluation") -> str:
             return [plain(one) for one in value]
         return None if isinstance(value, float) and not isfinite(value) else value
 
-    return json.dumps(plain(asdict(result)), indent=2, allow_nan=False)
+    told = asdict(result) | ({"thresholds": {name: asdict(one) for name, one in fixed.items()}} if fixed else {})
+    return json.dumps(plain(told), indent=2, allow_nan=False)

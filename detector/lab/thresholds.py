@@ -11,7 +11,9 @@ from typing import Final
 import polars as pl
 
 from detector.lab.evaluate import Evaluation, judge, summarize
+from detector.lab.replay import Replay
 from detector.lab.truth import Alert, Truth
+from detector.telemetry import Telemetry
 
 FAILED: Final = 10
 """Failed log-ons of one address within ten minutes."""
@@ -22,6 +24,11 @@ LEARNING_DAYS: Final = 7
 SIGMAS: Final = 3.0
 LEAST_DAYS: Final = 5
 """Days of an account's own before mean and deviation mean something."""
+
+COLUMNS: Final = (
+    "@timestamp", "user.name", "source.ip", "source.geo.country_iso_code", "portal.action", "event.outcome",
+    "portal.local_date",
+)  # fmt: skip
 
 _WINDOW: Final = pl.col("@timestamp").dt.truncate("10m")
 _DAY: Final = "portal.local_date"
@@ -107,6 +114,8 @@ THRESHOLDS: Final = (
     Threshold("mean plus three sigma", three_sigma),
 )
 
+NAMES: Final = (*(one.name for one in THRESHOLDS), "together")
+
 
 def alerts(events: pl.DataFrame, thresholds: Sequence[Threshold] = THRESHOLDS) -> dict[str, list[Alert]]:
     """Return the alerts of each threshold by its name, and of all together under `together`."""
@@ -116,14 +125,18 @@ def alerts(events: pl.DataFrame, thresholds: Sequence[Threshold] = THRESHOLDS) -
     return {**raised, "together": together}
 
 
+def watched(replay: Replay) -> pl.DataFrame:
+    """Read of a log what the thresholds look at. Shapes: EVENT, all of the log, few of its columns."""
+    return pl.concat([events.select(COLUMNS) for events in replay.events(Telemetry())])
+
+
 def compare(logs: Sequence[tuple[Truth, pl.DataFrame]], *, seed: int = 1) -> dict[str, Evaluation]:
     """Evaluate each threshold, and all together, on the events of one or several labelled logs.
 
     Shapes: EVENT, all of a log.
     """
     raised = [(truth, alerts(events)) for truth, events in logs]
-    names = [*(one.name for one in THRESHOLDS), "together"]
-    return {name: summarize([judge(truth, every[name]) for truth, every in raised], seed=seed) for name in names}
+    return {name: summarize([judge(truth, every[name]) for truth, every in raised], seed=seed) for name in NAMES}
 
 
 def _alerts(hits: pl.DataFrame) -> list[Alert]:

@@ -45,11 +45,13 @@ class Attack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """The labels of one log; `active` says on how many days each account worked."""
+    """The labels of one log; `active` says on how many days each account worked, `lines` how long the log is."""
 
     attacks: tuple[Attack, ...]
     active: dict[str, int]
     zone: ZoneInfo
+    log: Path
+    lines: int
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:
@@ -126,6 +128,8 @@ def read_truth(labels: Path) -> Truth:
         attacks=tuple(_attack(one, parts.get(one["attack"])) for one in records if one.get("type") == "attack"),
         active=dict(activity.group_by("user.name").len().iter_rows()),
         zone=ZoneInfo(head["timezone"]),
+        log=labels.parent / head["log"],
+        lines=head["lines"],
     )
 
 

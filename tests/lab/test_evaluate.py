@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from detector.errors import FaultsError, InputError
-from detector.lab.curve import Point, curve, picture
-from detector.lab.evaluate import Evaluation, evaluate, judge, sentence, summarize, table
+from detector.lab import picture
+from detector.lab.curve import curve, point_of
+from detector.lab.evaluate import Evaluation, Interval, evaluate, judge, sentence, summarize, table
 from detector.lab.truth import read_alerts, read_truth
 
 START = datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -43,7 +44,14 @@ def labels(tmp_path: Path) -> Path:
     days = [(START.date() + timedelta(days=n), name) for n in range(10) for name in "abcdefgh"]
     pl.DataFrame(days, schema=["local_date", "user.name"], orient="row").write_parquet(tmp_path / "activity.parquet")
     common = {"type": "attack", "network": "vpn", "hours": "office", "sources": ["192.0.2.9"]}
-    head = {"type": "log", "truth": "truth.parquet", "activity": "activity.parquet", "timezone": "Europe/Paris"}
+    head = {
+        "type": "log",
+        "log": "access.log",
+        "lines": 100,
+        "truth": "truth.parquet",
+        "activity": "activity.parquet",
+        "timezone": "Europe/Paris",
+    }
     first = common | {
         "attack": "grab-0", "shape": "grab", "accounts": ["a"], "tried": ["d"],
         "start": START.isoformat(), "end": END.isoformat(),
@@ -168,10 +176,20 @@ def test_the_curve_gains_recall_and_false_alerts_as_the_threshold_falls(labels: 
     assert [point.risk for point in points] == [90, 70, 50]
     assert [point.recall for point in points] == [0.5, 0.5, 0.5]
     assert [point.false_per_1000 for point in points] == [0, 12.5, 25]
-    picture(
-        points, tmp_path / "curve.svg", others={"a < b": Point(risk=0, recall=1, false_per_1000=3, exposed_share=0)}
-    )
-    assert ElementTree.parse(tmp_path / "curve.svg").getroot().tag.endswith("svg")
+
+
+def test_the_picture_is_one_file_that_names_every_shape_and_mark(labels: Path, tmp_path: Path) -> None:
+    result = _evaluate(labels, _alert(START + timedelta(minutes=2), user="a"))
+    asked, raised = [0.1, 1.0], [Interval(value=0.0, low=0.0, high=0.4), Interval(value=2.0, low=1.0, high=4.0)]
+    panel = picture.calibration(asked, raised)
+    picture.draw(result, [point_of(result)], {"a < b": result}, tmp_path / "p.svg", names=["here"], more=[panel])
+    root = ElementTree.parse(tmp_path / "p.svg").getroot()
+    words = [one.text for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"grab", "swarm", "all", "a < b", "here", "2.00"} <= set(words)
+    assert any("1 attack: median 3 records" in str(word) for word in words)
+    assert not [one for one in root.iter() if "href" in "".join(one.attrib)]
+    box = [float(one) for one in root.attrib["viewBox"].split()]
+    assert all(0 <= float(one.attrib["cx"]) <= box[2] for one in root.iter("{http://www.w3.org/2000/svg}circle"))
 
 
 def test_files_that_are_no_labels_or_alerts_are_named(labels: Path) -> None:
