@@ -1,7 +1,7 @@
 """Run the flow: collect, context, detect, emit; commit what was seen with what it led to."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from datetime import UTC, date, datetime, time
 from os import PathLike
@@ -22,6 +22,7 @@ from detector.collect.source.follow import Follower
 from detector.config import Config
 from detector.context.activity import Activity
 from detector.context.intake import Intake
+from detector.context.midnight import cut_at_midnight
 from detector.context.session import Sessions
 from detector.detect.behaviour import Behaviour
 from detector.detect.rules import Rules
@@ -220,7 +221,7 @@ class Pipeline:
 
     def _observe(self, events: pl.DataFrame) -> list[Alert]:
         alerts: list[Alert] = []
-        for day, part in _days(events, self.today):
+        for day, part in cut_at_midnight(events, self.today):
             if self.today is not None and day > self.today:
                 alerts += self._close_day(day)
             self.today = day
@@ -342,21 +343,3 @@ def _told(seen: datetime | None, judged: datetime | None) -> bytes:
 
 def _moments(told: bytes) -> list[datetime | None]:
     return [one and datetime.fromisoformat(one) for one in json.loads(told)]
-
-
-def _days(events: pl.DataFrame, today: date | None) -> Iterator[tuple[date, pl.DataFrame]]:
-    """Cut events at local midnight. A late event belongs to the day that runs when it comes.
-
-    Loops once a day.
-    """
-    if events.is_empty():
-        return
-    floor = pl.lit(today, pl.Date)
-    on_time = pl.when(~pl.col(schema.LATE)).then(pl.col("portal.local_date"))
-    dated = events.with_columns(pl.max_horizontal(on_time.cum_max(), floor).forward_fill().backward_fill().alias("day"))
-    first = dated.get_column("day").item(0)
-    if first is None:
-        dated = dated.with_columns(pl.col("day").fill_null(pl.col("portal.local_date").max()))
-    for (day,), part in dated.group_by("day", maintain_order=True):
-        if isinstance(day, date):
-            yield day, part.drop("day")

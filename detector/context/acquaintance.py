@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import deque
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -77,6 +78,14 @@ class Acquaintance:
     def clear(self) -> None:
         """Begin a new day."""
         self.today = []
+
+    def recall(self, days: Mapping[int, Pairs]) -> None:
+        """Remember pairs of earlier days, which were held back until now; `learn` of the running day follows."""
+        known = dict(self.days)
+        for day, pairs in days.items():
+            known[day] = np.sort(np.concatenate([known.get(day, np.zeros(0, np.uint64)), pairs]))
+            self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", (day, known[day].tobytes()))
+        self.days = deque(sorted(known.items()))
 
     def learn(self, today: date, pairs: Pairs) -> None:
         """Remember the pairs of a closed day, and forget those too old, inside the caller's transaction."""

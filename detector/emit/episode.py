@@ -11,7 +11,8 @@ from typing import Any, Final
 from detector.clock import rfc3339
 from detector.emit.alert import Alert
 from detector.emit.alert.record import State
-from detector.emit.evidence import Evidence, Signal, level_of
+from detector.emit.closing import QUIET, Closing
+from detector.emit.evidence import Evidence, Signal, join, level_of
 from detector.schema import LEVELS, RISK
 
 _LEAD: Final = (
@@ -55,6 +56,10 @@ class Episode:
     families: list[str] = field(default_factory=list)
     joins: int = 0
     subjects_count: int = 0
+    together: list[str] = field(default_factory=list)
+    """Accounts that a model found abused together, where the incident is of no single one."""
+    abused: bool = False
+    """Whether a person confirmed it."""
 
     @classmethod
     def opened_by(cls, key: str, lead: Signal, waiting: Sequence[Signal]) -> "Episode":
@@ -74,6 +79,11 @@ class Episode:
         episode.absorb(waiting, ())
         return episode
 
+    @property
+    def accounts(self) -> list[str]:
+        """The accounts whose doing it is; a name that was merely tried is none."""
+        return self.together if self.account is None else [self.account]
+
     def is_news(self, signal: Signal, least: int, max_joins: int) -> bool:
         """Say whether an alarm is worth an alert more: it raises the level, or another rule of weight joins."""
         if level_of(signal) > self.level:
@@ -89,6 +99,8 @@ class Episode:
         for alarm in alarms:
             self.last = max(self.last, alarm["@timestamp"])
             self.since = min(self.since, alarm["signal.start"] or alarm["@timestamp"])
+            if self.account is None and alarm["signal.kind"] == "model":
+                join(self.together, alarm["related.user"] or ())
         self.families += sorted({alarm["rule.id"] for alarm in alarms} - set(self.families))
         top = max(alarms, key=level_of, default=None)
         if top is not None and level_of(top) > self.level:
@@ -115,6 +127,7 @@ def draft(
     *,
     related: tuple[str, ...] = (),
     runbook: Sequence[str] = (),
+    closing: Closing = QUIET,
 ) -> Alert:
     """Return the alert of an episode's turn at `moment`; `signal` is what turned it, None at the close.
 
@@ -144,12 +157,12 @@ def draft(
         country=lead["source.geo.country_iso_code"],
         network=lead["portal.network"],
         client=lead["portal.client"],
-        message=_message(episode, state, signal),
-        next_step=" ".join(runbook) or _next_step(episode, state),
+        message=_message(episode, state, signal, closing),
+        next_step=closing.next_step if signal is None else " ".join(runbook) or _next_step(episode),
         incident_id=episode.id,
         state=state,
         related_incidents=related,
-        reasons=tuple(evidence.strongest()),
+        reasons=(*([closing.reason] if signal is None and closing.reason else ()), *evidence.strongest()),
         signals_count=evidence.count,
         subjects_count=episode.subjects_count,
     )
@@ -163,25 +176,30 @@ def digest(*parts: str) -> str:
 def _who(episode: Episode) -> str:
     if episode.account is not None:
         return f"account {episode.account}"
+    if episode.together and not episode.lead["source.ip"]:
+        return f"{len(episode.together)} accounts used together"
     return f"address {episode.key.removeprefix('source.ip=')}" if episode.lead["source.ip"] else episode.key
 
 
-def _message(episode: Episode, state: State, signal: Signal | None) -> str:
+def _message(episode: Episode, state: State, signal: Signal | None, closing: Closing) -> str:
     if signal is not None:
         said = signal["signal.text"] or f"{_who(episode)} met {signal['rule.name'] or signal['rule.id']}"
         return f"Escalated to {LEVELS[episode.level]}: {said}" if state == "escalated" else str(said)
     evidence = episode.evidence
     return (
-        f"Incident on {_who(episode)} closed by quiet after {evidence.count} signals"
+        f"Incident on {_who(episode)} closed {closing.why} after {evidence.count} signals"
         f" from {rfc3339(evidence.start)} to {rfc3339(evidence.end)},"
         f" {episode.subjects_count} insured persons displayed."
     )
 
 
-def _next_step(episode: Episode, state: State) -> str:
-    if state == "closed":
-        return "Record what it was; if it was an abuse, keep the logs of the whole span and list whose files were read."
+def _next_step(episode: Episode) -> str:
     where = f" from {episode.lead['source.ip']}" if episode.lead["source.ip"] else ""
+    if episode.together:
+        return (
+            f"Ask the holders of two of the accounts, by a channel other than the portal; if they know nothing{where},"
+            " close the sessions of all, renew their credentials, keep the logs and list whose files were read."
+        )
     if episode.account is None:
         return f"Look for a success among the accounts it tried; watch or block what came{where}."
     return (

@@ -28,7 +28,7 @@ def level_of(signal: Signal) -> int:
 
 def reasons_of(signal: Signal) -> list[Reason]:
     """Return the signal's reasons; a rule that gives none is its own: the count that met its condition."""
-    given = [_reason(each) for each in signal["portal.reasons"] or ()]
+    given = [reason_of(each) for each in signal["portal.reasons"] or ()]
     if given:
         return given
     text = signal["signal.text"] or signal["rule.name"] or signal["rule.id"]
@@ -37,7 +37,8 @@ def reasons_of(signal: Signal) -> list[Reason]:
                    history_days=None, baseline=None, text=text)]  # fmt: skip
 
 
-def _reason(each: dict[str, Any]) -> Reason:
+def reason_of(each: dict[str, Any]) -> Reason:
+    """Return a row of REASON, without numbers that no JSON can hold."""
     finite = {
         name: value if value is None or math.isfinite(value) else None
         for name, value in each.items()
@@ -64,10 +65,10 @@ class Evidence:
         self.count += 1
         self.start = min(self.start, signal["signal.start"] or signal["@timestamp"])
         self.end = max(self.end, signal["@timestamp"])
-        _join(self.users, [signal["user.name"], *(signal["related.user"] or ())])
-        _join(self.ips, [signal["source.ip"], *(signal["related.ip"] or ())])
-        _join(self.techniques, signal["threat.technique.id"] or ())
-        _join(self.tactics, signal["threat.tactic.id"] or ())
+        join(self.users, [signal["user.name"], *(signal["related.user"] or ())])
+        join(self.ips, [signal["source.ip"], *(signal["related.ip"] or ())])
+        join(self.techniques, signal["threat.technique.id"] or ())
+        join(self.tactics, signal["threat.tactic.id"] or ())
         for reason in reasons_of(signal):
             known = self.reasons.get(reason.feature)
             if known is None or (reason.surprise or 0.0) >= (known.surprise or 0.0):
@@ -104,7 +105,8 @@ def signal_from_json(text: str) -> Signal:
     return signal
 
 
-def _join(names: list[str], more: Iterable[str | None]) -> None:
+def join(names: list[str], more: Iterable[str | None]) -> None:
+    """Add names that are not there yet, as long as there is room."""
     for name in more:
         if name is not None and name not in names and len(names) < MAX_NAMES:
             names.append(name)

@@ -1,0 +1,158 @@
+"""Decide at the end of a day which account learns what: the day, days held back before, or nothing."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from detector.context.acquaintance import Acquaintance, Pairs, pairs_of
+from detector.context.day import ACCOUNT, KEY, Day
+from detector.detect import learn
+from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.lookups import ELSEWHERE
+from detector.detect.models.account import AccountModels, ClosedDay
+from detector.detect.models.change import Looks, excess, is_lasting, is_odd, is_own
+from detector.detect.models.clientele import MILLION, SHARES
+from detector.detect.models.features import COUNTS, Feature
+from detector.detect.withheld import Held, Withheld
+
+CHANGING: Final = tuple(feature for feature in COUNTS if feature.name != "records_7d")
+"""Counts that tell of a change; that of seven days lags behind."""
+
+NO_PAIRS: Final[Pairs] = np.zeros(0, np.uint64)
+
+
+class Lessons:
+    """The lessons of one closed day.
+
+    `frozen`: accounts with an open incident, and its id; `alerted`: over the threshold that day; `abused`: with an
+    incident that a person confirmed.
+    """
+
+    def __init__(
+        self,
+        withheld: Withheld,
+        baselines: Baselines,
+        *,
+        frozen: Mapping[str, str],
+        alerted: Collection[str],
+        abused: Collection[str],
+    ) -> None:
+        self.withheld, self.baselines = withheld, baselines
+        self.frozen, self.alerted = frozen, alerted
+        self.dropped = {*abused, *withheld.barred}
+        self.pardoned = set(withheld.pardoned.values())
+        self.taught: list[tuple[str, ClosedDay]] = []
+        self.released = withheld.release()
+        self.changed: dict[str, dict[str, Any]] = {}
+        """Accounts whose learning is re-opened, and what tells their change, a row of REASON."""
+
+    def sort(self, days: Sequence[tuple[str, ClosedDay]], running: Day, ledger: pl.DataFrame, today: date) -> None:
+        """Say of each account's day whether it is learned, held back or dropped; loops once an account.
+
+        Shapes: the running day and LEDGER of its look-ups, to tell what the days that are not simply learned were.
+        """
+        reopened = self.withheld.reopened(today.toordinal())
+        kept = []
+        for account, day in days:
+            clear = account not in self.alerted or account in self.pardoned
+            if account in self.dropped:
+                continue
+            if account not in self.frozen and clear:
+                self.taught.append((account, day))
+            else:
+                kept.append((account, day))
+        names = [account for account, _ in kept]
+        looks, pairs = _looks(ledger, running, names), _pairs(running, names)
+        for account, day in kept:
+            told = looks.get(account, {})
+            if account in reopened and not is_odd(told):
+                self.taught.append((account, day))
+                self.withheld.count(reopened[account])
+            else:
+                self._hold_back(account, day, told, pairs.get(account, NO_PAIRS))
+        self.withheld.begin(today, names)
+
+    def _hold_back(self, account: str, day: ClosedDay, looks: Looks, pairs: Pairs) -> None:
+        incident, profession = self.frozen.get(account), self.baselines.professions.get(account)
+        self.withheld.keep(
+            Held(account=account, incident=incident, profession=profession, day=day, looks=looks, pairs=pairs)
+        )
+        own = self.baselines.accounts.get(account)
+        since = max(own.recent, default=0) if own else 0
+        run = [one for one in self.withheld.of(account) if one.day.ordinal > since]
+        if own is not None and (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):
+            self.changed[account] = _reason(feature, own, run)
+            self.withheld.reopen(account, incident, day.ordinal)
+            self.withheld.drop(run)
+            self.released += run
+
+    def learn(self, running: Day, known: Acquaintance, today: date) -> None:
+        """Teach the days that were held back first, oldest first, then the running one."""
+        accounts, cohorts = self.baselines.accounts, self.baselines.cohorts
+        recalled = {}
+        for ordinal, together in _by_day(self.released):
+            professions = {one.account: one.profession for one in together if one.profession}
+            learn.learn([(one.account, one.day) for one in together], professions, accounts, cohorts, EVERYBODY)
+            recalled[ordinal] = np.concatenate([one.pairs for one in together])
+        learn.learn(self.taught, self.baselines.professions, accounts, cohorts, EVERYBODY)
+        names = [account for account, _ in self.taught]
+        known.recall(recalled)
+        known.learn(today, pairs_of(running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names))))
+
+
+def _by_day(held: Sequence[Held]) -> Iterator[tuple[int, list[Held]]]:
+    ordered = sorted(held, key=lambda one: (one.day.ordinal, one.account))
+    for ordinal, together in groupby(ordered, key=lambda one: one.day.ordinal):
+        yield ordinal, list(together)
+
+
+def _changed(own: AccountModels, run: Sequence[Held]) -> Feature | None:
+    """Return what has changed most of what has changed for good."""
+    lasting = [
+        (excess(own.peaks[one.name], run[-1].day.counts[one.name]), one)
+        for one in CHANGING
+        if is_lasting(own.peaks[one.name], [held.day.counts[one.name] for held in run])
+    ]
+    return max(lasting, key=lambda pair: pair[0])[1] if lasting else None
+
+
+def _reason(feature: Feature, own: AccountModels, run: Sequence[Held]) -> dict[str, Any]:
+    observed = run[-1].day.counts[feature.name]
+    expectation = own.peaks[feature.name].expectation()
+    expected = expectation.mean if expectation else 0.0
+    since = date.fromordinal(run[0].day.ordinal).isoformat()
+    return {
+        "feature": "change",
+        "observed": observed,
+        "expected": expected,
+        "unit": feature.unit,
+        "surprise": None,
+        "history_days": own.days,
+        "baseline": "account",
+        "text": f"{feature.text.format(observed=observed, expected=expected)}; so or more on most days since {since},"
+        " and of its own clientele",
+    }
+
+
+def _looks(ledger: pl.DataFrame, running: Day, accounts: Sequence[str]) -> dict[str, Looks]:
+    """Return the look-ups of the day from usual places and elsewhere. Shapes: LEDGER -> one entry an account."""
+    keys = running.places.filter(pl.col(ACCOUNT).is_in(accounts)).select(ACCOUNT, KEY).unique()
+    kinds = {"usual": pl.col(KEY), "elsewhere": pl.col(KEY) + ELSEWHERE}
+    wanted = pl.concat(
+        keys.select(ACCOUNT, key.alias("key"), pl.lit(kind).alias("kind")) for kind, key in kinds.items()
+    )
+    sums = [pl.col(f"sum.{share}") / MILLION for share in SHARES]
+    rows = wanted.join(ledger, on="key").select(ACCOUNT, "kind", "looks", *sums).rows()
+    found: dict[str, dict[str, tuple[int, tuple[float, ...]]]] = {}
+    for account, kind, count, *weights in rows:
+        found.setdefault(account, {})[kind] = (count, tuple(weights))
+    return dict(found)
+
+
+def _pairs(running: Day, accounts: Sequence[str]) -> dict[str, Pairs]:
+    shown = running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(accounts))
+    return {str(name): pairs_of(part) for (name,), part in shown.group_by(ACCOUNT, maintain_order=True)}

@@ -1,0 +1,112 @@
+"""Take up what people decided of incidents, each verdict at its moment in event time, and say what came of it.
+
+A verdict is an input like a line: it takes effect behind every event up to its moment and before every later one, so
+that a restart, which observes the journal again, repeats it exactly.
+"""
+
+import json
+import sqlite3
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+from detector.clock import rfc3339
+from detector.emit.alert import Alert
+from detector.emit.closing import as_benign
+from detector.emit.incident import Incidents, Subjects
+from detector.emit.verdicts import Verdict, read
+
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS ruling (seq INTEGER PRIMARY KEY, moment TEXT NOT NULL, outcome TEXT NOT NULL)"
+)
+
+
+class Memory(Protocol):
+    """What was held back of accounts while their incidents were open."""
+
+    def pardon(self, incident: str, account: str | None) -> int:
+        """Learn at the end of the day what was held back for an incident, and the day itself; return how many days."""
+        ...
+
+    def bar(self, incident: str, account: str | None) -> int:
+        """Never learn what was held back for an incident; return how many days that was."""
+        ...
+
+    def taught(self, incident: str) -> int:
+        """Return how many days that were held back for an incident have been learned."""
+        ...
+
+
+class Docket:
+    """The verdicts of one state, in their order. Without a folder there are none."""
+
+    def __init__(self, folder: Path | None, database: sqlite3.Connection) -> None:
+        self._folder, self._db = folder, database
+        self._upto = 0
+        self._due: list[tuple[datetime, Verdict]] = []
+        database.execute(_TABLE)
+
+    def take_up(self, moment: datetime) -> bool:
+        """Let verdicts that came since the last look take effect at `moment`; say whether there are any."""
+        fresh = () if self._folder is None else read(self._folder, self._upto)
+        for verdict in fresh:
+            self._upto = verdict.seq
+            if verdict.action != "acknowledge":  # that one is between people
+                self._due.append((moment, verdict))
+        return bool(fresh)
+
+    @property
+    def next(self) -> datetime | None:
+        """The moment of the earliest verdict that did not take effect yet."""
+        return min((moment for moment, _ in self._due), default=None)
+
+    def rule(self, until: datetime, incidents: Incidents, memory: Memory, subjects: Subjects) -> list[Alert]:
+        """Let the verdicts of moments up to `until` take effect, and note what came of each, once."""
+        alerts: list[Alert] = []
+        ripe = [one for one in self._due if one[0] <= until]
+        self._due = [one for one in self._due if one[0] > until]
+        for moment, verdict in ripe:
+            apply = _as_benign if verdict.action == "benign" else _as_confirmed
+            told, outcome = apply(verdict, moment, incidents, memory, subjects)
+            alerts += told
+            self._db.execute("INSERT OR IGNORE INTO ruling VALUES (?, ?, ?)", (verdict.seq, rfc3339(moment), outcome))
+        return alerts
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Return the state, for `restore`."""
+        due = [{"moment": moment.isoformat(), "verdict": asdict(verdict)} for moment, verdict in self._due]
+        return {"docket": json.dumps({"upto": self._upto, "due": due}).encode()}
+
+    def restore(self, saved: dict[str, bytes]) -> None:
+        """Take up the state that `snapshot` gave."""
+        told = json.loads(saved.get("docket", b'{"upto": 0, "due": []}'))  # a state from before verdicts has none
+        self._upto = told["upto"]
+        self._due = [(datetime.fromisoformat(one["moment"]), Verdict(**one["verdict"])) for one in told["due"]]
+
+
+Told = tuple[list[Alert], str]
+
+
+def _as_benign(verdict: Verdict, moment: datetime, incidents: Incidents, memory: Memory, subjects: Subjects) -> Told:
+    alert = incidents.close(verdict.incident, as_benign(verdict), moment, subjects)
+    account = None if alert is None else alert.account
+    days = memory.pardon(verdict.incident, account)
+    learned = f"{days} earlier days that were held back are learned at the end of the day"
+    if alert is None:
+        return [], f"no longer open; {learned if days else 'nothing is held back of it'}"
+    return [alert], f"closed; {learned}" + (", and the day itself" if account else "")
+
+
+def _as_confirmed(verdict: Verdict, moment: datetime, incidents: Incidents, memory: Memory, subjects: Subjects) -> Told:
+    account = incidents.confirm(verdict.incident)
+    learned = memory.taught(verdict.incident)
+    days = memory.bar(verdict.incident, account)
+    outcome = f"{days} days that were held back are never learned"
+    if account is not None:
+        outcome = f"stays open, its account frozen until it is quiet; {outcome}"
+    elif not incidents.is_open(verdict.incident):
+        outcome = f"no longer open, and not opened again; {outcome}"
+    if learned:
+        outcome += f"; {learned} days were learned before: that cannot be undone, and fades within some weeks"
+    return [], outcome

@@ -1,0 +1,75 @@
+"""What people decided of incidents: an append-only file beside the state, written also while a detector holds that."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from detector.clock import rfc3339
+from detector.errors import StateError
+
+FILE: Final = "verdicts.sqlite"
+
+BUSY_S: Final = 30.0
+"""How long one writer waits for another; each takes milliseconds."""
+
+Action = Literal["acknowledge", "benign", "confirmed"]
+ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
+
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS verdict (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, incident TEXT NOT NULL,
+    action TEXT NOT NULL, note TEXT NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS verdict_stays BEFORE UPDATE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
+CREATE TRIGGER IF NOT EXISTS verdict_is_kept BEFORE DELETE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One word on an incident. `at` is the wall clock, RFC 3339; `note` is for people, and goes into no alert."""
+
+    seq: int
+    at: str
+    who: str
+    incident: str
+    action: Action
+    note: str
+
+
+def record(folder: Path, *, at: datetime, who: str, incident: str, action: Action, note: str) -> Verdict:
+    """Add a verdict to those in `folder`, and return it once it is on disk. Raises: StateError."""
+    path = folder / FILE
+    with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    told = (rfc3339(at), who, incident, action, note)
+    with _opened(path, "rw") as database, database:
+        database.executescript(_TABLE)
+        row = database.execute("INSERT INTO verdict (at, who, incident, action, note) VALUES (?, ?, ?, ?, ?)", told)
+        seq = row.lastrowid or 0
+    return Verdict(seq=seq, at=told[0], who=who, incident=incident, action=action, note=note)
+
+
+def read(folder: Path, after: int = 0) -> list[Verdict]:
+    """Return the verdicts in `folder` behind number `after`, oldest first. Raises: StateError."""
+    path = folder / FILE
+    if not path.is_file() or not path.stat().st_size:
+        return []
+    with _opened(path, "rw" if os.access(path, os.W_OK) else "ro") as database:  # a writer that died leaves a journal
+        database.row_factory = sqlite3.Row
+        found = database.execute("SELECT * FROM verdict WHERE seq > ? ORDER BY seq", (after,)).fetchall()
+    return [Verdict(**dict(row)) for row in found]
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_S, uri=True)) as database:
+            yield database
+    except sqlite3.DatabaseError as fault:
+        raise StateError(f"{path}: verdicts cannot be read or kept there: {fault}") from None
