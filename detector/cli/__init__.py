@@ -25,6 +25,7 @@ COMMANDS: Final = (
     "simulate",
     "tail",
     "timeline",
+    "trial",
 )
 
 EPILOG: Final = """\b
