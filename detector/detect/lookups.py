@@ -79,7 +79,8 @@ class Lookups:
         here = pl.col("evidence")
         told = (
             looks.select("row", KEY)
-            .with_columns(*best.values(), first.get_column("weight"), (second.get_column("sum.0.5") / MILLION).alias("usual"))
+            .with_columns(*best.values(), first.get_column("weight"),
+                          (second.get_column("sum.0.5") / MILLION).alias("usual"))
             .join(before, on=KEY, how="left", maintain_order="left")
             .with_columns(pl.col("past.clientele").fill_null(0.0))
             .with_columns(pl.max_horizontal(here.cum_max().over(KEY), "past.clientele").alias("clientele"))

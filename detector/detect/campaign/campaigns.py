@@ -43,8 +43,8 @@ class Campaigns:
         Shapes: rows of `marked` with `row`, `first_look`; a row for each first look-up with `row` and `weight`
         -> SIGNAL.
         """
-        visits, keyed = places(rows, looks)
-        visits = pl.concat([by_key(visits, self._new(keyed)), misses(rows)])
+        shown = rows.filter("first_look")
+        visits = pl.concat([by_key(shown, self._new(places(shown)), looks), misses(rows)])
         if visits.is_empty():
             return schema.empty(schema.SIGNAL)
         return self._signals(self._scored(self.tally.observe(visits)), today.toordinal())
@@ -102,11 +102,16 @@ class Campaigns:
         return self.tally.pairs.filter((pl.col("key") == turn["key"]) & (pl.col("odd") <= turn["@timestamp"]))
 
     def _campaign(self, turn: dict[str, Any], theirs: pl.DataFrame, today: int) -> Campaign | None:
-        if turn["score"] < self.threshold:
-            return self.raised.at(turn["key"])
-        address = turn["source.ip"] if KINDS[turn["kind"]] == "source" else None
-        names = theirs.get_column(ACCOUNT).to_list()
-        return self.raised.add(turn["key"], name_of(turn["kind"], turn["value"]), address, names, today)
+        """Return the campaign of a turn: its key's, one that shares its accounts, or a new one; None for none."""
+        key, kind, names = turn["key"], turn["kind"], theirs.get_column(ACCOUNT).to_list()
+        campaign = self.raised.at(key)
+        if campaign is None and turn["score"] >= self.threshold:
+            address = turn["source.ip"] if KINDS[kind] == "source" else None
+            campaign = self.raised.near(names) or self.raised.add(
+                Campaign(name=name_of(kind, turn["value"]), address=address, keys=[], accounts=[], last=today)
+            )
+            campaign.keys.append(key)
+        return campaign
 
     def named(self, today: date) -> set[str]:
         """Return the accounts of the day's campaigns: what they do is not to be learned."""

@@ -30,7 +30,9 @@ ODD_TEXT: Final = (
     " usually {expected:.1f} of as many"
 )
 CROWD_TEXT: Final = "{observed:.0f} accounts new in a day {shared}, usually {expected:.1f}"
-SEQUENCE_TEXT: Final = "{observed:.0f} accounts asked for numbers of one hundred that do not exist, usually {expected:.1f}"
+SEQUENCE_TEXT: Final = (
+    "{observed:.0f} accounts asked for numbers of one hundred that do not exist, usually {expected:.1f}"
+)
 PERSONS_TEXT: Final = "{observed:.0f} insured persons looked up so far by these accounts {shared}"
 
 

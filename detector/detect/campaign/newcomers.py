@@ -20,7 +20,6 @@ import numpy.typing as npt
 from river.base import AnomalyDetector
 
 from detector.detect.models import tail
-from detector.detect.models.peers import PeerPeak
 
 Counts = npt.NDArray[np.int64]
 
@@ -30,10 +29,15 @@ SIZES: Final = (2, 10, 100)
 """From how many accounts at home on a key on it counts as larger: what it gets newly grows with it."""
 
 PRIOR_NEWCOMERS: Final = 20.0
-PRIOR_SPREAD: Final = 0.5
-"""Relative variance of the number of odd newcomers, and expected ones after which what was seen counts as much."""
-PRIOR_EXPECTED: Final = 5.0
-LARGEST_SPREAD: Final = 4.0
+LEAST_COMPANY: Final = 0.002
+"""Least number of newcomers beside the first that a key is thought to get. Assumption: a person whose rights are not
+yet known (a newborn, a move from abroad) is looked for in vain by two professionals on one day, now and then."""
+
+ODD_SPREAD: Final = (2.5, 5.0, 4.0)
+COMPANY_SPREAD: Final = (1.0, 0.5, 1e4)
+"""Relative variance that counts of keys are thought to have, times a weight; the weight, in expected counts squared;
+and the most it may come to. Company is kept in its own rare numbers, so that a hundred that several professions looked
+for once weighs; odd newcomers come from people, of whom a bad day should not close the eyes."""
 
 LEAST_DAYS: Final = 5
 """Closed days with newcomers before which nothing is judged."""
@@ -65,7 +69,7 @@ class Newcomers(AnomalyDetector):
         self.days = 0
         self.seen = 0.0
         self.hits, self.excess, self.square = (np.zeros(len(LEVELS)) for _ in range(3))
-        self.company = [PeerPeak() for _ in range(len(SIZES) + 1)]
+        self.company = np.zeros((4, len(SIZES) + 1))
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn a day of one key."""
@@ -79,11 +83,11 @@ class Newcomers(AnomalyDetector):
         self.seen = self.seen * FADE + float(newcomers.sum())
         for name, fresh in (("hits", odd), ("excess", strayed), ("square", expected**2)):
             setattr(self, name, getattr(self, name) * FADE + fresh.sum(axis=1))
-        none = np.zeros(len(newcomers))
-        size = np.searchsorted(SIZES, population, side="right")
-        for number, peak in enumerate(self.company):
-            of_size = size == number
-            peak.learn_many((newcomers - 1.0)[of_size], none[of_size], none[of_size])
+        size, mean = _size(population), self.companions[0]
+        more = newcomers - 1.0
+        parts = (np.ones(len(more)), more, (more - mean[size]) ** 2 - more, mean[size] ** 2)
+        sums = [np.bincount(size, part, minlength=len(SIZES) + 1) for part in parts]
+        self.company = self.company * FADE + np.array(sums)
 
     @property
     def shares(self) -> tail.Array:
@@ -92,33 +96,28 @@ class Newcomers(AnomalyDetector):
         return np.asarray((self.hits + PRIOR_NEWCOMERS * prior) / (self.seen + PRIOR_NEWCOMERS))
 
     @property
-    def shapes(self) -> tail.Array:
-        """The shape of each level's Gamma-Poisson."""
-        prior = PRIOR_EXPECTED * PRIOR_SPREAD
-        spread = (np.maximum(self.excess, 0.0) + prior) / (self.square + PRIOR_EXPECTED)
-        return np.asarray(1 / np.minimum(spread, LARGEST_SPREAD))
+    def companions(self) -> tuple[tail.Array, tail.Array]:
+        """Mean and shape of the newcomers beside the first, by the size of the key's population."""
+        keys, more, excess, square = self.company
+        return np.maximum(more / np.maximum(keys, 1.0), LEAST_COMPANY), _shape(excess, square, COMPANY_SPREAD)
 
     def odd_scores(self, newcomers: Counts, odd: Counts) -> tail.Array:
         """Return the surprise at every level. Shapes: n keys, levels by n keys -> levels by n keys."""
         expected = newcomers * self.shares[:, None]
-        shape = np.broadcast_to(self.shapes[:, None], expected.shape)
+        shape = np.broadcast_to(_shape(self.excess, self.square, ODD_SPREAD)[:, None], expected.shape)
         scores = tail.surprise(odd.astype(np.float64), expected, shape)
         return np.where(odd >= LEAST_ACCOUNTS, np.maximum(scores - math.log10(len(LEVELS)), 0.0), 0.0)
 
     def crowd_scores(self, newcomers: Counts, population: Counts) -> tail.Array:
         """Return the surprise of as many newcomers as that. Shapes: n keys, n keys -> n keys."""
-        size = np.searchsorted(SIZES, population, side="right")
-        usual = [peak.expectation() for peak in self.company]
-        mean = np.array([one.mean if one else np.nan for one in usual])[size]
-        shape = np.array([one.shape if one else np.nan for one in usual])[size]
-        return np.nan_to_num(tail.surprise(newcomers - 1.0, mean, shape), nan=0.0)
+        mean, shape = (values[_size(population)] for values in self.companions)
+        return tail.surprise((newcomers - 1).astype(np.float64), mean, shape)
 
     def crowd(self, newcomers: int, population: int) -> tuple[float, float]:
         """Return the surprise of one key's number of newcomers, and how many are usual."""
-        size = int(np.searchsorted(SIZES, population, side="right"))
-        usual = self.company[size].expectation()
-        score = self.crowd_scores(np.array([newcomers]), np.array([population]))
-        return float(score[0]), 1 + usual.mean if usual else 0.0
+        of = np.array([population])
+        score = self.crowd_scores(np.array([newcomers]), of)
+        return float(score[0]), 1 + float(self.companions[0][_size(of)][0])
 
     def oddest(self, x: dict[str, Any]) -> tuple[float, int, float]:
         """Return the level at which one key's newcomers are oddest: its surprise, how many passed it, how many do."""
@@ -144,7 +143,7 @@ class Newcomers(AnomalyDetector):
     def numbers(self) -> list[Any]:
         """Return the state as plain numbers."""
         sums = [values.tolist() for values in (self.hits, self.excess, self.square)]
-        return [self.telling, self.days, self.seen, *sums, [peak.numbers() for peak in self.company]]
+        return [self.telling, self.days, self.seen, *sums, self.company.tolist()]
 
     @classmethod
     def from_numbers(cls, numbers: list[Any]) -> Self:
@@ -153,10 +152,19 @@ class Newcomers(AnomalyDetector):
         model = cls(telling)
         model.days, model.seen = days, seen
         model.hits, model.excess, model.square = (np.array(values) for values in (hits, excess, square))
-        model.company = [PeerPeak.from_numbers(told) for told in company]
+        model.company = np.array(company)
         return model
 
 
 def _arrays(x: dict[Any, Any]) -> tuple[Counts, Counts, Counts]:
     odd = [[int(x.get(name, 0))] for name in ODD]
     return np.array([int(x["newcomers"])]), np.array([int(x.get("population", 0))]), np.array(odd)
+
+
+def _size(population: Counts) -> Counts:
+    return np.searchsorted(SIZES, population, side="right").astype(np.int64)
+
+
+def _shape(excess: tail.Array, square: tail.Array, prior: tuple[float, float, float]) -> tail.Array:
+    spread, weight, largest = prior
+    return np.asarray(1 / np.minimum((np.maximum(excess, 0.0) + spread) / (square + weight), largest))

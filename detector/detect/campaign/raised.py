@@ -21,7 +21,6 @@ class Campaign:
     keys: list[int]
     accounts: list[str]
     last: int
-    persons: int = 0
 
     def shares(self, accounts: Collection[str]) -> bool:
         """Say whether half of the accounts, of those or of its own, are the same."""
@@ -47,15 +46,14 @@ class Raised:
         """Return the campaign that a key belongs to."""
         return next((campaign for campaign in self.campaigns if key in campaign.keys), None)
 
-    def add(self, key: int, name: str, address: str | None, accounts: Collection[str], ordinal: int) -> Campaign:
-        """Return the campaign of a key: the one it belongs to, one whose accounts it shares, or a new one."""
-        known = self.at(key) or next((one for one in self.campaigns if one.shares(accounts)), None)
-        if known is None:
-            known = Campaign(name=name, address=address, keys=[], accounts=[], last=ordinal)
-            self.campaigns.append(known)
-        if key not in known.keys:
-            known.keys.append(key)
-        return known
+    def near(self, accounts: Collection[str]) -> Campaign | None:
+        """Return a campaign that shares these accounts."""
+        return next((campaign for campaign in self.campaigns if campaign.shares(accounts)), None)
+
+    def add(self, campaign: Campaign) -> Campaign:
+        """Begin a campaign."""
+        self.campaigns.append(campaign)
+        return campaign
 
     def forget(self, ordinal: int) -> None:
         """Let go of campaigns that have been quiet, and of the quietest of too many."""

@@ -10,8 +10,8 @@ from detector.detect.campaign.newcomers import LEVELS, ODD
 from detector.schema import TIME
 
 PAIRS: Final = pl.Schema(
-    {"kind": pl.Int8, "key": pl.UInt64, "value": pl.String, ACCOUNT: pl.String, KEY: pl.UInt64, "source.ip": pl.String,
-     "first": TIME, "odd": TIME, "sum": pl.Int64, "level": pl.Int64, "looks": pl.Int64}
+    {"kind": pl.Int8(), "key": pl.UInt64(), "value": pl.String(), ACCOUNT: pl.String(), KEY: pl.UInt64(), "source.ip": pl.String(),
+     "first": TIME, "odd": TIME, "sum": pl.Int64(), "level": pl.Int64(), "looks": pl.Int64()}
 )  # fmt: skip
 """A key and an account that is new there: since when, since when odd (the first level passed; null while it is not),
 its evidence in thousandths, the most levels passed, and its look-ups."""
@@ -60,9 +60,16 @@ class Tally:
         steps = {"newcomers": pl.col("before") < 0} | {
             name: (pl.col("before") <= number) & (pl.col("level") > number) for number, name in enumerate(ODD)
         }
-        past = self.pairs.group_by("key").agg(
-            pl.len().cast(pl.Int64).alias("past.newcomers"),
-            *((pl.col("level") > number).sum().cast(pl.Int64).alias(f"past.{name}") for number, name in enumerate(ODD)),
+        past = (
+            self.pairs.join(risen, on="key", how="semi")
+            .group_by("key")
+            .agg(
+                pl.len().cast(pl.Int64).alias("past.newcomers"),
+                *(
+                    (pl.col("level") > number).sum().cast(pl.Int64).alias(f"past.{name}")
+                    for number, name in enumerate(ODD)
+                ),
+            )
         )
         return (
             risen.sort("row", "kind", maintain_order=True)

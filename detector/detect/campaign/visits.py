@@ -25,49 +25,56 @@ _VALUES: Final = (
 )
 """The keys of a place, in the order of KINDS; an IPv6 source is a subnet by itself."""
 
-FIELDS: Final = ("portal.source", "portal.source", "portal.network", "portal.client", "portal.client", "portal.subject_block")
+FIELDS: Final = (
+    "portal.source",
+    "portal.source",
+    "portal.network",
+    "portal.client",
+    "portal.client",
+    "portal.subject_block",
+)
 """The column that holds a key's value, or most of it."""
 
 SHOWN: Final = ("source.ip", "portal.network", "portal.client", "source.geo.country_iso_code")
 CERTAIN: Final = 10_000
 """What a number in a hundred that does not exist weighs, in thousandths: more than any level."""
 
-KEYED: Final = pl.Schema(
-    {ACCOUNT: pl.String, KEY: pl.UInt64, "kind": pl.Int8, "value": pl.String, "key": pl.UInt64, "place": pl.UInt32}
-)
 VISITS: Final = pl.Schema(
-    {"row": pl.UInt32, "@timestamp": TIME, ACCOUNT: pl.String, KEY: pl.UInt64, "kind": pl.Int8, "value": pl.String,
-     "key": pl.UInt64, "gain": pl.Int64} | dict.fromkeys(SHOWN, pl.String)
+    {"row": pl.UInt32(), "@timestamp": TIME, ACCOUNT: pl.String(), KEY: pl.UInt64(), "kind": pl.Int8(), "value": pl.String(),
+     "key": pl.UInt64(), "gain": pl.Int64()} | dict.fromkeys(SHOWN, pl.String())
 )  # fmt: skip
 """A look-up by way of one key: `gain` is how much likelier it is a thief's who makes up half, log10, in thousandths."""
 
 
-def places(rows: pl.DataFrame, looks: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the look-ups with the number of their account's place, and the keys of each place.
+def places(looks: pl.DataFrame) -> pl.DataFrame:
+    """Return the keys of every account's place.
 
-    Shapes: rows of `marked` with `row`; a row for each first look-up with `row` and `weight` -> look-ups; KEYED.
+    Shapes: rows of `marked` -> a row for each key of
+    each place: account, the columns of the place, `kind`, `value` and `key`, its number.
     """
-    numbered = rows.filter("first_look").with_columns(pl.struct(KEY, *_PLACE).rank("dense").alias("place"))
-    gain = (0.5 + 0.5 * 10 ** pl.col("weight")).log10() * 1000
-    visits = numbered.join(looks.select("row", gain.round().cast(pl.Int64).alias("gain")), on="row")
-    each = numbered.unique("place", maintain_order=True)
-    return visits, pl.concat([_keyed(each, kind, value) for kind, value in enumerate(_VALUES)])
-
-
-def _keyed(each: pl.DataFrame, kind: int, value: pl.Expr) -> pl.DataFrame:
-    named = each.select(ACCOUNT, KEY, value.alias("value"), pl.col("place").cast(pl.UInt32)).drop_nulls("value")
-    return _hashed(named, kind).select(KEYED.names())
+    each = looks.select(ACCOUNT, KEY, *_PLACE).unique([KEY, *_PLACE], maintain_order=True)
+    return pl.concat([_hashed(each.with_columns(value.alias("value")), kind) for kind, value in enumerate(_VALUES)])
 
 
 def _hashed(named: pl.DataFrame, kind: int) -> pl.DataFrame:
-    whole = named.with_columns(pl.lit(kind, pl.Int8).alias("kind"), (KINDS[kind] + " " + pl.col("value")).alias("key"))
+    whole = named.drop_nulls("value").with_columns(
+        pl.lit(kind, pl.Int8).alias("kind"), (KINDS[kind] + " " + pl.col("value")).alias("key")
+    )
     return whole.with_columns(plh.col("key").nchash.xxhash64())
 
 
-def by_key(visits: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
-    """Return every look-up once for each of the `keyed` of its place. Shapes: look-ups, KEYED -> VISITS."""
-    told = keyed.select("place", "kind", "value", "key")
-    return visits.with_columns(pl.col("place").cast(pl.UInt32)).join(told, on="place").select(VISITS.names())
+def by_key(looks: pl.DataFrame, keyed: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
+    """Return every look-up once for each of the `keyed` of its place.
+
+    Shapes: rows of `marked` with `row`; some rows of `places`; `row` and `weight` -> VISITS.
+    """
+    told = keyed.select(KEY, *_PLACE, "kind", "value", "key")
+    gain = (0.5 + 0.5 * 10 ** pl.col("weight")).log10() * 1000
+    return (
+        looks.join(told, on=[KEY, *_PLACE], nulls_equal=True, maintain_order="left")
+        .join(weights.select("row", gain.round().cast(pl.Int64).alias("gain")), on="row", maintain_order="left")
+        .select(VISITS.names())
+    )
 
 
 def misses(rows: pl.DataFrame) -> pl.DataFrame:
