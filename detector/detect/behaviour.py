@@ -1,9 +1,9 @@
 """Watch each account's behaviour: count its running day, compare with its models, learn when the day closes."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -16,11 +16,13 @@ from detector.context.runs import Runs
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
-from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.baseline import Baselines
 from detector.detect.campaign.campaigns import Campaigns
+from detector.detect.lessons import Lessons
 from detector.detect.lookups import BEST, LEAST, Lookups
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
+from detector.detect.withheld import Withheld
 
 MOST_COHORTS: Final = 1000
 """Professions held in memory; a directory has some dozens."""
@@ -48,6 +50,7 @@ class Behaviour:
         self.tenants = Tenants(database, config.state.max_rows_per_window)
         most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
         self.campaigns = Campaigns(least, database, most_rows, durable=durable)
+        self.withheld = Withheld(database)
         self.held = pl.DataFrame(schema=DISPLAYS)
         self.today: date | None = None
         self._clear()
@@ -177,8 +180,14 @@ class Behaviour:
             maintain_order="left",
         )
 
-    def close_day(self, frozen: Collection[str]) -> None:
-        """Learn the running day of every account but those `frozen` or over the threshold; begin another."""
+    def close_day(self, frozen: Mapping[str, str], abused: Collection[str] = ()) -> dict[str, dict[str, Any]]:
+        """Learn the running day and what verdicts released; begin another.
+
+        The day of an account over the threshold, or `frozen` by an open incident (its id), is held back; that of an
+        account known to be `abused` is dropped. Returns the accounts whose learning is re-opened after a lasting
+        change, each with what tells it, a row of REASON.
+        """
+        changed: dict[str, dict[str, Any]] = {}
         if self.today is not None:
             self.tenants.close_day(self.today)
         if self.today is not None and not self.day.slots.is_empty():
@@ -187,18 +196,17 @@ class Behaviour:
             )
             shares = dict(self.areas.iter_rows())
             days = learn.closed_days(self.day, self.tallies, self.baselines.limits, shares, self.today)
-            taught = [(account, day) for account, day in days if account not in alerted and account not in frozen]
-            learn.learn(taught, self.baselines.professions, self.accounts, self.cohorts, EVERYBODY)
-            names = [account for account, _ in taught]
-            self.known.learn(
-                self.today, pairs_of(self.day.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names)))
-            )
+            lessons = Lessons(self.withheld, self.baselines, frozen=frozen, alerted=alerted, abused=abused)
+            lessons.sort(days, self.day, self.lookups.ledger, self.today)
+            lessons.learn(self.day, self.known, self.today)
+            changed = lessons.changed
             self.campaigns.close_day(self.today, alerted.union(frozen))
         shown = pl.concat([self.held, *self.day.displays])
         self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
             [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
         )
         self._clear()
+        return changed
 
     def subjects_count(self, accounts: Collection[str], since: datetime, until: datetime) -> int:
         """Return how many distinct persons were displayed to `accounts` from `since` to `until`, both included.
@@ -217,6 +225,7 @@ class Behaviour:
             **self.tenants.snapshot(),
             **self.lookups.snapshot(),
             **self.campaigns.snapshot(),
+            **self.withheld.snapshot(),
             "behaviour.held": frames.pack(self.held),
             "behaviour.tallies": frames.pack(self.tallies),
             "behaviour.reached": frames.pack(self.reached),
@@ -239,6 +248,7 @@ class Behaviour:
         self.tenants.restore(saved)
         self.lookups.restore(saved)
         self.campaigns.restore(saved)
+        self.withheld.restore(saved)
         self.known.resume(pairs_of(self.day.shown().filter("first_look")))
         self.held = frames.unpack(saved["behaviour.held"])
         self.tallies = frames.unpack(saved["behaviour.tallies"])

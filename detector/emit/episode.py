@@ -11,6 +11,7 @@ from typing import Any, Final
 from detector.clock import rfc3339
 from detector.emit.alert import Alert
 from detector.emit.alert.record import State
+from detector.emit.closing import QUIET, Closing
 from detector.emit.evidence import Evidence, Signal, join, level_of
 from detector.schema import LEVELS, RISK
 
@@ -57,6 +58,8 @@ class Episode:
     subjects_count: int = 0
     together: list[str] = field(default_factory=list)
     """Accounts that a model found abused together, where the incident is of no single one."""
+    abused: bool = False
+    """Whether a person confirmed it."""
 
     @classmethod
     def opened_by(cls, key: str, lead: Signal, waiting: Sequence[Signal]) -> "Episode":
@@ -124,6 +127,7 @@ def draft(
     *,
     related: tuple[str, ...] = (),
     runbook: Sequence[str] = (),
+    closing: Closing = QUIET,
 ) -> Alert:
     """Return the alert of an episode's turn at `moment`; `signal` is what turned it, None at the close.
 
@@ -153,12 +157,12 @@ def draft(
         country=lead["source.geo.country_iso_code"],
         network=lead["portal.network"],
         client=lead["portal.client"],
-        message=_message(episode, state, signal),
-        next_step=" ".join(runbook) or _next_step(episode, state),
+        message=_message(episode, state, signal, closing),
+        next_step=closing.next_step if signal is None else " ".join(runbook) or _next_step(episode),
         incident_id=episode.id,
         state=state,
         related_incidents=related,
-        reasons=tuple(evidence.strongest()),
+        reasons=(*([closing.reason] if signal is None and closing.reason else ()), *evidence.strongest()),
         signals_count=evidence.count,
         subjects_count=episode.subjects_count,
     )
@@ -177,21 +181,19 @@ def _who(episode: Episode) -> str:
     return f"address {episode.key.removeprefix('source.ip=')}" if episode.lead["source.ip"] else episode.key
 
 
-def _message(episode: Episode, state: State, signal: Signal | None) -> str:
+def _message(episode: Episode, state: State, signal: Signal | None, closing: Closing) -> str:
     if signal is not None:
         said = signal["signal.text"] or f"{_who(episode)} met {signal['rule.name'] or signal['rule.id']}"
         return f"Escalated to {LEVELS[episode.level]}: {said}" if state == "escalated" else str(said)
     evidence = episode.evidence
     return (
-        f"Incident on {_who(episode)} closed by quiet after {evidence.count} signals"
+        f"Incident on {_who(episode)} closed {closing.why} after {evidence.count} signals"
         f" from {rfc3339(evidence.start)} to {rfc3339(evidence.end)},"
         f" {episode.subjects_count} insured persons displayed."
     )
 
 
-def _next_step(episode: Episode, state: State) -> str:
-    if state == "closed":
-        return "Record what it was; if it was an abuse, keep the logs of the whole span and list whose files were read."
+def _next_step(episode: Episode) -> str:
     where = f" from {episode.lead['source.ip']}" if episode.lead["source.ip"] else ""
     if episode.together:
         return (

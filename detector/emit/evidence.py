@@ -28,7 +28,7 @@ def level_of(signal: Signal) -> int:
 
 def reasons_of(signal: Signal) -> list[Reason]:
     """Return the signal's reasons; a rule that gives none is its own: the count that met its condition."""
-    given = [_reason(each) for each in signal["portal.reasons"] or ()]
+    given = [reason_of(each) for each in signal["portal.reasons"] or ()]
     if given:
         return given
     text = signal["signal.text"] or signal["rule.name"] or signal["rule.id"]
@@ -37,7 +37,8 @@ def reasons_of(signal: Signal) -> list[Reason]:
                    history_days=None, baseline=None, text=text)]  # fmt: skip
 
 
-def _reason(each: dict[str, Any]) -> Reason:
+def reason_of(each: dict[str, Any]) -> Reason:
+    """Return a row of REASON, without numbers that no JSON can hold."""
     finite = {
         name: value if value is None or math.isfinite(value) else None
         for name, value in each.items()

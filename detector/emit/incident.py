@@ -1,4 +1,4 @@
-"""Group signals into incidents: one an episode, opened once, escalated a few times, closed by quiet.
+"""Group signals into incidents: one an episode, opened once, escalated a few times, closed by quiet or a word.
 
 Chunk-independent: everything happens at event times that signals and the watermark give, so that
 admitting a chunk whole or in parts gives the same alerts. What this asks of the caller: signals of
@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -17,8 +17,9 @@ from detector.config import Config
 from detector.emit.alert import Alert
 from detector.emit.alert.record import State
 from detector.emit.allow import AllowList
+from detector.emit.closing import QUIET, QUIET_ABUSE, Closing, as_changed
 from detector.emit.episode import Episode, draft, key_of
-from detector.emit.evidence import Signal, level_of, signal_from_json, signal_to_json
+from detector.emit.evidence import Signal, level_of, reason_of, signal_from_json, signal_to_json
 from detector.emit.waiting import Waiting
 from detector.schema import LEVELS
 
@@ -46,9 +47,46 @@ class Incidents:
         """Signals that an allow-list entry kept silent."""
 
     @property
-    def frozen_accounts(self) -> set[str]:
-        """Accounts with an open incident: models must not learn from them."""
-        return {account for episode in self._open.values() for account in episode.accounts}
+    def frozen_accounts(self) -> dict[str, str]:
+        """Accounts with an open incident, and its id: models must not learn from them."""
+        return {account: one.id for one in self._open.values() for account in one.accounts}
+
+    @property
+    def abused_accounts(self) -> set[str]:
+        """Those of them whose incident a person confirmed: nothing of it is ever learned."""
+        return {one.account for one in self._open.values() if one.account is not None and one.abused}
+
+    def is_open(self, incident: str) -> bool:
+        """Say whether an incident is open."""
+        return self._find(incident) is not None
+
+    def confirm(self, incident: str) -> str | None:
+        """Note that an open incident is an abuse, and return its account."""
+        episode = self._find(incident)
+        if episode is None:
+            return None
+        episode.abused = True
+        return episode.account
+
+    def close(self, incident: str, closing: Closing, moment: datetime, subjects: Subjects) -> Alert | None:
+        """Close an incident and return the alert that says so; None where it is not open."""
+        episode = self._find(incident)
+        if episode is None:
+            return None
+        del self._open[episode.key]
+        return self._alert(episode, "closed", None, moment, subjects, closing)
+
+    def reopen(self, changed: Mapping[str, dict[str, Any]], moment: datetime, subjects: Subjects) -> list[Alert]:
+        """Close the incidents of accounts that have changed for good, each with what tells it, a row of REASON.
+
+        So the next alarm is an incident of its own, and is heard: in one that is open it would go under.
+        """
+        found = sorted((one, name) for name, one in self.frozen_accounts.items() if name in changed)
+        closed = [self.close(one, as_changed(reason_of(changed[name]), one), moment, subjects) for one, name in found]
+        return [alert for alert in closed if alert is not None]
+
+    def _find(self, incident: str) -> Episode | None:
+        return next((one for one in self._open.values() if one.id == incident), None)
 
     def admit(self, signals: pl.DataFrame, subjects: Subjects, watermark: datetime | None) -> list[Alert]:
         """Take signals in and return the alerts they and the passing of time raise, in event order.
@@ -118,17 +156,25 @@ class Incidents:
         ended = [one for one in self._open.values() if one.last + self._quiet <= moment]
         alerts = []
         for episode in sorted(ended, key=lambda one: (one.last, one.key)):
-            alerts.append(self._alert(episode, "closed", None, episode.last + self._quiet, subjects))
+            closing = QUIET_ABUSE if episode.abused else QUIET
+            alerts.append(self._alert(episode, "closed", None, episode.last + self._quiet, subjects, closing))
             del self._open[episode.key]
         return alerts
 
     def _alert(
-        self, episode: Episode, state: State, signal: Signal | None, moment: datetime, subjects: Subjects
+        self,
+        episode: Episode,
+        state: State,
+        signal: Signal | None,
+        moment: datetime,
+        subjects: Subjects,
+        closing: Closing = QUIET,
     ) -> Alert:
         seen = subjects(episode.accounts, episode.since, moment) if episode.accounts else 0
         episode.subjects_count = max(episode.subjects_count, seen)
         runbook = () if signal is None else self._runbooks.get(signal["rule.id"], ())
-        return draft(episode, state, signal, moment, related=self._related(episode), runbook=runbook)
+        related = self._related(episode)
+        return draft(episode, state, signal, moment, related=related, runbook=runbook, closing=closing)
 
     def _related(self, episode: Episode) -> tuple[str, ...]:
         keys = [f"user.name={name}" for name in episode.evidence.users]

@@ -27,7 +27,7 @@ def watch(frame, cuts=(), frozen=(), restart=False):
                 saved, behaviour = behaviour.snapshot(), Behaviour(Config(), database)
                 behaviour.restore(saved)
             if today is not None and day != today:
-                behaviour.close_day(set(frozen))
+                behaviour.close_day(dict.fromkeys(frozen, "incident"))
             today = day
             found.append(behaviour.observe(part, day))
     return pl.concat(found), behaviour
@@ -71,7 +71,7 @@ def test_every_reason_says_what_was_seen_against_what_in_which_unit():
 @pytest.mark.parametrize("frozen", [(), ("u001",)])
 def test_a_frozen_or_alerted_account_learns_nothing_that_day(frozen):
     _, behaviour = watch(THEFT, frozen=frozen)
-    behaviour.close_day(set(frozen))
+    behaviour.close_day(dict.fromkeys(frozen, "incident"))
     networks = behaviour.accounts.get("u001").traits["portal.network"].values if not frozen else {}
     assert "AS9009" not in networks
     assert behaviour.accounts.get("u002").days == 10
