@@ -18,6 +18,8 @@ COMMANDS: Final = (
     "evaluate",
     "explain",
     "export",
+    "feedback",
+    "incidents",
     "key",
     "notify",
     "outbox",

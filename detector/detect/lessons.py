@@ -82,13 +82,23 @@ class Lessons:
             Held(account=account, incident=incident, profession=profession, day=day, looks=looks, pairs=pairs)
         )
         own = self.baselines.accounts.get(account)
-        since = max(own.recent, default=0) if own else 0
-        run = [one for one in self.withheld.of(account) if one.day.ordinal > since]
-        if own is not None and (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):
+        if own is None:
+            return
+        run = self._run(account, own)
+        if (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):
             self.changed[account] = _reason(feature, own, run)
             self.withheld.reopen(account, incident, day.ordinal)
             self.withheld.drop(run)
             self.released += run
+
+    def _run(self, account: str, own: AccountModels) -> list[Held]:
+        """Return the days held back in a row: behind the last that was learned, and the last that may be a thief's."""
+        run: list[Held] = []
+        for one in reversed(self.withheld.of(account)):
+            if one.day.ordinal <= max(own.recent, default=0) or is_odd(one.looks):
+                break
+            run.insert(0, one)
+        return run
 
     def learn(self, running: Day, known: Acquaintance, today: date) -> None:
         """Teach the days that were held back first, oldest first, then the running one."""
