@@ -1,6 +1,6 @@
 """`detector trial`: how well the detector does on simulated portals, or on labelled logs of one's own."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,14 @@ EPILOG = """\b
 Example:
   detector trial --seed 1 --seed 2 --accounts 100 --accounts 400 --thresholds --picture trial.svg
   detector trial try/labels.jsonl --ablate
-  detector trial try/labels.jsonl --budget 0.1 --budget 1 --budget 10 --picture calibration.svg"""
+  detector trial try/labels.jsonl --budget 0.1 --budget 1 --budget 10 --picture calibration.svg
+  detector trial --data-set rba rba-dataset.csv"""
 
 
 @click.command(epilog=EPILOG)
 @click.argument("labels", nargs=-1, type=FILE, metavar="[LABELS]...")
+@click.option("--data-set", type=click.Choice(["clue", "rba"]),
+              help="LABELS are files of this published data set: CLUE-LDS or the RBA log-ins.")  # fmt: skip
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1,), show_default=True, help="Of simulated logs.")
 @click.option(
     "--accounts",
@@ -39,10 +42,11 @@ Example:
               help="Runs with this alert budget too: alerts asked for against alerts raised.")  # fmt: skip
 @click.option("--ablate", is_flag=True, help="Runs without each family of evidence, without rules and without models.")
 @click.option("--picture", type=FILE, metavar="FILE.svg", help="Draws the result.")
-@click.option("--dir", "folder", type=FOLDER, metavar="DIR", help="Keeps the simulated logs there.")
+@click.option("--dir", "folder", type=FOLDER, metavar="DIR", help="Keeps the logs made there.")
 @config_option
 def trial(
     labels: tuple[Path, ...],
+    data_set: str | None,
     thresholds: bool,
     budgets: tuple[float, ...],
     ablate: bool,
@@ -54,8 +58,8 @@ def trial(
 ) -> None:
     """Simulate labelled portals, run the detector on each and print what it caught, in one go.
 
-    With LABELS (a labels.jsonl with its log and its detector.yml beside it) these logs instead. `--config` reads the
-    logs instead of the configuration beside them.
+    With LABELS (a labels.jsonl with its log and its detector.yml beside it) these logs instead, or the files of a
+    published data set. `--config` reads the logs instead of the configuration beside them.
     """
     from detector.lab import trial as lab
 
@@ -63,12 +67,23 @@ def trial(
     asked = sorted(set(budgets))
     variants = [*map(lab.with_budget, asked), *(lab.ablations() if ablate else [])]
     done = []
-    for one in labels or lab.simulated(folder, **options):
+    for one in _logs(labels, data_set, folder, **options):
         done.append(lab.attempt(one, [lab.as_configured(), *variants], config_file, fixed=thresholds))
         click.echo(f"{done[-1].name}: {done[-1].lines:,} lines, {len(variants) + 1} runs", err=True)
     _print(done, asked, ablated=variants[len(asked) :], fixed=thresholds)
     if picture:
         _draw(done, asked, picture, fixed=thresholds)
+
+
+def _logs(labels: tuple[Path, ...], data_set: str | None, folder: Path | None, **options: Any) -> Iterable[Path]:
+    from detector.lab import trial as lab
+    from detector.lab.datasets import converted
+
+    if data_set and not labels:
+        raise click.UsageError(f"--data-set {data_set}: required the data set's file as argument")
+    if data_set:
+        return converted(data_set, labels, folder)
+    return labels or lab.simulated(folder, **options)
 
 
 def _print(done: "Sequence[Trial]", asked: Sequence[float], *, ablated: "Sequence[Variant]", fixed: bool) -> None:
@@ -89,7 +104,8 @@ def _print(done: "Sequence[Trial]", asked: Sequence[float], *, ablated: "Sequenc
         click.echo()
     if ablated:
         print_table(ablation.HEADERS, ablation.table(done, ablated))
-        click.echo()
+        click.echo("\nLost (attacks, or records before the first alert):")
+        click.echo("\n".join([*ablation.losses(done, ablated), ""]))
     click.echo(evaluate.sentence(result))
 
 

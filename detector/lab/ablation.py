@@ -6,18 +6,25 @@ from typing import Final
 from detector.lab.evaluate import Evaluation, Tally
 from detector.lab.trial import SHIPPED, Trial, Variant, pooled
 
-HEADERS: Final = ("variant", "caught", "false per 1,000", "exposed", "minutes", "caught less, or read much more of")
+HEADERS: Final = ("variant", "caught", "false per 1,000", "exposed", "minutes")
 MUCH: Final = 2.0
-"""A shape is named when so many times the records are read before the first alert (median), five more at least."""
+"""A loss is told when so many times the records are read before the first alert (median), five more at least."""
 
 
 def table(trials: Sequence[Trial], variants: Sequence[Variant]) -> list[tuple[str, ...]]:
     """Return a row a variant under `HEADERS`, the detector as configured first."""
+    names = [SHIPPED, *(one.name for one in variants)]
+    return [_row(name, pooled(trials, name)) for name in names]
+
+
+def losses(trials: Sequence[Trial], variants: Sequence[Variant]) -> list[str]:
+    """Say of each variant which shapes it catches less of, or reads much more of before it does."""
     whole = pooled(trials)
-    return [_row(SHIPPED, whole, whole), *(_row(one.name, pooled(trials, one.name), whole) for one in variants)]
+    told = ((one.name, ", ".join(_losses(pooled(trials, one.name).shapes, whole.shapes))) for one in variants)
+    return [f"{name}: {what or 'nothing'}" for name, what in told]
 
 
-def _row(name: str, result: Evaluation, whole: Evaluation) -> tuple[str, ...]:
+def _row(name: str, result: Evaluation) -> tuple[str, ...]:
     overall = result.overall
     return (
         name,
@@ -25,7 +32,6 @@ def _row(name: str, result: Evaluation, whole: Evaluation) -> tuple[str, ...]:
         f"{result.false_per_1000.value:.2f}",
         f"{overall.exposed_share.value:.1%}",
         "never" if overall.minutes_median is None else f"{overall.minutes_median:.0f}",
-        ", ".join(_losses(result.shapes, whole.shapes)) or "-",
     )
 
 

@@ -1,9 +1,9 @@
-"""Build the look-up tables that ship in `detector/collect/tables` from npm packages.
+"""Build from npm packages the look-up tables that ship in `detector/collect/tables`, and the report's world map.
 
     npm pack @ip-location-db/geo-whois-asn-country-mmdb @ip-location-db/asn world-atlas i18n-iso-countries
     for one in *.tgz; do mkdir -p "${one%.tgz}" && tar xzf "$one" -C "${one%.tgz}"; done
     python -m detector.lab.build_tables --country FOLDER --asn FOLDER
-    python -m detector.lab.build_tables --atlas FOLDER --codes FOLDER
+    python -m detector.lab.build_tables --atlas FOLDER --codes FOLDER --world detector/inquire/report/world.json
 
 The tables of addresses age and are built anew from time to time; the distances between countries are not.
 A table of addresses is a list of break points: from this address on, this value holds, until the next one. The
@@ -22,7 +22,7 @@ import maxminddb
 import polars as pl
 
 from detector.errors import InputError
-from detector.lab import distances
+from detector.lab import distances, world
 
 TABLES = Path(__file__).parent.parent / "collect" / "tables"
 V6_BITS_KEPT = 64
@@ -113,7 +113,10 @@ def write_addresses(country: Path, asn: Path, out: Path) -> None:
 @click.option("--atlas", type=FOLDER, help="world-atlas, with --codes.")
 @click.option("--codes", type=FOLDER, help="i18n-iso-countries, with --atlas.")
 @click.option("--out", type=FOLDER, default=TABLES)
-def main(country: Path | None, asn: Path | None, atlas: Path | None, codes: Path | None, out: Path) -> None:
+@click.option("--world", "drawing", type=click.Path(path_type=Path), help="Where to draw the map, with --atlas.")
+def main(
+    country: Path | None, asn: Path | None, atlas: Path | None, codes: Path | None, out: Path, drawing: Path | None
+) -> None:
     """Write the shipped tables anew, those whose packages are given."""
     if not (country and asn) and not (atlas and codes):
         raise click.UsageError("required: --country with --asn, or --atlas with --codes")
@@ -122,6 +125,9 @@ def main(country: Path | None, asn: Path | None, atlas: Path | None, codes: Path
     if atlas and codes:
         found = distances.distances(distances.outlines(atlas, distances.numbers(codes)))
         found.write_parquet(out / "distances.parquet", compression="zstd", compression_level=22, statistics=False)
+    if drawing and atlas and codes:
+        drawn = json.dumps(world.world(atlas, codes), ensure_ascii=False, separators=(",", ":"))
+        drawing.write_text(drawn + "\n", "utf-8")
 
 
 if __name__ == "__main__":
