@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "parse",
     "reveal",
     "rules",
+    "scope",
     "simulate",
     "tail",
     "timeline",

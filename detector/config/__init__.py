@@ -7,7 +7,7 @@ One file a group of sections. Only this folder knows pydantic. The JSON Schema f
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Format, Input
 from detector.config.models import Models
-from detector.config.portal import Action, ActionAt, Key, Portal, SubjectAt
+from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
 from detector.config.rules import Rules
 from detector.config.section import Level, Network, Regex, Section, Zone, groups_of, telling
@@ -41,6 +41,7 @@ __all__ = [
     "ActionAt",
     "Allow",
     "Calendar",
+    "CategoriesAt",
     "Config",
     "Credential",
     "Destination",

@@ -1,9 +1,9 @@
 """What the portal's requests mean."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from detector.config.section import Regex, Section, groups_of
 
@@ -40,6 +40,16 @@ class ActionAt(Section):
     failure: tuple[int, ...] = Field((), description="status codes of failure; default: 400 and above")
 
 
+Category = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class CategoriesAt(Section):
+    """Which categories of data a page shows. The first entry that fits wins."""
+
+    path: Regex = Field(description="searched in the redacted path; an identifier there reads `{subject}`")
+    categories: tuple[Category, ...] = Field(min_length=1, description="lower case, such as identity, bank_account")
+
+
 class Key(Section):
     """The secret key of the tokens. Never in the configuration itself."""
 
@@ -56,6 +66,7 @@ class Portal(Section):
         NIR_AREA, description="its group is the area in an identifier without separators"
     )
     actions: tuple[ActionAt, ...] = ()
+    categories: tuple[CategoriesAt, ...] = ()
 
     @field_validator("subject_area")
     @classmethod

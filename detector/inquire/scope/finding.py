@@ -11,13 +11,12 @@ from detector.errors import InputError
 Whose = Literal["attacker", "owner", "undecided"]
 WHOSE: Final[tuple[Whose, ...]] = ("attacker", "owner", "undecided")
 
-GapKind = Literal["silence", "not_covered", "missing_file", "missing_lines", "backwards", "rejects", "damage", "export"]
+GapKind = Literal["silence", "not_covered", "missing_file", "backwards", "rejects", "damage", "export"]
 """Why the archives may not hold everything.
 
 - `silence`: no line for so long that the usual rhythm of the log rules chance out
 - `not_covered`: the archive begins after, or ends before, the time that was asked for
 - `missing_file`: a number or a day lacks among the names of rotated files
-- `missing_lines`: numbers that the log itself counts up are left out
 - `backwards`: time runs back from one rotated file to the next
 - `rejects`: lines that may matter could not be read
 - `damage`: a file is cut off or damaged

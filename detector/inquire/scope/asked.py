@@ -1,0 +1,58 @@
+"""What a scope is asked for: accounts, sessions, addresses, a span of time; by name, or by an incident's id."""
+
+import ipaddress
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from detector.collect.enrich.address import parse_address
+from detector.errors import DetectorError
+from detector.inquire.state import alerts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whose requests are looked at: of any of these accounts, sessions (as logged) or addresses (canonical).
+
+    `suspect` addresses are known to be the attacker's; those asked for are too.
+    """
+
+    accounts: frozenset[str] = frozenset()
+    sessions: frozenset[str] = frozenset()
+    addresses: frozenset[str] = frozenset()
+    suspect: frozenset[str] = frozenset()
+    incident: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def canonical(texts: Iterable[str]) -> frozenset[str]:
+    """Return addresses as events spell them. Raises: DetectorError for what is no address."""
+    found = {text: parse_address(text) for text in texts}
+    wrong = [text for text, address in found.items() if address is None]
+    if wrong:
+        raise DetectorError("\n".join(f"{text!r} is no address; required one such as 192.0.2.7" for text in wrong))
+    return frozenset(map(str, found.values()))
+
+
+def of_incident(database: sqlite3.Connection, incident: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the accounts of an incident, and the addresses that raised its alerts.
+
+    Raises: DetectorError when the state keeps no alert of it.
+    """
+    told = alerts(database, incident=incident)
+    if not told:
+        raise DetectorError(f"incident {incident}: the state keeps no alert of it; its id stands in portal.incident.id")
+    accounts = {name for alert in told for name in (alert.account, *alert.users) if name is not None}
+    raised = canonical(alert.source_ip for alert in told if alert.source_ip is not None)
+    return frozenset(accounts), raised
+
+
+def spellings(address: str) -> set[str]:
+    """Return how logs spell an address: IPv6 shortened or in full, in either case."""
+    read = ipaddress.ip_address(address)
+    if read.version == 4:
+        return {address}
+    plain = ":".join(f"{int(part, 16):x}" for part in read.exploded.split(":"))
+    return {text for one in (address, read.exploded, plain) for text in (one, one.upper())}
