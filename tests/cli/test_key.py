@@ -70,7 +70,11 @@ def test_a_state_refuses_a_key_that_its_tokens_are_not_of(tmp_path):
     before = (tmp_path / "state" / "state.sqlite").read_bytes()
     assert "nobody in its memory could be known again" in tail(tmp_path, "--config", tmp_path / "c.yml", code=2)
     assert (tmp_path / "state" / "state.sqlite").read_bytes() == before
-    assert "of key" in run("key", "check", tmp_path / "other.key", "--state", tmp_path / "state", code=2).stderr
+    check = ["key", "check", tmp_path / "other.key", "--state", tmp_path / "state"]
+    assert "the state's tokens are of key" in run(*check, code=2).stderr
+    told = json.loads(run(*check, "-o", "json", code=2).stdout)
+    assert told["state_key"] != told["keys"][0]["id"]
+    assert told["keys"][0]["current"] is True
 
 
 def test_a_key_that_others_can_read_is_warned_of_and_fails_the_check(tmp_path):

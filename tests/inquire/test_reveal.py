@@ -300,6 +300,7 @@ def log(tmp_path: Path) -> Path:
 def test_a_chain_that_is_whole_is_read_and_holds_its_hashes(log):
     chain = audit.check(log)
     assert [entry["seq"] for entry in chain.entries] == [1, 2, 3, 4, 5]
+    assert json.loads(run("key", "audit", log, "-o", "json").stdout)["last"] == chain.last
     assert "5 entries, the chain is whole" in run("key", "audit", log, "--holds", chain.hashes[2]).stdout
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:2]))
     assert "cut off or written anew" in run("key", "audit", log, "--holds", chain.hashes[2], code=2).stderr

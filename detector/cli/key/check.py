@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from detector.cli.options import FILE, FOLDER
+from detector.cli.options import FILE, FOLDER, FORM
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -19,23 +19,21 @@ Example:
 @click.command("check", epilog=EPILOG)
 @click.argument("file", type=FILE)
 @click.option("--state", type=FOLDER, metavar="DIR", help="Read only; a detector may run on it.")
-def check_key(file: Path, state: Path | None) -> None:
+@FORM
+def check_key(file: Path, state: Path | None, form: str) -> None:
     """List the keys in FILE by id and moment, the current first; never the keys themselves.
 
     It is a fault (exit code 2) if others may read the file, if a line of it was altered, or if the tokens in the state
     are of none of its keys.
     """
-    from detector.cli.table import print_table
     from detector.collect.enrich.secret import read_secret
 
     key = read_secret(file)
     used = _used_by(state) if state else None
-    rows = [(one.id, one.made, "former" if number else "current") for number, one in enumerate(key.every)]
-    print_table(["key", "made", ""], rows, left=3)
+    (_echo_json if form == "json" else _echo_text)(key, used, state)
     if key.exposed:
         raise DetectorError(key.exposed)
-    if state:
-        click.echo(f"{state}: {_told(key, used)}")
+    key.under(used)
 
 
 def _used_by(state: Path) -> str | None:
@@ -46,8 +44,22 @@ def _used_by(state: Path) -> str | None:
         return noted_key(database)
 
 
-def _told(key: "Secret", used: str | None) -> str:
-    if used is None:
-        return "no token yet"
-    found = key.under(used)
-    return f"its tokens are of key {used}, {'the current one' if found.id == key.id else 'a former one'}"
+def _echo_json(key: "Secret", used: str | None, state: Path | None) -> None:
+    import json
+
+    keys = [{"id": one.id, "made": one.made, "current": one is key} for one in key.every]
+    told = {"keys": keys, "exposed": key.exposed} | ({"state_key": used} if state else {})
+    click.echo(json.dumps(told, indent=2))
+
+
+def _echo_text(key: "Secret", used: str | None, state: Path | None) -> None:
+    from detector.cli.table import print_table
+
+    rows = [(one.id, one.made, "current" if one is key else "former") for one in key.every]
+    print_table(["key", "made", ""], rows, left=3)
+    if state:
+        standing = {key.id: "the current one", None: ""} | {one.id: "a former one" for one in key.former}
+        told = (
+            "no token yet" if used is None else f"its tokens are of key {used}, {standing.get(used, 'none of these')}"
+        )
+        click.echo(f"{state}: {told}")
