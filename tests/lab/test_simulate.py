@@ -134,6 +134,14 @@ def test_lines_move_as_they_do_in_life(world: World) -> None:
     assert shared["user"].max() >= 3  # type: ignore[operator]
 
 
+def test_who_forgot_the_password_asks_for_another(world: World) -> None:
+    asked = world.events.filter(pl.col("target") == "/password/forgotten")
+    assert 0.001 < asked.height / world.events.filter(pl.col("target") == "/login").height < 0.02
+    failed = world.events.filter((pl.col("target") == "/login") & (pl.col("status") == 401))
+    before = asked.join_asof(failed.select("time", failed="time"), on="time")
+    assert (before["time"] - before["failed"]).dt.total_seconds().median() < 600  # type: ignore[operator]
+
+
 def test_browsers_update_for_everybody(world: World) -> None:
     versions = world.events.select(pl.col("time").dt.date(), pl.col("agent").str.extract(r"Chrome/(\d+)")).drop_nulls()
     daily = versions.group_by("time").agg(pl.col("agent").mode().first()).sort("time")["agent"]

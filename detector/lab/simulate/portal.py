@@ -140,10 +140,15 @@ def look_ups(
     return frames
 
 
+GIVES_UP: Final = 4
+
+
 def log_ons(
     at: Floats, columns: "dict[str, Words | Ints]", wrong: Ints, rng: np.random.Generator, *, pages: Floats | float
 ) -> list[pl.DataFrame]:
     """Return the requests that open sessions: the page, wrong passwords, the right one, what the browser loads.
+
+    Who fails `GIVES_UP` times asks for a new password, and has it three minutes later (assumption).
 
     `at` is the moment of success; `wrong` says how many tries fail before; `pages` with what probability the pages
     around are asked for (programs do not). `columns`: account, address, client, session.
@@ -160,10 +165,13 @@ def log_ons(
 
     shown = np.flatnonzero(rng.random(count) < pages)
     cached = np.where(rng.random(len(shown)) < 0.7, 304, 200)
-    tries = at[rows] - turn * rng.lognormal(np.log(11), 0.5, len(rows))
+    gives_up = (wrong >= GIVES_UP) & (rng.random(count) < pages)
+    asked = np.flatnonzero(gives_up)
+    tries = at[rows] - turn * rng.lognormal(np.log(11), 0.5, len(rows)) - 200 * gives_up[rows]
     return [
         part(shown, at[shown] - 60 - 10 * rng.random(len(shown)), LOGIN_PAGE, named=False, session=0),
         part(rows, tries, LOGIN, status=401, session=0),
+        part(asked, at[asked] - 180, FORGOTTEN, named=False, session=0),
         part(np.arange(count), at, LOGIN, status=302),
         part(shown, at[shown] + 0.3, HOME_PAGE),
         part(shown, at[shown] + 0.6, SCRIPT, status=cached),
