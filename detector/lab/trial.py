@@ -116,7 +116,7 @@ def attempt(
         raised = thresholds.alerts(thresholds.watched(Replay([truth.log], config)))
         judged |= {name: judge(truth, alerts) for name, alerts in raised.items()}
     name = labels.resolve().parent.name
-    return Trial(name=name, accounts=len(truth.active), lines=truth.lines, judged=judged)
+    return Trial(name=name, accounts=truth.population, lines=truth.lines, judged=judged)
 
 
 def _judged(truth: Truth, config: Config) -> Judged:
@@ -136,8 +136,14 @@ HEADERS: Final = ("log", "accounts", "lines", "caught", "false per 1,000 account
 
 
 def table(trials: Sequence[Trial], variant: str = SHIPPED) -> list[tuple[str, ...]]:
-    """Return a row a log under `HEADERS`, and one of them all; exposed: share of the records before the first alert."""
+    """Return a row a log under `HEADERS`, one a population that several logs have, and one of them all.
+
+    Exposed: share of the records shown before the first alert.
+    """
     rows = [_row(trial.name, [trial], variant) for trial in trials]
+    sizes = {size: [one for one in trials if one.accounts == size] for size in sorted({one.accounts for one in trials})}
+    several = {size: group for size, group in sizes.items() if 1 < len(group) < len(trials)}
+    rows += [_row(f"{size:,} accounts", group, variant) for size, group in several.items()]
     return [*rows, _row("all", trials, variant)] if len(trials) > 1 else rows
 
 

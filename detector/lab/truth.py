@@ -45,13 +45,17 @@ class Attack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """The labels of one log; `active` says on how many days each account worked, `lines` how long the log is."""
+    """The labels of one log; `active` says on how many days each account worked.
+
+    `lines`: how long the log is; `population`: accounts it was made with, where that is known, else those active.
+    """
 
     attacks: tuple[Attack, ...]
     active: dict[str, int]
     zone: ZoneInfo
     log: Path
     lines: int
+    population: int
 
 
 def _objects(path: Path) -> list[dict[str, Any]]:
@@ -124,12 +128,14 @@ def read_truth(labels: Path) -> Truth:
         raise InputError(f"{labels}: a file it names cannot be read: {fault}") from None
     first = shown.sort("@timestamp").unique(["attack", "subject"], keep="first", maintain_order=True)
     parts = {key[0]: part for key, part in first.partition_by("attack", as_dict=True).items()}
+    active = dict(activity.group_by("user.name").len().iter_rows())
     return Truth(
         attacks=tuple(_attack(one, parts.get(one["attack"])) for one in records if one.get("type") == "attack"),
-        active=dict(activity.group_by("user.name").len().iter_rows()),
+        active=active,
         zone=ZoneInfo(head["timezone"]),
         log=labels.parent / head["log"],
         lines=head["lines"],
+        population=head.get("population", len(active)),
     )
 
 

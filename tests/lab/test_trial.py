@@ -1,5 +1,6 @@
 """A trial runs the detector for real, in every variant, and its tables say what came of each."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -40,6 +41,8 @@ def test_tables_have_a_row_a_log_a_variant_a_budget_and_a_threshold(trials: list
     twice = [*trials, *trials]
     assert [row[0] for row in lab.table(twice)] == ["small", "small", "all"]
     assert lab.table(twice)[-1][3] == "4 of 4"
+    larger = replace(trials[0], accounts=400)
+    assert [row[0] for row in lab.table([*twice, larger])] == ["small", "small", "small", "24 accounts", "all"]
     assert [row[0] for row in lab.fixed_table(trials)] == list(thresholds.NAMES)
     rows = ablation.table(trials, lab.ablations()[-2:])
     assert [row[0] for row in rows] == ["as configured", "models alone", "rules alone"]

@@ -97,7 +97,7 @@ def simulate(
     path = out_dir / (write.FILES[log_format] + (".gz" if compress else ""))
     names = [*people.names, *write.strangers(background.STRANGERS)]
     offsets, written = write.log(frame, names, seed, path, log_format)
-    head = {"seed": seed, "format": log_format, "log": path.name}
+    head = {"seed": seed, "population": accounts, "format": log_format, "log": path.name}
     told = labels.write_truth(frame.with_columns(offsets.alias("log.offset")), names, span, plans, out_dir, head)
     write.directory(people, out_dir / "accounts.csv")
     unusual = confounding.told(people, span)

@@ -36,8 +36,8 @@ class Confounders:
     - `whose`: the account whose patients are looked up, `share` of the time; oneself on ordinary days
     - `guest`: the work is done at the place of `whose`; `replaced`: by somebody else, at another machine
     - `visitors`: share of look-ups of people on holiday, from anywhere and never seen before
-    - `factor` on the volume, or the `volume` of another account that is worked for; nan where it is not
-    - `extra`: look-ups of a campaign or contract, of never-seen persons; `billed`: how many of them end in a claim
+    - `factor` on the volume
+    - `extra`: look-ups of a campaign or contract, of never-seen persons; `billed`: factor on how many end in a claim
     """
 
     partner: Ints
