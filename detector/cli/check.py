@@ -22,6 +22,7 @@ Example:
 def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]) -> None:
     """Validate the configuration and the rules, and print every fault as `file:line: message`."""
     from detector.cli.options import configured, with_pipelines
+    from detector.collect.enrich.secret import configured_secret
     from detector.config import Config
     from detector.detect.rules import Rules, lacking
     from detector.errors import Fault, FaultsError
@@ -40,7 +41,9 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
         faults += found.faults
     if faults or rules is None:
         raise FaultsError(faults)
-    for note in (*rules.notes, *lacking(rules.catalogue)):
+    key = configured_secret(config.portal.key)
+    exposed = [key.exposed] if key and key.exposed else []
+    for note in (*rules.notes, *lacking(rules.catalogue), *exposed):
         click.echo(f"note: {note}", err=True)
     click.echo(f"{len(rules.catalogue)} rules, configuration ok")
 

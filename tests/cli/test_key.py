@@ -86,6 +86,7 @@ def test_a_key_that_others_can_read_is_warned_of_and_fails_the_check(tmp_path):
     os.chmod(tmp_path / "a.key", 0o644)
     assert "the key is open to others (mode 0644" in run(*parse).stderr
     assert "open to others" in run("key", "check", tmp_path / "a.key", code=2).stderr
+    assert "note: " + str(tmp_path / "a.key") in run("check", "--config", tmp_path / "c.yml").stderr
 
 
 def test_no_command_shows_a_key(tmp_path):

@@ -165,6 +165,7 @@ def test_nothing_is_given_where_it_cannot_be_noted(folder):
     (folder / "a.key.audit.jsonl").write_text("torn")
     assert "a.key.audit.jsonl:1: the audit log is broken: this line is cut off" in reveal(folder, path, code=2).stderr
     assert "cannot be written" in reveal(folder, path, "--audit", folder / "none" / "log", code=2).stderr
+    assert "one that keeps what is written" in reveal(folder, path, "--audit", "/dev/null", code=2).stderr
     assert not (folder / "tokens.revealed.csv").exists()
 
 

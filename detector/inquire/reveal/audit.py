@@ -9,6 +9,7 @@ import json
 import os
 import pwd
 import socket
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -45,6 +46,8 @@ def append(path: Path, facts: Mapping[str, Any]) -> tuple[int, str]:
     """
     try:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise DetectorError(f"{path}: a file is required for the audit log, one that keeps what is written")
             fcntl.flock(file, fcntl.LOCK_EX)
             return _appended(file, path, facts)
     except OSError as fault:

@@ -1,0 +1,149 @@
+"""What the pages on privacy and on incidents tell people to type is typed here, and their configuration is read."""
+
+import json
+import re
+import shlex
+from glob import glob
+from pathlib import Path
+
+import click
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from detector.cli import main
+from detector.cli.docs import pages
+from detector.config import load
+from detector.inquire.scope.finding import from_json
+
+PAGES = ("playbook", "privacy")
+BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    return [body for of, body in BLOCK.findall(pages()[page].read_text("utf-8")) if of == kind]
+
+
+def commands(page: str) -> list[list[str]]:
+    """The command lines, each as words."""
+    return [shlex.split(line) for body in blocks(page, "sh") for line in body.splitlines() if line]
+
+
+def parsed(words: list[str]) -> click.Context:
+    """Read a command line as far as click does before it runs anything."""
+    command, context = main, click.Context(main)
+    while isinstance(command, click.Group) and words and command.get_command(context, words[0]):
+        command, words = command.get_command(context, words[0]), words[1:]
+    return command.make_context("detector", words)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_is_one(page):
+    assert commands(page)
+    for program, *words in commands(page):
+        assert program == "detector"
+        parsed(words[: words.index(">")] if ">" in words else words)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_named_in_the_text_exist(page):
+    named = re.findall(r"`detector ([a-z][a-z ]*)", BLOCK.sub("", pages()[page].read_text("utf-8")))
+    assert named
+    for words in map(str.split, named):
+        command, context = main, click.Context(main)
+        for word in words:
+            if isinstance(command, click.Group):
+                command = command.get_command(context, word)
+        assert command is not None, words
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_configuration_is_read(page, tmp_path):
+    for number, body in enumerate(blocks(page, "yaml")):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(body)
+        load(path)
+
+
+def anchors(path: Path) -> set[str]:
+    heads = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page):
+    path = pages()[page]
+    for name, _, anchor in (link.partition("#") for link in re.findall(r"\]\((?!https?:)([^)]+)\)", path.read_text())):
+        target = path.parent / name if name else path
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def run(words: list[str], code: int = 0) -> click.testing.Result:
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == code, (words, result.output)
+    return result
+
+
+@pytest.fixture
+def operator(log, tmp_path, monkeypatch) -> dict[str, str]:
+    """A detector that has raised an alert, and what stands in its places for the examples of the pages."""
+    monkeypatch.chdir(tmp_path)
+    run(["key", "new", "subject.key"])
+    (tmp_path / "detector.yml").write_text("portal: {key: {file: subject.key}}\n")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "access.log").write_bytes(log.read_bytes())
+    (tmp_path / "my-rules").mkdir()
+    run(["batch", "logs", "--config", "detector.yml", "--state", "state", "--alerts", "alerts.jsonl"])
+    alert = json.loads((tmp_path / "alerts.jsonl").read_text().splitlines()[0])
+    parsed = run(["parse", "logs", "--config", "detector.yml"]).stdout.encode()
+    pl.read_ndjson(parsed).select("portal.subject").unique().write_csv("march.csv")
+    return {
+        "/etc/portal-detector/": f"{tmp_path}/",
+        "/var/lib/detector": f"{tmp_path}/state",
+        "/var/log/nginx/": f"{tmp_path}/logs/",
+        "/etc/nginx/": f"{tmp_path}/",
+        "/root/": f"{tmp_path}/",
+        "ph600005": alert["user"]["name"],
+        "1938b5f7374a07ba184f": alert["portal"]["incident"]["id"],
+    }
+
+
+def filled(word: str, places: dict[str, str]) -> list[str]:
+    for theirs, ours in places.items():
+        word = word.replace(theirs, ours)
+    return sorted(glob(word)) if "*" in word else [word]
+
+
+def typed(words: list[str], places: dict[str, str]) -> None:
+    """Run a command as a shell would, with what stands for the examples."""
+    line = [one for word in words for one in filled(word, places)]
+    if ">" in line:
+        *line, _, target = line
+        Path(target).write_bytes(run(line).stdout_bytes)
+    else:
+        run(line)
+
+
+def test_the_playbook_is_played(operator, tmp_path):
+    run(["key", "rotate", "subject.key"])
+    for _, *words in commands("playbook"):
+        typed(words, operator)
+    finding = from_json((tmp_path / "finding.json").read_text(), where="finding.json")
+    letters = pl.read_csv(tmp_path / "letters.csv", infer_schema=False)
+    assert letters["identifier"].null_count() == 0
+    assert letters["identifier"].n_unique() == len(letters) == finding.subjects.count > 1500
+    assert "[À COMPLÉTER" in (tmp_path / "cnil.md").read_text("utf-8")
+    joined = pl.read_csv(tmp_path / "march.now.csv")
+    assert joined["portal.subject"].n_unique() == len(joined) > 1500
+
+
+def test_the_commands_on_keys_work(operator, tmp_path):
+    for _, *words in commands("privacy"):
+        if words[:2] == ["key", "new"]:
+            words = [word.replace("subject.key", "another.key") for word in words]
+        if words[:2] == ["key", "audit"]:
+            run(["reveal", "march.now.csv", "--key", "subject.key", "--reason", "Case 12", "--from", "logs"])
+        typed(words, operator)
+    assert (tmp_path / "another.key").exists()
+    assert pl.read_csv(tmp_path / "march.now.csv")["portal.subject"].null_count() == 0
