@@ -17,7 +17,7 @@ from detector.emit.sinks import open_sink
 from detector.lab import thresholds
 from detector.lab.evaluate import Evaluation, Judged, judge, summarize
 from detector.lab.replay import Replay
-from detector.lab.simulate import simulate
+from detector.lab.simulate import SHAPES, simulate
 from detector.lab.truth import Truth, read_alerts, read_truth
 from detector.pipeline import Pipeline
 
@@ -82,9 +82,13 @@ def _models_alone(config: Config) -> Config:
     return config.model_copy(update={"rules": none})
 
 
-def rounds(accounts: int) -> int:
-    """Say how often each shape of attack fits among so many accounts, no account being attacked twice."""
-    return 1 if accounts < 300 else 2 if accounts < 1000 else 3
+def fitting(accounts: int) -> list[str]:
+    """Name the attacks that fit among so many accounts: every shape once to three times, no account attacked twice.
+
+    But `one_in_twenty` once: a portal of which a third is abused has no ordinary days left.
+    """
+    again = 0 if accounts < 300 else 1 if accounts < 1000 else 2
+    return [*SHAPES, *[shape for shape in SHAPES if shape != "one_in_twenty"] * again]
 
 
 def simulated(
@@ -97,8 +101,7 @@ def simulated(
     for accounts, seed in product(sizes, seeds):
         with TemporaryDirectory() if folder is None else nullcontext(folder) as home:
             made = Path(home) / f"{accounts}-{seed}"
-            wanted = attacks or ["all"] * rounds(accounts)
-            simulate(made, seed=seed, accounts=accounts, days=days, attacks=wanted, size=size)
+            simulate(made, seed=seed, accounts=accounts, days=days, attacks=attacks or fitting(accounts), size=size)
             yield made / "labels.jsonl"
 
 

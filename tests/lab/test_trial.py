@@ -13,7 +13,7 @@ from detector.config import Config
 from detector.errors import InputError
 from detector.lab import ablation, calibration, thresholds
 from detector.lab import trial as lab
-from detector.lab.simulate import simulate
+from detector.lab.simulate import SHAPES, simulate
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,13 @@ def test_a_variant_changes_what_its_name_says_and_nothing_else() -> None:
     assert changed["models alone"].models == plain.models
     assert not changed["rules alone"].models.enabled
     assert changed["rules alone"].rules == plain.rules
+
+
+def test_larger_populations_have_every_shape_several_times() -> None:
+    assert [len(lab.fitting(accounts)) for accounts in (100, 400, 1500)] == [
+        len(SHAPES), 2 * len(SHAPES) - 1, 3 * len(SHAPES) - 2,
+    ]  # fmt: skip
+    assert lab.fitting(1500).count("one_in_twenty") == 1
 
 
 def test_simulated_logs_are_gone_unless_a_folder_is_named(tmp_path: Path) -> None:
