@@ -42,6 +42,8 @@ def evaluate(
     from detector.cli.table import print_table
     from detector.lab.evaluate import HEADERS, sentence, table
     from detector.lab.evaluate import evaluate as judge
+    from detector.lab.unusual import causes
+    from detector.lab.unusual import sentence as told
 
     configured(config_file, log_level)
     result = judge(labels, alerts, seed=seed)
@@ -53,6 +55,8 @@ def evaluate(
         return
     print_table(HEADERS, table(result))
     click.echo(sentence(result))
+    if kinds := causes(labels, result.false):
+        click.echo(told(kinds))
     for name, one in fixed.items():
         click.echo(f"{name}: {sentence(one)}")
 
@@ -80,6 +84,7 @@ def _draw(result: "Evaluation", labels: Path, alerts: Path, fixed: "dict[str, Ev
 
 def _json(result: "Evaluation", fixed: "dict[str, Evaluation]") -> str:
     from dataclasses import asdict
+    from datetime import date
     from math import isfinite
 
     def plain(value: object) -> object:
@@ -87,6 +92,8 @@ def _json(result: "Evaluation", fixed: "dict[str, Evaluation]") -> str:
             return {name: plain(one) for name, one in value.items()}
         if isinstance(value, list | tuple):
             return [plain(one) for one in value]
+        if isinstance(value, date):
+            return value.isoformat()
         return None if isinstance(value, float) and not isfinite(value) else value
 
     told = asdict(result) | ({"thresholds": {name: asdict(one) for name, one in fixed.items()}} if fixed else {})

@@ -1,5 +1,6 @@
 """`detector trial`: how well the detector does on simulated portals, or on labelled logs of one's own."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +88,7 @@ def _logs(labels: tuple[Path, ...], data_set: str | None, folder: Path | None, *
 
 
 def _print(done: "Sequence[Trial]", asked: Sequence[float], *, ablated: "Sequence[Variant]", fixed: bool) -> None:
-    from detector.lab import ablation, calibration, evaluate
+    from detector.lab import ablation, calibration, evaluate, unusual
     from detector.lab import trial as lab
 
     result = lab.pooled(done)
@@ -107,6 +108,8 @@ def _print(done: "Sequence[Trial]", asked: Sequence[float], *, ablated: "Sequenc
         click.echo("\nLost (attacks, or records before the first alert):")
         click.echo("\n".join([*ablation.losses(done, ablated), ""]))
     click.echo(evaluate.sentence(result))
+    if causes := sum((one.causes for one in done), Counter[str]()):
+        click.echo(unusual.sentence(causes))
 
 
 def _draw(done: "Sequence[Trial]", asked: Sequence[float], path: Path, *, fixed: bool) -> None:

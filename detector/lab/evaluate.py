@@ -78,13 +78,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The result: each attack, each shape, all, and the false alerts per 1,000 active account-days."""
+    """The result: each attack, each shape, all, and the false alerts: whose, when, per 1,000 active account-days."""
 
     outcomes: tuple[Outcome, ...]
     shapes: tuple[Tally, ...]
     overall: Tally
     alerts: int
     neutral_alerts: int
+    false: tuple[tuple[str, date], ...]
     false_account_days: int
     account_days: int
     false_per_1000: Interval
@@ -174,6 +175,7 @@ def summarize(judged: Sequence[Judged], *, seed: int = 1) -> Evaluation:
         overall=_tally("all", outcomes, rng),
         alerts=sum(one.alerts for one in judged),
         neutral_alerts=sum(one.neutral for one in judged),
+        false=tuple(sorted(pair for one in judged for pair in one.false)),
         false_account_days=int(false.sum()),
         account_days=int(days.sum()),
         false_per_1000=_ratio(false * 1000.0, days, rng),

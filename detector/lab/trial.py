@@ -3,6 +3,7 @@
 Each variant begins with an empty memory on each log, as `detector batch` without `--state` does.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from detector.lab.evaluate import Evaluation, Judged, judge, summarize
 from detector.lab.replay import Replay
 from detector.lab.simulate import SHAPES, simulate
 from detector.lab.truth import Truth, read_alerts, read_truth
+from detector.lab.unusual import causes
 from detector.pipeline import Pipeline
 
 CONFIGURATION: Final = "detector.yml"
@@ -37,12 +39,16 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What every variant, and every fixed threshold where asked for, made of one log."""
+    """What every variant, and every fixed threshold where asked for, made of one log.
+
+    `causes`: the false alerts of the detector as configured, by what was unusual about the account.
+    """
 
     name: str
     accounts: int
     lines: int
     judged: dict[str, Judged]
+    causes: Counter[str]
 
 
 def as_configured() -> Variant:
@@ -108,7 +114,7 @@ def simulated(
 def attempt(
     labels: Path, variants: Sequence[Variant], config_file: Path | None = None, *, fixed: bool = False
 ) -> Trial:
-    """Run each variant on the log that `labels` names.
+    """Run each variant, the detector as configured among them, on the log that `labels` names.
 
     `config_file`: reads the log instead of the configuration beside it. `fixed`: hold fixed thresholds beside it.
     Raises: DetectorError for labels, a log or a configuration that cannot be used.
@@ -119,7 +125,13 @@ def attempt(
         raised = thresholds.alerts(thresholds.watched(Replay([truth.log], config)))
         judged |= {name: judge(truth, alerts) for name, alerts in raised.items()}
     name = labels.resolve().parent.name
-    return Trial(name=name, accounts=truth.population, lines=truth.lines, judged=judged)
+    return Trial(
+        name=name,
+        accounts=truth.population,
+        lines=truth.lines,
+        judged=judged,
+        causes=causes(labels, judged[SHIPPED].false),
+    )
 
 
 def _judged(truth: Truth, config: Config) -> Judged:

@@ -1,6 +1,7 @@
 """A trial runs the detector for real, in every variant, and its tables say what came of each."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from detector.errors import InputError
 from detector.lab import ablation, calibration, thresholds
 from detector.lab import trial as lab
 from detector.lab.simulate import SHAPES, simulate
+from detector.lab.unusual import causes, sentence
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,15 @@ def test_a_variant_changes_what_its_name_says_and_nothing_else() -> None:
     assert changed["models alone"].models == plain.models
     assert not changed["rules alone"].models.enabled
     assert changed["rules alone"].rules == plain.rules
+
+
+def test_false_alerts_are_told_by_what_was_unusual(tmp_path: Path) -> None:
+    (tmp_path / "unusual.csv").write_text("account,kind,first,last\na,season,2026-03-02,2026-03-10\n")
+    false = [("a", date(2026, 3, day)) for day in (1, 2, 17, 18)] + [("b", date(2026, 3, 5))]
+    counted = causes(tmp_path / "labels.jsonl", false)
+    assert counted == {"season": 2, "ordinary work": 3}
+    assert sentence(counted) == "False alerts fell on ordinary work (3), season (2)"
+    assert not causes(tmp_path / "other" / "labels.jsonl", false)
 
 
 def test_larger_populations_have_every_shape_several_times() -> None:
