@@ -12,7 +12,8 @@ from detector.emit.evidence import Signal
 class AllowList:
     """The exceptions that hold at a signal's event time.
 
-    An entry fits when everything it names fits: its accounts, its networks, its rules.
+    An entry fits when everything it names fits: its accounts, its networks, its rules. A campaign has no account of its
+    own: there the entry must name all of its accounts, or all of their addresses.
     """
 
     def __init__(self, entries: Sequence[Allow], zone: ZoneInfo) -> None:
@@ -23,15 +24,23 @@ class AllowList:
         """Say whether an entry covers the signal. Its last day counts whole, in local time."""
         if not self._entries:
             return False
+        users, addresses = _of(signal)
         moment: datetime = signal["@timestamp"]
         day = moment.astimezone(self._zone).date()
         return any(
             day <= entry.until
-            and (not entry.accounts or signal["user.name"] in entry.accounts)
-            and (not nets or _inside(signal["source.ip"], nets))
+            and (not entry.accounts or set(users) <= set(entry.accounts))
+            and (not nets or all(_inside(address, nets) for address in addresses))
             and (not entry.rules or signal["rule.id"] in entry.rules or signal["rule.name"] in entry.rules)
             for entry, nets in self._entries
         )
+
+
+def _of(signal: Signal) -> tuple[list[str | None], list[str | None]]:
+    """Return the accounts and the addresses that an entry must cover."""
+    if signal["signal.kind"] == "model" and signal["user.name"] is None:
+        return signal["related.user"] or [None], signal["related.ip"] or [None]
+    return [signal["user.name"]], [signal["source.ip"]]
 
 
 def _inside(text: str | None, nets: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:

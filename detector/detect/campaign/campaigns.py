@@ -10,6 +10,7 @@ import polars as pl
 
 from detector import schema
 from detector.context import frames
+from detector.context.acquaintance import Pairs
 from detector.context.day import ACCOUNT, KEY
 from detector.context.settled import Settled
 from detector.context.store import Store
@@ -17,7 +18,7 @@ from detector.detect.campaign.explain import signal
 from detector.detect.campaign.newcomers import LEAST_ACCOUNTS, ODD, Newcomers
 from detector.detect.campaign.raised import Campaign, Raised
 from detector.detect.campaign.tally import Tally
-from detector.detect.campaign.visits import KINDS, SEQUENCE, by_key, misses, name_of, places
+from detector.detect.campaign.visits import KINDS, SEQUENCE, by_key, misses, name_of, of_kind, places
 
 DUE: Final = pl.Schema({"key": pl.UInt64, KEY: pl.UInt64, ACCOUNT: pl.String})
 """Pairs of a key and an account that are to be written down when the day closes."""
@@ -49,27 +50,34 @@ class Campaigns:
             return schema.empty(schema.SIGNAL)
         return self._signals(self._scored(self.tally.observe(visits)), today.toordinal())
 
-    def _new(self, keyed: pl.DataFrame) -> pl.DataFrame:
-        """Keep the keys that are new to an account which is at home elsewhere, and note those to be written down."""
-        keys, accounts = (keyed.get_column(name).to_numpy() for name in ("key", KEY))
-        itself = np.full(len(keys), ITSELF, np.uint64)
-        due = [
-            keyed.filter(pl.Series(~self.settled.is_written(keys, accounts), dtype=pl.Boolean)),
-            keyed.filter(pl.Series(~self.settled.is_written(itself, accounts), dtype=pl.Boolean)).with_columns(
-                pl.lit(ITSELF, pl.UInt64).alias("key")
-            ),
-        ]
-        if sum(part.height for part in due):
-            self.due = pl.concat([self.due, *(part.select(DUE.names()) for part in due)]).unique(maintain_order=True)
-        new = self.settled.is_own(itself, accounts) & ~self.settled.is_own(keys, accounts)
-        return keyed.filter(pl.Series(new, dtype=pl.Boolean))
+    def _new(self, each: pl.DataFrame) -> pl.DataFrame:
+        """Return the keys that are new to accounts which are at home elsewhere; note those to be written down.
+
+        Loops over the kinds of keys. Shapes: rows of `places` -> rows of `of_kind`.
+        """
+        accounts = each.get_column(KEY).to_numpy()
+        itself = np.full(len(accounts), ITSELF, np.uint64)
+        settled, fresh = self.settled.is_own(itself, accounts), []
+        self._note(each, itself, accounts)
+        for kind in range(SEQUENCE):
+            keys = each.get_column(f"key.{kind}").to_numpy()
+            self._note(each, keys, accounts)
+            new = settled & (keys != ITSELF) & ~self.settled.is_own(keys, accounts)
+            fresh.append(of_kind(each.filter(new), kind))
+        return pl.concat(fresh)
+
+    def _note(self, each: pl.DataFrame, keys: Pairs, accounts: Pairs) -> None:
+        due = ~self.settled.is_written(keys, accounts)
+        if due.any():
+            noted = each.filter(due).select(pl.Series("key", keys[due]), KEY, ACCOUNT)
+            self.due = pl.concat([self.due, noted]).unique(maintain_order=True)
 
     def _model(self, kind: int) -> Newcomers:
         return self.models.get(KINDS[kind]) or Newcomers(telling=kind == SEQUENCE)
 
     def _scored(self, turns: pl.DataFrame) -> pl.DataFrame:
         """Keep the turns of keys that have newcomers enough, or are a campaign's; add `score`. Loops over the kinds."""
-        many = turns.filter((pl.col("newcomers") >= LEAST_ACCOUNTS) | pl.col("key").is_in(self.raised.keys))
+        many = turns.filter((pl.col("newcomers") >= LEAST_ACCOUNTS) | self._known())
         many = many.with_columns(pl.Series("population", self.settled.population(many.get_column("key").to_numpy())))
         scores = np.zeros(many.height)
         for kind in many.get_column("kind").unique().to_list():
@@ -77,10 +85,16 @@ class Campaigns:
             scores[of_kind] = self._model(kind).score_many(*_counts(many.filter(of_kind)))
         return many.with_columns(pl.Series("score", scores, dtype=pl.Float64))
 
+    def _known(self) -> pl.Expr:
+        """Choose the turns of keys that are a campaign's today, or may be the next hundred of its numbers."""
+        known = pl.col("key").is_in(self.raised.today)
+        nexts = (pl.col("kind") == SEQUENCE) & (pl.col("newcomers") > 1)
+        return known | nexts if self.raised.chains() else known
+
     def _signals(self, scored: pl.DataFrame, today: int) -> pl.DataFrame:
         """Raise what passes the threshold. Loops over the newcomers of keys that do, or did."""
         crossing = scored.filter(pl.col("score") >= self.threshold).get_column("key").unique()
-        hot = scored.filter(pl.col("key").is_in(crossing.implode()) | pl.col("key").is_in(self.raised.keys))
+        hot = scored.filter(pl.col("key").is_in(crossing.implode()) | self._known())
         hot = hot.unique(["key", "@timestamp"], keep="last", maintain_order=True)
         told: dict[tuple[str, Any], dict[str, Any]] = {}
         for turn in hot.iter_rows(named=True):
@@ -98,19 +112,30 @@ class Campaigns:
         return pl.DataFrame(list(told.values()), schema=schema.SIGNAL)
 
     def _members(self, turn: dict[str, Any]) -> pl.DataFrame:
-        """Return the odd newcomers of a turn's key by then. Shapes: -> PAIRS."""
-        return self.tally.pairs.filter((pl.col("key") == turn["key"]) & (pl.col("odd") <= turn["@timestamp"]))
+        """Return the odd newcomers of a turn's key by then, or all, in the order in which they came. Shapes: -> PAIRS.
+
+        All, where most are odd and hardly anybody is at home: those who show nothing have not been used much yet.
+        """
+        newcomers = turn["newcomers"]
+        since = "first" if 2 * turn[ODD[0]] >= newcomers > turn["population"] else "odd"
+        theirs = (pl.col("key") == turn["key"]) & (pl.col(since) <= turn["@timestamp"])
+        return self.tally.pairs.filter(theirs).sort(since, ACCOUNT)
 
     def _campaign(self, turn: dict[str, Any], theirs: pl.DataFrame, today: int) -> Campaign | None:
         """Return the campaign of a turn: its key's, one that shares its accounts, or a new one; None for none."""
         key, kind, names = turn["key"], turn["kind"], theirs.get_column(ACCOUNT).to_list()
-        campaign = self.raised.at(key)
-        if campaign is None and turn["score"] >= self.threshold:
+        chain = kind == SEQUENCE
+        if turn["score"] < self.threshold and key not in self.raised.today:
+            return next(iter(self.raised.chains(names)), None) if chain else None
+        self.raised.today.add(key)
+        campaign = self.raised.at(key) or self.raised.near(names, chain)
+        if campaign is None:
             address = turn["source.ip"] if KINDS[kind] == "source" else None
-            campaign = self.raised.near(names) or self.raised.add(
-                Campaign(name=name_of(kind, turn["value"]), address=address, keys=[], accounts=[], last=today)
-            )
+            campaign = Campaign(name=name_of(kind, turn["value"]), address=address, keys=[], accounts=[], last=today)
+            self.raised.campaigns.append(campaign)
+        if key not in campaign.keys:
             campaign.keys.append(key)
+            campaign.chain |= chain
         return campaign
 
     def named(self, today: date) -> set[str]:
@@ -124,12 +149,13 @@ class Campaigns:
             pl.len().cast(pl.Int64).alias("newcomers"),
             *((pl.col("level") > number).sum().cast(pl.Int64).alias(name) for number, name in enumerate(ODD)),
         )
-        keys = keys.sort("kind", "key")
-        keys = keys.with_columns(pl.Series("population", self.settled.population(keys.get_column("key").to_numpy())))
-        for kind in keys.get_column("kind").unique().sort().to_list():
+        keys = keys.sort("kind", "key").with_columns(
+            pl.Series("population", self.settled.population(keys.get_column("key").to_numpy()))
+        )
+        for kind, name in enumerate(KINDS):
             model = self._model(kind)
             model.learn_many(*_counts(keys.filter(pl.col("kind") == kind)))
-            self.models.put([(KINDS[kind], model)])
+            self.models.put([(name, model)])
         due = self.due.filter(~pl.col(ACCOUNT).is_in(list(untaught)))
         self.settled.learn(today, *(due.get_column(name).to_numpy() for name in ("key", KEY)))
         self.raised.forget(today.toordinal())

@@ -33,7 +33,9 @@ CROWD_TEXT: Final = "{observed:.0f} accounts new in a day {shared}, usually {exp
 SEQUENCE_TEXT: Final = (
     "{observed:.0f} accounts asked for numbers of one hundred that do not exist, usually {expected:.1f}"
 )
-PERSONS_TEXT: Final = "{observed:.0f} insured persons looked up so far by these accounts {shared}"
+PERSONS_TEXT: Final = (
+    "{observed:.0f} look-ups of insured persons {shared} by accounts that are new there, in the day so far"
+)
 
 
 def signal(
@@ -44,8 +46,10 @@ def signal(
 
     `said` is its signal of the same moment, by another of its keys: the names are put together.
     """
-    reasons = _reasons(turn, theirs, model)
+    reasons = _reasons(turn, model)
     many = len(campaign.accounts) >= MANY
+    before = said or {"related.user": [], "related.ip": []}
+    addresses = [*before["related.ip"], *fresh.get_column("source.ip").drop_nulls()]
     return {
         "@timestamp": turn["@timestamp"],
         "signal.start": theirs.get_column("first").min(),
@@ -58,33 +62,33 @@ def signal(
         "signal.risk": 99.0 if many else 73.0,
         ACCOUNT: None,
         "source.ip": campaign.address,
-        "related.user": [*(said["related.user"] if said else ()), *fresh.get_column(ACCOUNT).to_list()],
-        "related.ip": fresh.get_column("source.ip").drop_nulls().unique(maintain_order=True).to_list(),
+        "related.user": [*before["related.user"], *fresh.get_column(ACCOUNT)],
+        "related.ip": list(dict.fromkeys(addresses)),
         "threat.technique.id": TECHNIQUES,
         "threat.tactic.id": TACTICS,
         "portal.network": turn["portal.network"] if KINDS[turn["kind"]] in ("source", "subnet", "network") else None,
         "portal.client": turn["portal.client"] if KINDS[turn["kind"]] in ("client", "version") else None,
-        "source.geo.country_iso_code": turn["source.geo.country_iso_code"] if campaign.address else None,
+        "source.geo.country_iso_code": turn["source.geo.country_iso_code"] if KINDS[turn["kind"]] == "source" else None,
         "signal.count": len(campaign.accounts),
         "signal.text": _sentence(campaign, reasons),
         "portal.reasons": reasons,
     }
 
 
-def _reasons(turn: dict[str, Any], theirs: pl.DataFrame, model: Newcomers) -> list[dict[str, Any]]:
+def _reasons(turn: dict[str, Any], model: Newcomers) -> list[dict[str, Any]]:
     """Return what is odd about the newcomers of a turn's key, the most surprising first."""
     kind, days = KINDS[turn["kind"]], model.days
     shared = SHARED.get(kind, "").format(value=turn["value"])
     told = {"shared": shared, "newcomers": turn["newcomers"]}
     crowd, usual = model.crowd(turn["newcomers"], turn["population"])
     if model.telling:
-        return [_reason(kind, turn["newcomers"], usual, "accounts", crowd, days, SEQUENCE_TEXT, told)]
+        return [_reason("campaign_sequence", turn["newcomers"], usual, "accounts", crowd, days, SEQUENCE_TEXT, told)]
     odd, count, expected = model.oddest(turn)
     reasons = [
         _reason(f"campaign_{kind}", count, expected, "accounts", odd, days, ODD_TEXT, told),
         _reason(f"newcomers_{kind}", turn["newcomers"], usual, "accounts", crowd, days, CROWD_TEXT, told),
     ]
-    persons = _reason("campaign_persons", int(theirs["looks"].sum()), None, "persons", None, days, PERSONS_TEXT, told)
+    persons = _reason("campaign_looks", turn["looked"], None, "look-ups", None, days, PERSONS_TEXT, told)
     return [one for one in reasons if one["surprise"] > 0] + [persons]
 
 

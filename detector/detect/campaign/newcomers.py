@@ -39,8 +39,8 @@ COMPANY_SPREAD: Final = (1.0, 0.5, 1e4)
 and the most it may come to. Company is kept in its own rare numbers, so that a hundred that several professions looked
 for once weighs; odd newcomers come from people, of whom a bad day should not close the eyes."""
 
-LEAST_DAYS: Final = 5
-"""Closed days with newcomers before which nothing is judged."""
+LEAST_DAYS: Final = 7
+"""Closed days before which nothing is judged."""
 
 LEAST_ACCOUNTS: Final = 3
 """Fewer accounts are no campaign: each is judged by itself."""

@@ -40,33 +40,42 @@ CERTAIN: Final = 10_000
 """What a number in a hundred that does not exist weighs, in thousandths: more than any level."""
 
 VISITS: Final = pl.Schema(
-    {"row": pl.UInt32(), "@timestamp": TIME, ACCOUNT: pl.String(), KEY: pl.UInt64(), "kind": pl.Int8(), "value": pl.String(),
-     "key": pl.UInt64(), "gain": pl.Int64()} | dict.fromkeys(SHOWN, pl.String())
-)  # fmt: skip
+    {
+        "row": pl.UInt32(),
+        "@timestamp": TIME,
+        ACCOUNT: pl.String(),
+        KEY: pl.UInt64(),
+        "kind": pl.Int8(),
+        "value": pl.String(),
+        "key": pl.UInt64(),
+        "gain": pl.Int64(),
+        **dict.fromkeys(SHOWN, pl.String()),
+    }
+)
 """A look-up by way of one key: `gain` is how much likelier it is a thief's who makes up half, log10, in thousandths."""
 
 
 def places(looks: pl.DataFrame) -> pl.DataFrame:
-    """Return the keys of every account's place.
+    """Return every account's places with the number of each of its keys, `key.0` to `key.4`; 0 where there is none.
 
-    Shapes: rows of `marked` -> a row for each key of
-    each place: account, the columns of the place, `kind`, `value` and `key`, its number.
+    Shapes: rows of `marked` -> a row a place: account, the columns of the place, the numbers.
     """
     each = looks.select(ACCOUNT, KEY, *_PLACE).unique([KEY, *_PLACE], maintain_order=True)
-    return pl.concat([_hashed(each.with_columns(value.alias("value")), kind) for kind, value in enumerate(_VALUES)])
+    spelled = [(KINDS[kind] + " " + value).alias(f"key.{kind}") for kind, value in enumerate(_VALUES)]
+    numbers = [plh.col(f"key.{kind}").nchash.xxhash64().fill_null(0) for kind in range(len(_VALUES))]
+    return each.with_columns(spelled).with_columns(numbers)
 
 
-def _hashed(named: pl.DataFrame, kind: int) -> pl.DataFrame:
-    whole = named.drop_nulls("value").with_columns(
-        pl.lit(kind, pl.Int8).alias("kind"), (KINDS[kind] + " " + pl.col("value")).alias("key")
-    )
-    return whole.with_columns(plh.col("key").nchash.xxhash64())
+def of_kind(each: pl.DataFrame, kind: int) -> pl.DataFrame:
+    """Return the keys of one kind. Shapes: rows of `places` -> the same rows: account, place, kind, value, key."""
+    told = (pl.lit(kind, pl.Int8).alias("kind"), _VALUES[kind].alias("value"), pl.col(f"key.{kind}").alias("key"))
+    return each.select(ACCOUNT, KEY, *_PLACE, *told)
 
 
 def by_key(looks: pl.DataFrame, keyed: pl.DataFrame, weights: pl.DataFrame) -> pl.DataFrame:
     """Return every look-up once for each of the `keyed` of its place.
 
-    Shapes: rows of `marked` with `row`; some rows of `places`; `row` and `weight` -> VISITS.
+    Shapes: rows of `marked` with `row`; rows of `of_kind`; `row` and `weight` -> VISITS.
     """
     told = keyed.select(KEY, *_PLACE, "kind", "value", "key")
     gain = (0.5 + 0.5 * 10 ** pl.col("weight")).log10() * 1000
@@ -80,8 +89,13 @@ def by_key(looks: pl.DataFrame, keyed: pl.DataFrame, weights: pl.DataFrame) -> p
 def misses(rows: pl.DataFrame) -> pl.DataFrame:
     """Return the numbers refused or not found, by the hundred they lie in. Shapes: rows of `marked` -> VISITS."""
     missed = rows.filter(pl.col("missed") & pl.col("portal.subject_block").is_not_null())
-    named = missed.with_columns(pl.col("portal.subject_block").alias("value"), pl.lit(CERTAIN, pl.Int64).alias("gain"))
-    return _hashed(named, SEQUENCE).select(VISITS.names())
+    told = (
+        pl.lit(SEQUENCE, pl.Int8).alias("kind"),
+        pl.col("portal.subject_block").alias("value"),
+        plh.col("portal.subject_block").nchash.xxhash64().alias("key"),
+        pl.lit(CERTAIN, pl.Int64).alias("gain"),
+    )
+    return missed.with_columns(told).select(VISITS.names())
 
 
 def name_of(kind: int, value: str) -> str:
