@@ -62,6 +62,7 @@ def trial(
     With LABELS (a labels.jsonl with its log and its detector.yml beside it) these logs instead, or the files of a
     published data set. `--config` reads the logs instead of the configuration beside them.
     """
+    from detector.lab import evaluate
     from detector.lab import trial as lab
 
     configured(config_file, log_level)
@@ -70,7 +71,7 @@ def trial(
     done = []
     for one in _logs(labels, data_set, folder, **options):
         done.append(lab.attempt(one, [lab.as_configured(), *variants], config_file, fixed=thresholds))
-        click.echo(f"{done[-1].name}: {done[-1].lines:,} lines, {len(variants) + 1} runs", err=True)
+        click.echo(f"{done[-1].name}: {evaluate.sentence(lab.pooled(done[-1:]))}", err=True)
     _print(done, asked, ablated=variants[len(asked) :], fixed=thresholds)
     if picture:
         _draw(done, asked, picture, fixed=thresholds)
