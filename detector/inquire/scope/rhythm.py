@@ -16,8 +16,13 @@ _FEW: Final = 0.1
 """The share of comparable days that may have had fewer lines: strikes, a day's holiday."""
 
 _LEAST_DAYS: Final = 3
-_LEAST: Final = 12
-"""Lines that must be missing. By chance none of 12 come once in 160,000 times; and days differ."""
+_LEAST: Final = 20
+"""Lines that must be missing at least: chance, and days that differ, leave out fewer."""
+
+_VERY_MANY: Final = 500
+_TWICE: Final = 2
+_AROUND: Final = timedelta(hours=1) // SLOT
+_ROUNDED: Final = 1e-9
 
 _Array = np.ndarray[Any, Any]
 
@@ -64,22 +69,32 @@ class Rhythm:
     def least(self, start: datetime, end: datetime) -> int | None:
         """Return how many lines usually come between two moments at least; None: a silence there is nothing unusual.
 
-        Every day is compared with the others of its kind (working, or not) at the same hours.
+        Every day is compared with the others of its kind (working, or not) at the same hours, and an hour around them:
+        people come in turns. A silence no longer than twice one on those days is nothing unusual either. Ten minutes
+        that are silent in part count only where very many lines are usual.
         """
-        missing = 0.0
-        for day, weights in self._shares(start, end).items():
-            missing += self._low(day, weights)
-        return int(missing) if missing >= _LEAST else None
+        shares = self._shares(start, end)
+        whole = sum(self._low(day, np.floor(weights + _ROUNDED)) for day, weights in shares.items())
+        if whole >= _LEAST:
+            return int(whole)
+        partly = sum(self._low(day, weights) for day, weights in shares.items())
+        return int(partly) if partly >= _VERY_MANY else None
 
     def _low(self, day: date, weights: _Array) -> float:
+        if not weights.any():
+            return 0.0
         kind = self._weekend.get(day, day.weekday() < 5)
         others = self._alive & np.array([one != day for one in self._days], bool)
         known = others & ~np.isnan(self._table[:, weights > 0]).any(axis=1)
         alike = known & (self._working == kind)
-        chosen = alike if alike.sum() >= _LEAST_DAYS else known & (alike.any() | ~self._working)
+        chosen = alike if alike.sum() >= _LEAST_DAYS else known
         if chosen.sum() < _LEAST_DAYS:
             return 0.0
-        return float(np.quantile(np.nan_to_num(self._table[chosen]) @ weights, _FEW, method="lower"))
+        counts = np.nan_to_num(self._table[chosen])
+        if weights.max() == 1.0 and weights.sum() <= _TWICE * _longest_rest(counts, weights):
+            return 0.0
+        around = np.stack([np.roll(weights, shift) for shift in range(-_AROUND, _AROUND + 1)], axis=1)
+        return float(np.quantile(counts @ around, _FEW, axis=0, method="lower").min())
 
     def _shares(self, start: datetime, end: datetime) -> dict[date, _Array]:
         """Return of each local day how much of each of its slots lies between two moments."""
@@ -94,6 +109,17 @@ class Rhythm:
             share = (min(end, time + SLOT) - max(start, time)) / SLOT
             shares.setdefault(day, np.zeros(_SLOTS))[at] += max(0.0, share)
         return shares
+
+
+def _longest_rest(counts: _Array, weights: _Array) -> int:
+    """Return how many slots in a row were silent on any of some days, at the hours weighted and around them."""
+    inside = np.flatnonzero(weights)
+    near = counts[:, max(0, inside[0] - _AROUND) : inside[-1] + _AROUND + 1] < 1
+    longest = running = np.zeros(len(near), int)
+    for slot in near.T:
+        running = (running + 1) * slot
+        longest = np.maximum(longest, running)
+    return int(longest.max())
 
 
 def _minute(local: pl.Expr) -> pl.Expr:
