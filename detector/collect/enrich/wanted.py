@@ -38,10 +38,15 @@ class TokenSet:
     """Tokens, and which of them were met. Shapes: HALVES, without nulls."""
 
     def __init__(self, tokens: pl.DataFrame) -> None:
-        tokens = tokens.unique().sort("high", "low")
-        self._high, self._low = (tokens[name].to_numpy() for name in HALVES)
-        self._met = np.zeros(tokens.height, dtype=np.bool_)
-        self._longest = int(tokens["high"].rle().struct.field("len").max() or 0)  # type: ignore[arg-type]
+        high, low = (tokens[name].to_numpy() for name in HALVES)
+        order = np.lexsort((low, high))
+        high, low = high[order], low[order]
+        fresh = np.ones(len(high), dtype=np.bool_)
+        fresh[1:] = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+        self._high, self._low = high[fresh], low[fresh]
+        self._met = np.zeros(len(self._high), dtype=np.bool_)
+        starts = np.flatnonzero(np.diff(self._high, prepend=~self._high[:1]))
+        self._longest = int(np.diff(starts, append=len(self._high)).max(initial=0))
 
     def __len__(self) -> int:
         return len(self._met)
