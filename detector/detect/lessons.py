@@ -1,6 +1,7 @@
 """Decide at the end of a day which account learns what: the day, days held back before, or nothing."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from typing import Any, Final
@@ -44,11 +45,21 @@ class Lessons:
         self.withheld, self.baselines = withheld, baselines
         self.frozen, self.alerted = frozen, alerted
         self.dropped = {*abused, *withheld.barred}
-        self.pardoned = set(withheld.pardoned.values())
+        self.pardoned = {account for accounts in withheld.pardoned.values() for account in accounts}
         self.taught: list[tuple[str, ClosedDay]] = []
-        self.released = withheld.release()
+        self.released = self._release()
         self.changed: dict[str, dict[str, Any]] = {}
         """Accounts whose learning is re-opened, and what tells their change, a row of REASON."""
+
+    def _release(self) -> list[Held]:
+        """Take out the days of incidents called benign; those of an account with another incident wait for that."""
+        cleared = self.withheld.cleared()
+        for one in cleared:
+            if one.account in self.frozen:
+                self.withheld.keep(replace(one, incident=self.frozen[one.account]))
+        released = [one for one in cleared if one.account not in self.frozen and one.account not in self.dropped]
+        self.withheld.drop(released)
+        return released
 
     def sort(self, days: Sequence[tuple[str, ClosedDay]], running: Day, ledger: pl.DataFrame, today: date) -> None:
         """Say of each account's day whether it is learned, held back or dropped; loops once an account.
@@ -82,7 +93,8 @@ class Lessons:
             Held(account=account, incident=incident, profession=profession, day=day, looks=looks, pairs=pairs)
         )
         own = self.baselines.accounts.get(account)
-        if own is None:
+        shared = sum(one == incident for one in self.frozen.values()) > 1
+        if own is None or shared:  # what changed about one of several accounts does not speak for the others
             return
         run = self._run(account, own)
         if (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):

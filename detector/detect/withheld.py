@@ -7,7 +7,7 @@ quiet, and an attacker can wait.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -60,27 +60,26 @@ class Withheld:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._db = database
-        self.pardoned: dict[str, str | None] = {}
-        """Incidents that were called benign today, and the account where that was still open."""
+        self.pardoned: dict[str, list[str]] = {}
+        """Incidents that were called benign today, and the accounts where that was still open."""
         self.barred: set[str] = set()
         """Accounts of incidents that were called an abuse today."""
         for statement in _TABLES.split(";"):
             database.execute(statement)
 
-    def pardon(self, incident: str, account: str | None) -> int:
-        """Have the days of an incident learned at the end of the running one, itself included if it is still open."""
-        self.pardoned[incident] = account
+    def pardon(self, incident: str, accounts: Sequence[str]) -> int:
+        """Have the days of an incident learned at the end of the running one, and that one of `accounts`."""
+        self.pardoned[incident] = sorted(accounts)
         (count,) = self._db.execute("SELECT count(*) FROM withheld WHERE incident = ?", (incident,)).fetchone()
         return int(count)
 
-    def bar(self, incident: str, account: str | None) -> int:
+    def bar(self, incident: str, accounts: Sequence[str]) -> int:
         """Drop the days of an incident, the running one included."""
         gone = "DELETE FROM {} WHERE incident = ? RETURNING account"
         rows, reopened = (
             self._db.execute(gone.format(table), (incident,)).fetchall() for table in ("withheld", "reopened")
         )
-        named = (account, self.pardoned.pop(incident, None), *(name for (name,) in (*rows, *reopened)))
-        self.barred |= {name for name in named if name is not None}
+        self.barred |= {*accounts, *self.pardoned.pop(incident, ()), *(name for (name,) in (*rows, *reopened))}
         return len(rows)
 
     def taught(self, incident: str) -> int:
@@ -98,11 +97,9 @@ class Withheld:
         """Return the days held back of an account, oldest first."""
         return list(self._read("account = ?", account))
 
-    def release(self) -> list[Held]:
-        """Take out the days of incidents called benign, oldest first."""
-        found = [one for incident in sorted(self.pardoned) for one in self._read("incident = ?", incident)]
-        self.drop(found)
-        return sorted(found, key=lambda one: (one.day.ordinal, one.account))
+    def cleared(self) -> list[Held]:
+        """Return the days of incidents that were called benign today."""
+        return [one for incident in sorted(self.pardoned) for one in self._read("incident = ?", incident)]
 
     def drop(self, days: Collection[Held]) -> None:
         """Take out days that are about to be learned."""

@@ -6,6 +6,7 @@ that a restart, which observes the journal again, repeats it exactly.
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -25,12 +26,12 @@ _TABLE: Final = (
 class Memory(Protocol):
     """What was held back of accounts while their incidents were open."""
 
-    def pardon(self, incident: str, account: str | None) -> int:
-        """Learn at the end of the day what was held back for an incident, and the day itself; return how many days."""
+    def pardon(self, incident: str, accounts: Sequence[str]) -> int:
+        """Learn what was held back for an incident, and the running day of `accounts`; return how many days."""
         ...
 
-    def bar(self, incident: str, account: str | None) -> int:
-        """Never learn what was held back for an incident; return how many days that was."""
+    def bar(self, incident: str, accounts: Sequence[str]) -> int:
+        """Never learn what was held back for an incident, nor the running day of `accounts`; return how many days."""
         ...
 
     def taught(self, incident: str) -> int:
@@ -89,24 +90,23 @@ Told = tuple[list[Alert], str]
 
 
 def _as_benign(verdict: Verdict, moment: datetime, incidents: Incidents, memory: Memory, subjects: Subjects) -> Told:
+    accounts = incidents.accounts_of(verdict.incident)
     alert = incidents.close(verdict.incident, as_benign(verdict), moment, subjects)
-    account = None if alert is None else alert.account
-    days = memory.pardon(verdict.incident, account)
+    days = memory.pardon(verdict.incident, accounts)
     learned = f"{days} earlier days that were held back are learned at the end of the day"
     if alert is None:
         return [], f"no longer open; {learned if days else 'nothing is held back of it'}"
-    return [alert], f"closed; {learned}" + (", and the day itself" if account else "")
+    return [alert], f"closed; {learned}" + (", and the day itself" if accounts else "")
 
 
 def _as_confirmed(verdict: Verdict, moment: datetime, incidents: Incidents, memory: Memory, subjects: Subjects) -> Told:
-    account = incidents.confirm(verdict.incident)
+    still_open = incidents.confirm(verdict.incident)
     learned = memory.taught(verdict.incident)
-    days = memory.bar(verdict.incident, account)
-    outcome = f"{days} days that were held back are never learned"
-    if account is not None:
-        outcome = f"stays open, its account frozen until it is quiet; {outcome}"
-    elif not incidents.is_open(verdict.incident):
-        outcome = f"no longer open, and not opened again; {outcome}"
+    days = memory.bar(verdict.incident, incidents.accounts_of(verdict.incident))
+    stands = (
+        "stays open, its account frozen until it is quiet" if still_open else "no longer open, and not opened again"
+    )
+    outcome = f"{stands}; {days} days that were held back are never learned"
     if learned:
         outcome += f"; {learned} days were learned before: that cannot be undone, and fades within some weeks"
     return [], outcome

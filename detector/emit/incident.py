@@ -48,25 +48,29 @@ class Incidents:
 
     @property
     def frozen_accounts(self) -> dict[str, str]:
-        """Accounts with an open incident, and its id: models must not learn from them."""
-        return {account: one.id for one in self._open.values() for account in one.accounts}
+        """Accounts with an open incident, and its id: models must not learn from them.
+
+        Of several that one which names the most accounts: it is the last to be cleared.
+        """
+        wider = sorted(self._open.values(), key=lambda one: (len(one.accounts), one.id))
+        return {account: one.id for one in wider for account in one.accounts}
 
     @property
     def abused_accounts(self) -> set[str]:
         """Those of them whose incident a person confirmed: nothing of it is ever learned."""
-        return {one.account for one in self._open.values() if one.account is not None and one.abused}
+        return {account for one in self._open.values() if one.abused for account in one.accounts}
 
-    def is_open(self, incident: str) -> bool:
-        """Say whether an incident is open."""
-        return self._find(incident) is not None
-
-    def confirm(self, incident: str) -> str | None:
-        """Note that an open incident is an abuse, and return its account."""
+    def accounts_of(self, incident: str) -> tuple[str, ...]:
+        """Return the accounts of an incident; none where it is not open."""
         episode = self._find(incident)
-        if episode is None:
-            return None
-        episode.abused = True
-        return episode.account
+        return () if episode is None else tuple(episode.accounts)
+
+    def confirm(self, incident: str) -> bool:
+        """Note that an incident is an abuse; say whether it is open."""
+        episode = self._find(incident)
+        if episode is not None:
+            episode.abused = True
+        return episode is not None
 
     def close(self, incident: str, closing: Closing, moment: datetime, subjects: Subjects) -> Alert | None:
         """Close an incident and return the alert that says so; None where it is not open."""
@@ -81,7 +85,7 @@ class Incidents:
 
         So the next alarm is an incident of its own, and is heard: in one that is open it would go under.
         """
-        found = sorted((one, name) for name, one in self.frozen_accounts.items() if name in changed)
+        found = sorted((one.id, one.account) for one in self._open.values() if one.account and one.account in changed)
         closed = [self.close(one, as_changed(reason_of(changed[name]), one), moment, subjects) for one, name in found]
         return [alert for alert in closed if alert is not None]
 

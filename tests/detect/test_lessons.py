@@ -50,7 +50,7 @@ def watch(frame, *, restart=False, words=()):
         behaviour.observe(part, day)
         for when, word in words:
             if number == BEFORE + when:
-                getattr(behaviour.withheld, word)("i1", NAME if open_still else None)
+                getattr(behaviour.withheld, word)("i1", [NAME] if open_still else [])
                 open_still = word != "pardon"
         if restart and number >= BEFORE - 1:
             saved, behaviour = behaviour.snapshot(), Behaviour(Config(), database)
@@ -109,6 +109,25 @@ def test_benign_teaches_the_days_held_back_and_the_running_one_in_their_order():
     assert pardoned.withheld.taught("i1") == 3
     persons = LIST.filter(pl.col("portal.network") == NETWORK)["portal.subject"]
     assert pardoned.known.meet(_pairs(pardoned, persons[:30]))[1].sum() == 0
+
+
+@pytest.mark.parametrize("other", [{NAME: "i2"}, {NAME: "i2", "u002": "i2"}], ids=["own", "of_several"])
+def test_days_cleared_of_one_incident_wait_for_another_that_is_open(other):
+    behaviour, _ = watch(LIST)
+    behaviour.withheld.pardon("i1", [NAME])
+    last = LIST.filter(pl.col("portal.local_date") == LIST["portal.local_date"].max())
+    behaviour.observe(last, last["portal.local_date"][0])
+    behaviour.close_day(other)
+    assert NETWORK not in networks(behaviour)
+    assert {one.incident for one in behaviour.withheld.of(NAME)} == {"i2"}
+
+
+def test_what_changed_about_one_of_several_accounts_does_not_open_learning_again():
+    behaviour, told = Behaviour(Config(), sqlite3.connect(":memory:")), {}
+    for number, ((day,), part) in enumerate(MOVED.group_by("portal.local_date", maintain_order=True)):
+        behaviour.observe(part, day)
+        told |= behaviour.close_day({NAME: "i1", "u002": "i1"} if number >= BEFORE else {})
+    assert told == {}
 
 
 def _pairs(behaviour, persons):

@@ -49,11 +49,13 @@ def test_a_day_comes_back_as_it_was_and_is_learned_as_it_would_have_been(withhel
     assert back.day == replace(given.day, clientele={**given.day.clientele, **own})
 
 
-def test_benign_releases_the_days_of_its_incident_in_their_order_and_no_others(withheld):
+def test_benign_clears_the_days_of_its_incident_and_no_others(withheld):
     for day, incident in ((4, "i1"), (3, "i1"), (1, "i0"), (5, None)):
         withheld.keep(held(day=day, incident=incident))
-    assert withheld.pardon("i1", "u1") == 2
-    assert [one.day.ordinal - MONDAY.toordinal() for one in withheld.release()] == [3, 4]
+    assert withheld.pardon("i1", ["u1"]) == 2
+    cleared = withheld.cleared()
+    assert [one.day.ordinal - MONDAY.toordinal() for one in cleared] == [3, 4]
+    withheld.drop(cleared)
     assert days_of(withheld) == [1, 5]
     assert withheld.taught("i1") == 2
 
@@ -61,22 +63,22 @@ def test_benign_releases_the_days_of_its_incident_in_their_order_and_no_others(w
 def test_confirmed_drops_them_and_bars_the_running_day(withheld):
     withheld.keep(held())
     withheld.keep(held(incident="i2", day=1))
-    assert withheld.bar("i1", "u1") == 1
+    assert withheld.bar("i1", ["u1"]) == 1
     assert (days_of(withheld), withheld.barred) == ([1], {"u1"})
 
 
 def test_confirmed_in_time_undoes_benign(withheld):
     withheld.keep(held())
-    withheld.pardon("i1", "u1")
-    withheld.bar("i1", None)
-    assert (withheld.release(), withheld.barred, withheld.taught("i1")) == ([], {"u1"}, 0)
+    withheld.pardon("i1", ["u1"])
+    withheld.bar("i1", [])
+    assert (withheld.cleared(), withheld.barred, withheld.taught("i1")) == ([], {"u1"}, 0)
 
 
 def test_confirmed_ends_learning_that_a_change_had_opened_again(withheld):
     today = MONDAY.toordinal()
     withheld.reopen("u1", "i1", today)
     assert withheld.reopened(today + 1) == {"u1": "i1"}
-    withheld.bar("i1", None)
+    withheld.bar("i1", [])
     assert (withheld.reopened(today + 1), withheld.barred) == ({}, {"u1"})
 
 
@@ -91,8 +93,8 @@ def test_what_is_kept_is_bounded(withheld):
 
 
 def test_the_words_of_the_running_day_survive_a_restart(withheld):
-    withheld.pardon("i1", "u1")
+    withheld.pardon("i1", ["u1"])
     withheld.barred.add("u2")
     again = Withheld(sqlite3.connect(":memory:"))
     again.restore(withheld.snapshot())
-    assert (again.pardoned, again.barred) == ({"i1": "u1"}, {"u2"})
+    assert (again.pardoned, again.barred) == ({"i1": ["u1"]}, {"u2"})

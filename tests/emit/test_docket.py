@@ -14,12 +14,12 @@ class Remembered:
     def __init__(self):
         self.pardoned, self.barred = [], []
 
-    def pardon(self, incident, account):
-        self.pardoned.append((incident, account))
+    def pardon(self, incident, accounts):
+        self.pardoned.append((incident, accounts))
         return 3
 
-    def bar(self, incident, account):
-        self.barred.append((incident, account))
+    def bar(self, incident, accounts):
+        self.barred.append((incident, accounts))
         return 3
 
     def taught(self, incident):
@@ -55,7 +55,7 @@ def test_benign_closes_and_teaches(bench, tmp_path):
     assert (closed.state, closed.timestamp, closed.account, closed.subjects_count) == ("closed", at(5), "u1", 7)
     assert "closed as benign by alice after 1 signals" in closed.message
     assert "185057800608436" not in closed.as_json()
-    assert memory.pardoned == [(first, "u1")]
+    assert memory.pardoned == [(first, ("u1",))]
     assert incidents.frozen_accounts.keys() == {"u2"}
     assert "3 earlier days" in outcomes(docket)[0]
 
@@ -65,7 +65,7 @@ def test_confirmed_stays_open_and_frozen_until_it_is_quiet(bench, tmp_path):
     say(tmp_path, first, "confirmed")
     docket.take_up(at(5))
     assert rule(bench, 5) == []
-    assert memory.barred == [(first, "u1")]
+    assert memory.barred == [(first, ("u1",))]
     assert incidents.abused_accounts == {"u1"}
     restored = Incidents(CONFIG)
     restored.restore(incidents.snapshot())
@@ -86,7 +86,7 @@ def test_a_later_word_overrules(bench, tmp_path):
     docket.take_up(at(6))
     assert rule(bench, 6) == []
     assert "no longer open, and not opened again" in outcomes(docket)[2]
-    assert memory.barred == [(first, "u1"), (first, None)]
+    assert memory.barred == [(first, ("u1",)), (first, ())]
 
 
 def test_a_word_takes_effect_at_its_moment_and_a_restart_keeps_it(bench, tmp_path):
