@@ -17,6 +17,8 @@ from detector.emit.alert import Alert
 from detector.emit.closing import as_benign
 from detector.emit.incident import Incidents, Subjects
 from detector.emit.verdicts import Verdict, read
+from detector.errors import StateError
+from detector.telemetry import log
 
 _TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS ruling (seq INTEGER PRIMARY KEY, moment TEXT NOT NULL, outcome TEXT NOT NULL)"
@@ -45,17 +47,30 @@ class Docket:
     def __init__(self, folder: Path | None, database: sqlite3.Connection) -> None:
         self._folder, self._db = folder, database
         self._upto = 0
+        self._fault = ""
         self._due: list[tuple[datetime, Verdict]] = []
         database.execute(_TABLE)
 
     def take_up(self, moment: datetime) -> bool:
-        """Let verdicts that came since the last look take effect at `moment`; say whether there are any."""
-        fresh = () if self._folder is None else read(self._folder, self._upto)
+        """Let verdicts that came since the last look take effect at `moment`; say whether there are any.
+
+        A file that cannot be read is named in the log, once, and holds detection up in nothing.
+        """
+        fresh = self._fresh()
         for verdict in fresh:
             self._upto = verdict.seq
             if verdict.action != "acknowledge":  # that one is between people
                 self._due.append((moment, verdict))
         return bool(fresh)
+
+    def _fresh(self) -> Sequence[Verdict]:
+        try:
+            return () if self._folder is None else read(self._folder, self._upto)
+        except StateError as fault:
+            if str(fault) != self._fault:
+                self._fault = str(fault)
+                log.warning("verdicts are not taken up", extra={"fault": self._fault})
+            return ()
 
     @property
     def next(self) -> datetime | None:

@@ -4,7 +4,7 @@ import pytest
 
 from detector.emit.docket import Docket
 from detector.emit.incident import Incidents
-from detector.emit.verdicts import record
+from detector.emit.verdicts import FILE, record
 from tests.emit.signals import CONFIG, at, frame, signal
 
 
@@ -119,3 +119,12 @@ def test_what_is_observed_again_is_noted_once(bench, tmp_path):
     assert docket.rule(at(5), incidents, memory, lambda *_: 0) == []
     assert len(outcomes(docket)) == 1
     assert outcomes(docket)[0].startswith("closed")
+
+
+def test_a_file_that_cannot_be_read_is_named_once_and_stops_nothing(bench, tmp_path, caplog):
+    docket = bench[0]
+    (tmp_path / FILE).write_bytes(b"no database at all" * 100)
+    assert not docket.take_up(at(5))
+    assert not docket.take_up(at(6))
+    (told,) = [record for record in caplog.records if record.message == "verdicts are not taken up"]
+    assert FILE in told.fault
