@@ -6,8 +6,10 @@ from pydantic import Field
 
 from detector.config.section import Section
 
-Family = Literal["volume", "subjects", "session", "errors", "source", "geography", "network", "device", "time"]
-"""The families of evidence, as `detect.models.features.FAMILIES` names them."""
+Family = Literal[
+    "volume", "subjects", "session", "errors", "source", "geography", "network", "device", "time", "campaign"
+]
+"""The families of evidence, as `detect.models.features.FAMILIES` names them; and what several accounts share."""
 
 
 class Models(Section):

@@ -1,5 +1,6 @@
 """Watch each account's behaviour: count its running day, compare with its models, learn when the day closes."""
 
+import math
 import sqlite3
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
@@ -49,6 +50,7 @@ class Behaviour:
         self.known = Acquaintance(database, config.state.max_rows_per_window)
         self.tenants = Tenants(database, config.state.max_rows_per_window)
         most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
+        least = math.inf if "campaign" in config.models.families_off else least
         self.campaigns = Campaigns(least, database, most_rows, durable=durable)
         self.withheld = Withheld(database)
         self.held = pl.DataFrame(schema=DISPLAYS)

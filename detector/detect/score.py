@@ -94,7 +94,7 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
     ]
     where = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if family.where])
     what = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if not family.where])
-    silent = [pl.lit(0.0).alias(name) for family in off for name in members[family]]
+    silent = [pl.lit(0.0).alias(name) for family in off for name in members.get(family, ())]
     return (
         taken.with_columns(columns)
         .with_columns(silent)

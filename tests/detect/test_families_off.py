@@ -25,7 +25,7 @@ def _signals(*off: str) -> pl.DataFrame:
 
 
 def test_the_configuration_knows_every_family():
-    assert set(get_args(Family)) == set(FAMILIES)
+    assert set(get_args(Family)) == {*FAMILIES, "campaign"}
 
 
 def test_the_others_find_the_theft_later_and_do_not_speak_of_what_is_off():
@@ -39,4 +39,10 @@ def test_the_others_find_the_theft_later_and_do_not_speak_of_what_is_off():
 
 
 def test_with_all_families_off_nothing_is_raised():
-    assert _signals(*FAMILIES).is_empty()
+    assert _signals(*get_args(Family)).is_empty()
+
+
+def test_campaigns_that_are_off_are_never_over_their_threshold():
+    off = Behaviour(Config(models=Models(families_off=("campaign",))), sqlite3.connect(""))
+    assert off.campaigns.threshold == float("inf")
+    assert Behaviour(Config(), sqlite3.connect("")).campaigns.threshold < 10
