@@ -55,9 +55,10 @@ def test_other_accounts_that_saw_the_same_persons_are_named(portal, scoped):
     got = scoped([portal.log], portal.config, every_line=True, accounts=[account])
     exposed = got.of("attacker", "both")
     seen: dict[str, set[str]] = {}
-    for line in gzip.open(portal.log, "rt"):
-        if (found := LINE.match(line)) and found[2] not in (account, "-"):
+    with gzip.open(portal.log, "rt") as log:
+        for found in filter(None, map(LINE.match, log)):
             seen.setdefault(found[2], set()).add(found[3])
+    del seen[account]
     twin = {name: len(got.token(persons) & exposed) for name, persons in seen.items()}
     assert {one.account: one.subjects for one in got.finding.others} == {k: n for k, n in twin.items() if n}
 
