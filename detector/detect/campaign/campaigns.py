@@ -98,17 +98,14 @@ class Campaigns:
         hot = hot.unique(["key", "@timestamp"], keep="last", maintain_order=True)
         told: dict[tuple[str, Any], dict[str, Any]] = {}
         for turn in hot.iter_rows(named=True):
+            if self.raised.tells_nothing(turn["key"], turn[ACCOUNT]):
+                continue
             theirs = self._members(turn)
             campaign = self._campaign(turn, theirs, today)
-            if campaign is None:
-                continue
-            fresh = theirs.filter(~pl.col(ACCOUNT).is_in(campaign.accounts))
-            if fresh.is_empty():
-                continue
-            campaign.accounts += fresh.get_column(ACCOUNT).to_list()
-            campaign.last = today
-            at = (campaign.name, turn["@timestamp"])
-            told[at] = signal(campaign, turn, theirs, fresh, self._model(turn["kind"]), told.get(at))
+            names = [] if campaign is None else campaign.name_now(theirs.get_column(ACCOUNT), today)
+            if campaign is not None and names:
+                at = (campaign.name, turn["@timestamp"])
+                told[at] = signal(campaign, turn, theirs, names, self._model(turn["kind"]), told.get(at))
         return pl.DataFrame(list(told.values()), schema=schema.SIGNAL)
 
     def _members(self, turn: dict[str, Any]) -> pl.DataFrame:
@@ -128,7 +125,7 @@ class Campaigns:
         if turn["score"] < self.threshold and key not in self.raised.today:
             return next(iter(self.raised.chains(names)), None) if chain else None
         self.raised.today.add(key)
-        campaign = self.raised.at(key) or self.raised.near(names, chain)
+        campaign = self.raised.gather(key, names, chain)
         if campaign is None:
             address = turn["source.ip"] if KINDS[kind] == "source" else None
             campaign = Campaign(name=name_of(kind, turn["value"]), address=address, keys=[], accounts=[], last=today)

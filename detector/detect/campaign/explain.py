@@ -39,17 +39,17 @@ PERSONS_TEXT: Final = (
 
 
 def signal(
-    campaign: Campaign, turn: dict[str, Any], theirs: pl.DataFrame, fresh: pl.DataFrame, model: Newcomers,
+    campaign: Campaign, turn: dict[str, Any], theirs: pl.DataFrame, names: list[str], model: Newcomers,
     said: dict[str, Any] | None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the signal of a campaign's turn; `fresh` are those of `theirs` that it names first.
+    """Return the signal of a campaign's turn, which is the first to name `names`; `theirs` are its key's PAIRS.
 
     `said` is its signal of the same moment, by another of its keys: the names are put together.
     """
     reasons = _reasons(turn, model)
     many = len(campaign.accounts) >= MANY
     before = said or {"related.user": [], "related.ip": []}
-    addresses = [*before["related.ip"], *fresh.get_column("source.ip").drop_nulls()]
+    addresses = [*before["related.ip"], *theirs.filter(pl.col(ACCOUNT).is_in(names))["source.ip"].drop_nulls()]
     return {
         "@timestamp": turn["@timestamp"],
         "signal.start": theirs.get_column("first").min(),
@@ -62,7 +62,7 @@ def signal(
         "signal.risk": 99.0 if many else 73.0,
         ACCOUNT: None,
         "source.ip": campaign.address,
-        "related.user": [*before["related.user"], *fresh.get_column(ACCOUNT)],
+        "related.user": [*before["related.user"], *names],
         "related.ip": list(dict.fromkeys(addresses)),
         "threat.technique.id": TECHNIQUES,
         "threat.tactic.id": TACTICS,

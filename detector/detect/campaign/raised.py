@@ -1,8 +1,8 @@
 """Remember the campaigns that were found: a key that joins later, and shares their accounts, is one of theirs."""
 
 import json
-from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 LASTS_DAYS: Final = 7
@@ -11,12 +11,16 @@ LASTS_DAYS: Final = 7
 MOST: Final = 200
 """Campaigns remembered at once; of more, those that were quiet longest are dropped."""
 
+LEAST_SHARED: Final = 2
+"""Accounts that two keys must have in common to be one campaign's."""
+
 
 @dataclass(slots=True)
 class Campaign:
     """Accounts used together: `name` is the key it was first seen by, `address` its source, where that is one.
 
-    `chain`: they try numbers in sequence, and so pass from one hundred to the next.
+    - `chain`: they try numbers in sequence, and so pass from one hundred to the next
+    - `owed`: accounts of campaigns that turned out to be the same, to be named with the next ones
     """
 
     name: str
@@ -25,10 +29,25 @@ class Campaign:
     accounts: list[str]
     last: int
     chain: bool = False
+    owed: list[str] = field(default_factory=list)
 
-    def shares(self, accounts: Collection[str]) -> bool:
-        """Say whether half of the accounts, of those or of its own, are the same."""
-        return 2 * len(set(accounts) & set(self.accounts)) >= min(len(accounts), len(self.accounts))
+    def uses(self, key: int, accounts: Collection[str]) -> bool:
+        """Say whether a key, or LEAST_SHARED of the accounts found by it, are the campaign's."""
+        return key in self.keys or len(set(accounts) & set(self.accounts)) >= LEAST_SHARED
+
+    def name_now(self, accounts: Iterable[str], ordinal: int) -> list[str]:
+        """Return which of `accounts`, and of those owed, were not named yet, and take them for named."""
+        fresh = [name for name in dict.fromkeys((*self.owed, *accounts)) if name not in self.accounts]
+        self.accounts += fresh
+        self.owed = []
+        self.last = ordinal if fresh else self.last
+        return fresh
+
+    def absorb(self, other: "Campaign") -> None:
+        """Take over a campaign that turned out to be the same."""
+        self.keys += other.keys
+        self.owed += [*other.accounts, *other.owed]
+        self.chain |= other.chain
 
 
 class Raised:
@@ -41,16 +60,19 @@ class Raised:
 
     def of_day(self, ordinal: int) -> set[str]:
         """Return the accounts of campaigns that were at work on a day."""
-        return {account for campaign in self.campaigns if campaign.last == ordinal for account in campaign.accounts}
+        return {name for one in self.campaigns if one.last == ordinal for name in (*one.accounts, *one.owed)}
 
-    def at(self, key: int) -> Campaign | None:
-        """Return the campaign that a key belongs to."""
-        return next((campaign for campaign in self.campaigns if key in campaign.keys), None)
+    def tells_nothing(self, key: int, account: str) -> bool:
+        """Say whether a key was found today already, and its campaign has named the account that came by it."""
+        return key in self.today and any(key in one.keys and account in one.accounts for one in self.campaigns)
 
-    def near(self, accounts: Collection[str], chain: bool) -> Campaign | None:
-        """Return a campaign that shares these accounts; of numbers in sequence, one that shares any of them."""
-        shared = next((campaign for campaign in self.campaigns if campaign.shares(accounts)), None)
-        return shared or (next(iter(self.chains(accounts)), None) if chain else None)
+    def gather(self, key: int, accounts: Collection[str], chain: bool) -> Campaign | None:
+        """Return the campaign of a key and the accounts found by it; of several make one, the oldest."""
+        same = [one for one in self.campaigns if one.uses(key, accounts)] or (self.chains(accounts) if chain else [])
+        for other in same[1:]:
+            same[0].absorb(other)
+            self.campaigns.remove(other)
+        return same[0] if same else None
 
     def chains(self, accounts: Collection[str] | None = None) -> list[Campaign]:
         """Return the campaigns that try numbers in sequence; of `accounts`, those that use one of them."""
