@@ -13,7 +13,7 @@ import polars as pl
 from detector import clock, schema
 from detector.checkpoint import KEY_ID, Checkpoint
 from detector.collect.enrich import Enricher
-from detector.collect.enrich.secret import Secret, configured_secret
+from detector.collect.enrich.secret import cautions, configured_secret
 from detector.collect.order import Sequencer
 from detector.collect.reader import Collected, Reader, first_time
 from detector.collect.source.block import Position
@@ -45,6 +45,10 @@ Paths = Sequence[str | PathLike[str]]
 Progress = Callable[[Telemetry], None]
 
 
+Attend = Callable[["Pipeline", bool], None]
+"""Looks at a pipeline between two batches; and (True) at its end, before it lets go of its state."""
+
+
 class Pipeline:
     """One detector over one state: lines go in, alerts come out.
 
@@ -63,17 +67,20 @@ class Pipeline:
         until: datetime | None = None,
         telemetry: Telemetry | None = None,
         sinks: Sequence[Sink] = (),
+        attend: Attend | None = None,
     ) -> None:
         self.config = config
         self.telemetry = telemetry or Telemetry()
         self.digest = Digest()
         self.learn = learn
+        self._attend = attend or (lambda pipeline, ended: None)
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
         key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
         self.enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
-        self._tell_of(key)
+        for code, caution in cautions(key, self.enricher.secret).items():
+            self.telemetry.warn(code, caution)
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
@@ -100,12 +107,11 @@ class Pipeline:
         """
         source = Files(paths, self.config.input, first_time(self.config.input))
         self.telemetry.bytes_total = source.total_bytes
-        with closing(source), closing(self.checkpoint), self.delivery:
+        with closing(source), closing(self.checkpoint), closing(self), self.delivery:
             self.delivery.make_room(wait=False)
             self._take_up()
             self._read(source, on_progress)
             self.delivery.drain()
-        self._conclude()
 
     def _read(self, source: Files, on_progress: Progress | None) -> None:
         reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input)
@@ -139,7 +145,7 @@ class Pipeline:
         for path in source.awaited:
             log.warning("nothing is there yet; it is waited for", extra={"path": path})
         last = clock.monotonic_s()
-        with closing(source), closing(self.checkpoint), self.delivery:
+        with closing(source), closing(self.checkpoint), closing(self), self.delivery:
             while True:
                 self._take_up()
                 for got in reader.batches():
@@ -148,16 +154,17 @@ class Pipeline:
                     self.positions = dict(got.positions)
                     self._commit(alerts, got.events)
                     self._take_up()
+                    self._attend(self, False)
                     last = clock.monotonic_s() if got.lines else last
+                self._attend(self, False)
                 quiet_s = clock.monotonic_s() - last
                 if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
                     break
                 clock.pause(POLL_S)
             self._settle(reader, on_progress)
             self.delivery.drain()
-        for path in (*source.lost, *source.refused):
-            self.telemetry.fault("source", f"{path}: not read to its end")
-        self._conclude()
+            for path in (*source.lost, *source.refused):
+                self.telemetry.fault("source", f"{path}: not read to its end")
 
     def _settle(self, reader: Reader, on_progress: Progress | None) -> None:
         """Judge what is held, as if nothing came after it; but save the state from before.
@@ -307,33 +314,17 @@ class Pipeline:
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
 
-    def _tell_of(self, key: Secret | None) -> None:
-        """Warn of a key that others can read, and of one that was rotated away: memory holds on to it."""
-        used = self.enricher.secret
-        if key and key.exposed:
-            self.telemetry.warn("key_exposed", key.exposed)
-        if key and key.id != used.id:
-            self.telemetry.warn(
-                "former_key",
-                f"The state goes on under key {used.id}, though {key.id} is current: so everybody in its memory stays"
-                " known. To change over, learn a new state from the last 30 days.",
-            )
-
-    def _conclude(self) -> None:
-        """Count and warn of what only the end of a run shows."""
+    def close(self) -> None:
+        """Count and warn of what only the end of a run shows; a batch that was interrupted is dropped."""
+        self.checkpoint.database.rollback()
         for warning in self.enricher.describe()["warnings"]:
             self.telemetry.warn("tables", warning)
-        if self.enricher.secret.origin == "run":
-            self.telemetry.warn(
-                "no_key",
-                "No key is configured: the tokens of this run cannot be compared with another's."
-                " Set $PORTAL_DETECTOR_KEY or portal.key.file.",
-            )
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
         self.telemetry.counts["activity_evicted"] += self.activity.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
         self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
+        self._attend(self, True)
 
 
 def _told(seen: datetime | None, judged: datetime | None) -> bytes:

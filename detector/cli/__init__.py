@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "notify",
     "outbox",
     "parse",
+    "report",
     "reveal",
     "rules",
     "scope",

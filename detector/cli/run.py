@@ -13,13 +13,13 @@ import click
 
 from detector.cli.files import written
 from detector.cli.options import LEVELS, anchored_span, configured
+from detector.cli.page import Page
 from detector.cli.progress import progress_bar
 from detector.config import Config, Destination, ToFile, ToStdout
 from detector.emit.sinks import Sink, open_sink
 from detector.emit.sinks.secure import lacking_secrets
 from detector.emit.summary import summarize
 from detector.errors import DetectorError, Fault, FaultsError
-from detector.inquire.report import write_report
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
 
@@ -66,7 +66,7 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
         append = order.state is not None
         # opened now: a long run must not end in "cannot be written"
         rejects = _opened(order.rejects, stack, append=append)
-        stats, report = _opened(order.stats, stack), _opened(order.report, stack)
+        stats = _opened(order.stats, stack)
         telemetry = Telemetry(rejects_to=rejects)
         pipeline = Pipeline(
             config,
@@ -77,6 +77,7 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
             until=until,
             telemetry=telemetry,
             sinks=_sinks(config, order),
+            attend=_page(config, order),
         )
         share = config.input.reject_share_warning
         with progress_bar(shown=not order.no_progress) as show:
@@ -84,14 +85,17 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
         telemetry.settle(share)
         if stats:
             stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
-        if report:
-            report.write(write_report(telemetry, pipeline.digest.alerts()).encode())
     summarize(telemetry, pipeline.digest.alerts(), learned=order.learn)
     if deliver and any(one.pending or (one.dead_letters and not order.state) for one in telemetry.sinks):
         return UNDELIVERED
     if order.fail_on is None:
         return 0
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
+
+
+def _page(config: Config, order: Order) -> Page | None:
+    path = order.report or config.report.path
+    return Page(path, config.report.every_s) if path else None
 
 
 def _watching(show: Progress, share: float) -> Progress:

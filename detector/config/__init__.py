@@ -9,6 +9,7 @@ from detector.config.input import Format, Input
 from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
+from detector.config.report import Report
 from detector.config.rules import Rules
 from detector.config.section import Level, Network, Regex, Section, Zone, groups_of, telling
 from detector.config.sinks import (
@@ -57,6 +58,7 @@ __all__ = [
     "OverHttp",
     "Portal",
     "Regex",
+    "Report",
     "Retry",
     "Rotation",
     "Rules",

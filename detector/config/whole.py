@@ -6,6 +6,7 @@ from detector.config.incidents import Allow, Incidents
 from detector.config.input import Input
 from detector.config.models import Models
 from detector.config.portal import Portal
+from detector.config.report import Report
 from detector.config.rules import Rules
 from detector.config.section import Section
 from detector.config.sinks import Outbox, Sinks
@@ -27,6 +28,7 @@ class Config(Section):
     incidents: Incidents = Incidents()
     sinks: Sinks = ()
     outbox: Outbox = Outbox()
+    report: Report = Report()
     state: State = State()
 
     @property

@@ -69,13 +69,22 @@ def companions(memory: Memory, incident: Incident, every: Sequence[Incident]) ->
 
 def _same_clients(memory: Memory, incident: Incident) -> list[tuple[str, str, str]]:
     """Return account, network and client of those who used a pair of the evidence that few use."""
-    told = {(one.network, one.client) for one in incident.alerts if one.network and one.client}
+    pairs = rare_pairs(memory, [incident])
+    return [(account, *pair) for pair, accounts in sorted(pairs.items()) for account in accounts]
+
+
+def rare_pairs(memory: Memory, some: Sequence[Incident]) -> dict[tuple[str, str], list[str]]:
+    """Return the pairs of network and client in the evidence that few accounts used meanwhile, and who did."""
+    told = {(one.network, one.client) for incident in some for one in incident.alerts if one.network and one.client}
+    if not told:
+        return {}
+    since = min(_day(memory, one.start) for one in some)
+    until = max(_day(memory, one.last) for one in some)
     pairs = pl.DataFrame(sorted(told), schema={_NETWORK: pl.String, _CLIENT: pl.String}, orient="row")
-    first, last = (_day(memory, moment) for moment in (incident.start, incident.last))
-    places = memory.places().filter(pl.col("day").is_between(first, last)).join(pairs, on=[_NETWORK, _CLIENT])
-    each = places.select(ACCOUNT, _NETWORK, _CLIENT).unique()
-    rare = each.filter(pl.len().over(_NETWORK, _CLIENT) <= MOST_SHARING).sort(ACCOUNT, _NETWORK, _CLIENT)
-    return list(rare.iter_rows())
+    alike = pl.col(_NETWORK).is_in(pairs[_NETWORK].implode()) & pl.col(_CLIENT).is_in(pairs[_CLIENT].implode())
+    used = memory.places(alike, since, until).join(pairs, on=[_NETWORK, _CLIENT])
+    each = used.group_by(_NETWORK, _CLIENT).agg(pl.col(ACCOUNT).unique().sort())
+    return {(network, client): who for network, client, who in each.iter_rows() if len(who) <= MOST_SHARING}
 
 
 def _day(memory: Memory, moment: datetime) -> date:

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from detector.context.day import ACCOUNT
 from detector.inquire.memory import Memory
 from detector.inquire.usual import Usual
 
@@ -35,10 +36,14 @@ class Hour:
         return self.records > 0 and (not self.at_work or (self.limit is not None and self.records >= self.limit))
 
 
-def hours(memory: Memory, account: str, habit: Usual, since: datetime, until: datetime) -> list[Hour]:
-    """Return the hours with activity from `since` to `until`, both included, in order."""
-    done = memory.hours([account])
-    span = pl.col("hour").is_between(since.timestamp() // 3600, until.timestamp() // 3600)
+def hours(memory: Memory, done: pl.DataFrame, habit: Usual, since: datetime, until: datetime) -> list[Hour]:
+    """Return the hours with activity of the account of `habit` from `since` to `until`, both included, in order.
+
+    Shapes: `done` HOURS, of other accounts too.
+    """
+    span = (pl.col(ACCOUNT) == habit.account) & pl.col("hour").is_between(
+        since.timestamp() // 3600, until.timestamp() // 3600
+    )
     measure = habit.measure(HOUR_FEATURE)
     limit = None if measure is None else measure.limit
     return [_hour(memory, row, habit, limit) for row in done.filter(span).iter_rows(named=True)]

@@ -50,6 +50,7 @@ class Memory:
     day: Day
     today: date | None
     intake: Intake
+    directory: Directory
 
     @classmethod
     def of_state(cls, folder: Path, database: sqlite3.Connection, config: Config) -> Self:
@@ -68,6 +69,7 @@ class Memory:
             day=day,
             today=today,
             intake=intake,
+            directory=Directory(config.accounts),
         )
 
     @classmethod
@@ -84,6 +86,7 @@ class Memory:
             day=behaviour.day,
             today=pipeline.today,
             intake=pipeline.intake,
+            directory=Directory(pipeline.config.accounts),
         )
 
     def hours(self, accounts: Collection[str]) -> pl.DataFrame:
@@ -93,14 +96,12 @@ class Memory:
         parts.append(hours_of(self.day.slots.filter(mine), self.day.shown().filter(mine)))
         return pl.concat([pl.DataFrame(schema=HOURS), *parts]).group_by(ACCOUNT, "hour").sum().sort("hour", ACCOUNT)
 
-    def places(self, accounts: Collection[str] | None = None) -> pl.DataFrame:
-        """Return where `accounts` (all, if none are named) were on which day. Shapes: -> PLACES and `day`."""
-        mine = pl.lit(True) if accounts is None else pl.col(ACCOUNT).is_in(list(accounts))
-        days = list(self._days("places"))
-        if self.today is not None:
+    def places(self, wanted: pl.Expr, since: date, until: date) -> pl.DataFrame:
+        """Return which of the `wanted` rows of PLACES there were from `since` to `until`. Shapes: -> PLACES."""
+        days = list(self._days("places", since, until))
+        if self.today is not None and since <= self.today <= until:
             days.append((self.today, places_of(self.day)))
-        dated = [frame.filter(mine).with_columns(pl.lit(day).alias("day")) for day, frame in days]
-        return pl.concat([pl.DataFrame(schema={**PLACES, "day": pl.Date}), *dated])
+        return pl.concat([pl.DataFrame(schema=PLACES), *(frame.filter(wanted) for _, frame in days)])
 
     def totals(self) -> pl.DataFrame:
         """Return what everybody did by the hour. Shapes: -> `hour`, `requests`, `records`, `accounts`."""
@@ -109,16 +110,17 @@ class Memory:
         parts.append(hours_of(self.day.slots, self.day.shown()).group_by("hour").agg(sums))
         return pl.concat(parts).group_by("hour").sum().sort("hour")
 
-    def _days(self, what: str) -> Iterator[tuple[date, pl.DataFrame]]:
+    def _days(self, what: str, since: date = date.min, until: date = date.max) -> Iterator[tuple[date, pl.DataFrame]]:
         if not self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'activity'").fetchone():
             return  # a state from before activity was kept
-        rows = self.database.execute(f"SELECT day, {what} FROM activity ORDER BY day")  # noqa: S608  our own column
+        asked = f"SELECT day, {what} FROM activity WHERE day BETWEEN ? AND ? ORDER BY day"  # noqa: S608  our own column
+        rows = self.database.execute(asked, (since.toordinal(), until.toordinal()))
         for day, packed in rows:
             yield date.fromordinal(day), frames.unpack(packed)
 
     def profession(self, account: str) -> str | None:
         """Return an account's profession, if the directory says it; its peers are known by it from then on."""
-        described = Directory(self.config.accounts).describe(pl.Series([account]))
+        described = self.directory.describe(pl.Series([account]))
         found: str | None = described.get_column("portal.profession").item(0)
         if found is not None:
             self.baselines.professions[account] = found

@@ -40,7 +40,7 @@ _ALWAYS: Final = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=
 def timeline(memory: Memory, account: str, since: datetime | None, until: datetime | None) -> list[Hour]:
     """Return the hours of `account` that the state remembers. Raises: InputError where it knows no such account."""
     habit = usual(memory, memory.known(account))
-    return hours(memory, account, habit, since or _ALWAYS[0], until or _ALWAYS[1])
+    return hours(memory, memory.hours([account]), habit, since or _ALWAYS[0], until or _ALWAYS[1])
 
 
 def requests(

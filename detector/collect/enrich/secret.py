@@ -97,6 +97,24 @@ def private_bits(found: os.stat_result) -> int:
     return 0o640 if found.st_uid == 0 else 0o600
 
 
+def cautions(given: Secret | None, used: Secret) -> dict[str, str]:
+    """Return by code what to warn of: a key that others can read, that was rotated away, or that dies with the run."""
+    told = {}
+    if given and given.exposed:
+        told["key_exposed"] = given.exposed
+    if given and given.id != used.id:
+        told["former_key"] = (
+            f"The state goes on under key {used.id}, though {given.id} is current: so everybody in its memory stays"
+            " known. To change over, learn a new state from the last 30 days."
+        )
+    if used.origin == "run":
+        told["no_key"] = (
+            "No key is configured: the tokens of this run cannot be compared with another's."
+            " Set $PORTAL_DETECTOR_KEY or portal.key.file."
+        )
+    return told
+
+
 def _exposed(found: os.stat_result) -> str | None:
     mode, most = stat.S_IMODE(found.st_mode), private_bits(found)
     if not mode & 0o077 & ~most:

@@ -73,9 +73,8 @@ def explain(memory: Memory, asked: str, state: Path) -> Explanation:
     every = incidents(memory.alerts)
     incident = find(every, asked)
     habit = None if incident.account is None else usual(memory, incident.account)
-    activity = (
-        [] if habit is None else hours(memory, habit.account, habit, incident.start - BEFORE, incident.last + AFTER)
-    )
+    span = (incident.start - BEFORE, incident.last + AFTER)
+    activity = [] if habit is None else hours(memory, memory.hours([habit.account]), habit, *span)
     begun = incident.start.replace(minute=0, second=0, microsecond=0)
     daily = len(activity) > MOST_HOURS
     places = addresses(memory, incident)
