@@ -1,6 +1,6 @@
 """Join the parts of `collect`: lines are read, parsed and enriched ahead while the caller detects the former."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -93,8 +93,10 @@ class Reader:
         self._times: dict[str, datetime] = {}
         self._stored_bytes = 0
 
-    def batches(self) -> Iterator[Collected]:
+    def batches(self) -> Generator[Collected, None, None]:
         """Yield what comes, to the present end of every stream; with a live source call it again later.
+
+        Who leaves off before the end closes it, before the reader: the thread may be in the midst of a file.
 
         It ends with what could be released; the rest stays held. So a caller saves its state, then calls `settle`,
         judges what that gives, and saves nothing more: lines that come another day then find the held ones in the

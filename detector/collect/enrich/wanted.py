@@ -51,11 +51,6 @@ class TokenSet:
     def __len__(self) -> int:
         return len(self._met)
 
-    @property
-    def met_count(self) -> int:
-        """How many were met."""
-        return int(self._met.sum())
-
     def meet(self, tokens: pl.Series) -> pl.Series:
         """Say of distinct tokens which are in the set and are met for the first time. Shapes: n String -> n Boolean."""
         high, low = (tokens.to_frame(SUBJECT).select(part).to_series().to_numpy() for part in halves(pl.col(SUBJECT)))
@@ -81,11 +76,12 @@ class TokenSet:
 class Wanted:
     """Finds the persons behind tokens that were made with any of `keys`, once each, and hands out what `tell` says.
 
-    A reader's thread may call `enrich` while the caller takes what was found.
+    A reader's thread may call `enrich` while the caller takes what was found; `given_count` is what it has taken.
     """
 
     def __init__(self, places: Sequence[SubjectAt], keys: Sequence[Secret], tokens: TokenSet, tell: Tell) -> None:
         self.tokens = tokens
+        self.given_count = 0
         self._subjects = Subjects(places)
         self._keys = [Tokens(key) for key in keys]
         self._tell = tell
@@ -112,7 +108,9 @@ class Wanted:
     def take(self) -> Iterator[pl.DataFrame]:
         """Give out what was found since the last time. Shapes: n rows {portal.subject} and what `tell` returns."""
         while not self._found.empty():
-            yield self._found.get()
+            found = self._found.get()
+            self.given_count += found.height
+            yield found
 
 
 def as_identifiers(identifiers: pl.Series) -> pl.DataFrame:

@@ -58,7 +58,7 @@ def give(request: Request, config: Config, search: Search, terminal: BinaryIO) -
             outcome = "failed"
             raise DetectorError(f"it failed: {_where(fault)}") from None  # its text may show what it fell over
         finally:
-            ended = {"action": "reveal_ended", "of": number, "outcome": outcome, "found": tokens.met_count}
+            ended = {"action": "reveal_ended", "of": number, "outcome": outcome, "found": wanted.given_count}
             _, last = audit.append(request.log, ended)
     return answer, last
 

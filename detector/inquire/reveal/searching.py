@@ -16,8 +16,8 @@ from detector.telemetry import Telemetry
 
 Progress = Callable[[Telemetry], None]
 
-
 SHOWN: Final = 10
+"""Tokens named of those that were not found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +45,7 @@ class Search:
         `header` names the token, then the columns of what is told.
         """
         out.write((",".join(header) + "\n").encode())
+        out.flush()  # who watches the file sees that the search has begun
         for found in self._find(wanted):
             found.write_csv(out, include_header=False)
         lacking: Sequence[str] = ()
@@ -54,18 +55,18 @@ class Search:
                 out, include_header=False
             )
         out.flush()
-        return Answer(asked=len(wanted.tokens), found=wanted.tokens.met_count, lacking=tuple(lacking))
+        return Answer(asked=len(wanted.tokens), found=wanted.given_count, lacking=tuple(lacking))
 
     def _find(self, wanted: Wanted) -> Iterator[pl.DataFrame]:
         """Give out whom `wanted` finds, as they are found; end when nobody is left to find."""
         order = Sequencer(self._settings.max_lateness_s, max_future_s=self._settings.max_future_s)
         reader = Reader(self._source, wanted.enrich, order, self._settings)
-        with closing(reader):
-            for got in reader.batches():
+        with closing(reader), closing(reader.batches()) as steps:
+            for got in steps:
                 self._telemetry.observe_read(got)
                 self._progress(self._telemetry)
                 yield from wanted.take()
-                if wanted.tokens.met_count == len(wanted.tokens):
+                if wanted.given_count == len(wanted.tokens):
                     return
             self._telemetry.observe_read(reader.settle())
             yield from wanted.take()
