@@ -9,6 +9,7 @@ import pytest
 from river.base import AnomalyDetector
 from river.checks import common
 
+from detector.detect.campaign.newcomers import Newcomers
 from detector.detect.models.clientele import Clientele
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.peak import DailyPeak
@@ -28,6 +29,12 @@ CASES = {
         [{"persons": 20, "strangers": 6, "areas": {76: 5, 13: 1}, "everybody": EVERYWHERE}] * 22,
         {"persons": 20, "strangers": 6, "areas": {76: 5, 13: 1}, "everybody": EVERYWHERE},
         {"persons": 12, "strangers": 12, "areas": dict.fromkeys(range(1, 13), 1), "everybody": EVERYWHERE},
+    ),
+    "newcomers": (
+        Newcomers,
+        [{"newcomers": 2, "population": 0, "odd_0": day % 5 == 0} for day in range(22)],
+        {"newcomers": 3, "population": 0, "odd_0": 1},
+        {"newcomers": 12, "population": 0, "odd_0": 9, "odd_1": 6},
     ),
     "population": (Population, [{"FR": 1}] * 22, {"FR": 1}, {"NL": 1}),
     "rhythm": (
