@@ -1,9 +1,10 @@
 """Decide at the end of a day which account learns what: the day, days held back before, or nothing."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any, Final
 
 import numpy as np
@@ -44,8 +45,9 @@ class Lessons:
     ) -> None:
         self.withheld, self.baselines = withheld, baselines
         self.frozen, self.alerted = frozen, alerted
-        self.dropped = {*abused, *withheld.barred}
-        self.pardoned = {account for accounts in withheld.pardoned.values() for account in accounts}
+        self.dropped = {*abused, *chain.from_iterable(withheld.barred.values())}
+        self.pardoned = set(chain.from_iterable(withheld.pardoned.values()))
+        self.together = Counter(frozen.values())
         self.taught: list[tuple[str, ClosedDay]] = []
         self.released = self._release()
         self.changed: dict[str, dict[str, Any]] = {}
@@ -80,7 +82,7 @@ class Lessons:
         looks, pairs = _looks(ledger, running, names), _pairs(running, names)
         for account, day in kept:
             told = looks.get(account, {})
-            if account in reopened and not is_odd(told):
+            if account in reopened and not self._is_shared(account) and not is_odd(told):
                 self.taught.append((account, day))
                 self.withheld.count(reopened[account])
             else:
@@ -93,8 +95,7 @@ class Lessons:
             Held(account=account, incident=incident, profession=profession, day=day, looks=looks, pairs=pairs)
         )
         own = self.baselines.accounts.get(account)
-        shared = sum(one == incident for one in self.frozen.values()) > 1
-        if own is None or shared:  # what changed about one of several accounts does not speak for the others
+        if own is None or self._is_shared(account):
             return
         run = self._run(account, own)
         if (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):
@@ -102,6 +103,10 @@ class Lessons:
             self.withheld.reopen(account, incident, day.ordinal)
             self.withheld.drop(run)
             self.released += run
+
+    def _is_shared(self, account: str) -> bool:
+        """Say whether an incident of several accounts is open: that one of them works as ever clears none."""
+        return self.together[self.frozen.get(account, "")] > 1
 
     def _run(self, account: str, own: AccountModels) -> list[Held]:
         """Return the days held back in a row: behind the last that was learned, and the last that may be a thief's."""

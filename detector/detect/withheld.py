@@ -62,25 +62,24 @@ class Withheld:
         self._db = database
         self.pardoned: dict[str, list[str]] = {}
         """Incidents that were called benign today, and the accounts where that was still open."""
-        self.barred: set[str] = set()
-        """Accounts of incidents that were called an abuse today."""
+        self.barred: dict[str, list[str]] = {}
+        """Incidents that were called an abuse today, and their accounts; their days go at its end: words may change."""
         for statement in _TABLES.split(";"):
             database.execute(statement)
 
     def pardon(self, incident: str, accounts: Sequence[str]) -> int:
         """Have the days of an incident learned at the end of the running one, and that one of `accounts`."""
-        self.pardoned[incident] = sorted(accounts)
+        self.pardoned[incident] = sorted({*accounts, *self.barred.pop(incident, ())})
         (count,) = self._db.execute("SELECT count(*) FROM withheld WHERE incident = ?", (incident,)).fetchone()
         return int(count)
 
     def bar(self, incident: str, accounts: Sequence[str]) -> int:
         """Drop the days of an incident, the running one included."""
-        gone = "DELETE FROM {} WHERE incident = ? RETURNING account"
-        rows, reopened = (
-            self._db.execute(gone.format(table), (incident,)).fetchall() for table in ("withheld", "reopened")
-        )
-        self.barred |= {*accounts, *self.pardoned.pop(incident, ()), *(name for (name,) in (*rows, *reopened))}
-        return len(rows)
+        days = self._db.execute("SELECT account FROM withheld WHERE incident = ?", (incident,)).fetchall()
+        reopened = self._db.execute("SELECT account FROM reopened WHERE incident = ?", (incident,)).fetchall()
+        known = {name for (name,) in (*days, *reopened)}
+        self.barred[incident] = sorted({*accounts, *self.pardoned.pop(incident, ()), *known})
+        return len(days)
 
     def taught(self, incident: str) -> int:
         """Return how many days of an incident were learned, those of a change it led to included."""
@@ -127,10 +126,13 @@ class Withheld:
         """Forget what is too old, or too much for one of `accounts`, and the verdicts of the day that closed."""
         self._db.execute("DELETE FROM withheld WHERE day <= ?", (today.toordinal() - KEPT_DAYS,))
         self._db.execute("DELETE FROM reopened WHERE until <= ?", (today.toordinal(),))
+        for incident, barred in self.barred.items():
+            self._db.execute("DELETE FROM withheld WHERE incident = ?", (incident,))
+            self._db.executemany("DELETE FROM reopened WHERE account = ?", [(account,) for account in barred])
         oldest = "SELECT day FROM withheld WHERE account = ?1 ORDER BY day DESC LIMIT 1 OFFSET ?2"
         most = [(account, MOST_DAYS) for account in sorted(accounts)]
         self._db.executemany(f"DELETE FROM withheld WHERE account = ?1 AND day <= ({oldest})", most)  # noqa: S608  our own
-        self.pardoned, self.barred = {}, set()
+        self.pardoned, self.barred = {}, {}
 
     def _read(self, where: str, value: str) -> Iterator[Held]:
         rows = self._db.execute(
@@ -149,12 +151,12 @@ class Withheld:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the verdicts of the running day; the days are in the table."""
-        return {"withheld": json.dumps({"pardoned": self.pardoned, "barred": sorted(self.barred)}).encode()}
+        return {"withheld": json.dumps({"pardoned": self.pardoned, "barred": self.barred}).encode()}
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take up what `snapshot` gave."""
-        told = json.loads(saved.get("withheld", b'{"pardoned": {}, "barred": []}'))  # a state from before has none
-        self.pardoned, self.barred = told["pardoned"], set(told["barred"])
+        told = json.loads(saved.get("withheld", b'{"pardoned": {}, "barred": {}}'))  # a state from before has none
+        self.pardoned, self.barred = told["pardoned"], told["barred"]
 
 
 def _told(day: ClosedDay) -> str:

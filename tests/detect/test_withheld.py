@@ -64,14 +64,16 @@ def test_confirmed_drops_them_and_bars_the_running_day(withheld):
     withheld.keep(held())
     withheld.keep(held(incident="i2", day=1))
     assert withheld.bar("i1", ["u1"]) == 1
-    assert (days_of(withheld), withheld.barred) == ([1], {"u1"})
+    assert withheld.barred == {"i1": ["u1"]}
+    withheld.begin(MONDAY, [])
+    assert (days_of(withheld), withheld.barred) == ([1], {})
 
 
 def test_confirmed_in_time_undoes_benign(withheld):
     withheld.keep(held())
     withheld.pardon("i1", ["u1"])
     withheld.bar("i1", [])
-    assert (withheld.cleared(), withheld.barred, withheld.taught("i1")) == ([], {"u1"}, 0)
+    assert (withheld.cleared(), withheld.barred, withheld.taught("i1")) == ([], {"i1": ["u1"]}, 0)
 
 
 def test_confirmed_ends_learning_that_a_change_had_opened_again(withheld):
@@ -79,7 +81,9 @@ def test_confirmed_ends_learning_that_a_change_had_opened_again(withheld):
     withheld.reopen("u1", "i1", today)
     assert withheld.reopened(today + 1) == {"u1": "i1"}
     withheld.bar("i1", [])
-    assert (withheld.reopened(today + 1), withheld.barred) == ({}, {"u1"})
+    assert withheld.barred == {"i1": ["u1"]}
+    withheld.begin(MONDAY, [])
+    assert withheld.reopened(today + 1) == {}
 
 
 def test_what_is_kept_is_bounded(withheld):
@@ -94,7 +98,15 @@ def test_what_is_kept_is_bounded(withheld):
 
 def test_the_words_of_the_running_day_survive_a_restart(withheld):
     withheld.pardon("i1", ["u1"])
-    withheld.barred.add("u2")
+    withheld.bar("i2", ["u2"])
     again = Withheld(sqlite3.connect(":memory:"))
     again.restore(withheld.snapshot())
-    assert (again.pardoned, again.barred) == ({"i1": ["u1"]}, {"u2"})
+    assert (again.pardoned, again.barred) == ({"i1": ["u1"]}, {"i2": ["u2"]})
+
+
+def test_benign_on_the_same_day_undoes_confirmed(withheld):
+    withheld.keep(held())
+    withheld.bar("i1", ["u1"])
+    assert withheld.pardon("i1", []) == 1
+    assert (withheld.barred, withheld.pardoned) == ({}, {"i1": ["u1"]})
+    assert len(withheld.cleared()) == 1
