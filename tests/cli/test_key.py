@@ -1,5 +1,6 @@
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from detector.cli import main
 from detector.cli.key import NAMES
 
+AGAIN = re.compile(rb"1852(\d{10})")
 LINE = '192.0.2.1 - u1 [02/Mar/2026:09:15:01 +0100] "GET /patients/1850578123450/rights HTTP/1.1" 200 812 "-" "x"'
 
 pytestmark = pytest.mark.usefixtures("no_key")
@@ -30,9 +32,13 @@ def tail(folder: Path, *more: object, code: int = 0) -> str:
 
 
 def parted(log: Path, folder: Path, between) -> str:
-    """Read a log that comes in two parts, with something done between, and return what was said of the second."""
+    """Read a log that comes in two parts, with something done between, and return what was said of the second.
+
+    One account reads the same 200 files again and again, in both parts: known again, they are fewer than rules ask for.
+    """
     folder.mkdir()
-    lines = log.read_bytes().splitlines(keepends=True)
+    known = AGAIN.sub(lambda found: b"1852%010d" % (int(found[1]) % 200), log.read_bytes())
+    lines = known.splitlines(keepends=True)
     (folder / "access.log").write_bytes(b"".join(lines[:700]))
     assert "WARNING: The state" not in tail(folder)
     between(folder / "state" / "subject.key")
