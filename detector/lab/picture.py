@@ -80,9 +80,9 @@ def recall_against_false(points: Sequence[Point], others: dict[str, Point], *, n
     body += '<polyline fill="none" stroke="{}" stroke-width="2" points="{}"/>'.format(
         LINE, " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, points))
     )
-    for name, point in zip((*names, *[""] * len(points)), points, strict=False):
+    for number, (name, point) in enumerate(zip((*names, *[""] * len(points)), points, strict=False)):
         x, y = at(point)
-        body += _dot(x, y, LINE) + _text(x + 7, y + 16, name, fill=LINE)
+        body += _dot(x, y, LINE) + _text(x + 7, y + (-8 if number % 2 else 16), name, fill=LINE)
     for name, point in others.items():
         x, y = at(point)
         end = x > WIDTH * 0.7

@@ -26,6 +26,8 @@ PARTNER_SHARE: Final = 0.06
 """Look-ups of persons whom a colleague of the practice, or a neighbour in the department, looks up too."""
 SEA: Final = (6, 13, 29, 33, 34, 35, 44, 62, 76, 83)
 SKI: Final = (38, 74)
+RESORT_SHARE: Final = 0.35
+"""Accounts of these departments that work at a resort; the others see no more strangers than elsewhere."""
 CAMPAIGNERS: Final = ("pharmacy", "general practitioner", "nurse", "dentist", "optician", "physiotherapist")
 
 
@@ -166,13 +168,14 @@ def _locums(plan: Confounders, people: Population, span: Span, rng: np.random.Ge
 def _seasons(plan: Confounders, people: Population, span: Span, rng: np.random.Generator) -> None:
     """Bring holiday-makers: to the sea in July, August and at Easter, to the mountains from Christmas to mid-April."""
     code = CODES[people.department]
-    share = rng.beta(4, 6, len(people)) * ~people.software
+    share = rng.beta(4, 6, len(people)) * (rng.random(len(people)) < RESORT_SHARE) * ~people.software
     closed = {zone: span.school(zone) for zone in np.unique(ZONES)}
     any_closed = np.any(list(closed.values()), axis=0)
     month, day = (np.array([getattr(d, name) for d in span.dates]) for name in ("month", "day"))
     summer = (month == 7) | (month == 8) | (any_closed & (month == 4))
     winter = ((month == 12) & (day >= 20)) | (month <= 3) | ((month == 4) & (day <= 15))
     here = (np.isin(code, SEA)[:, None] & summer) | (np.isin(code, SKI)[:, None] & winter)
+    here &= share[:, None] > 0
     plan.visitors[here] = np.broadcast_to(share[:, None], here.shape)[here]
     plan.factor[here] *= 1.25
 
