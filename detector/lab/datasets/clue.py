@@ -43,7 +43,7 @@ else's for good. The authors judge the first active day alone."""
 CONFIGURATION: Final = """\
 # Reads the events beside it: detector trial labels.jsonl
 input: {format: json}
-models: {families_off: [device, network]}
+models: {families_off: [device, network, campaign]}
 portal:
   subjects:
     - path: '^/files/([^/]+)$'
