@@ -158,7 +158,9 @@ def draft(
         network=lead["portal.network"],
         client=lead["portal.client"],
         message=_message(episode, state, signal, closing),
-        next_step=closing.next_step if signal is None else " ".join(runbook) or _next_step(episode),
+        next_step=closing.next_step.replace("{incident}", episode.id)
+        if signal is None
+        else " ".join(runbook) or _next_step(episode),
         incident_id=episode.id,
         state=state,
         related_incidents=related,

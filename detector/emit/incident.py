@@ -86,7 +86,7 @@ class Incidents:
         So the next alarm is an incident of its own, and is heard: in one that is open it would go under.
         """
         found = sorted((one.id, one.account) for one in self._open.values() if one.account and one.account in changed)
-        closed = [self.close(one, as_changed(reason_of(changed[name]), one), moment, subjects) for one, name in found]
+        closed = [self.close(one, as_changed(reason_of(changed[name])), moment, subjects) for one, name in found]
         return [alert for alert in closed if alert is not None]
 
     def _find(self, incident: str) -> Episode | None:

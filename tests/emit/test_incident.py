@@ -241,3 +241,28 @@ def test_the_next_step_is_the_runbook_of_the_rule_that_spoke():
     assert opened.next_step == "Call them. Close the session."
     assert "u1" in joined.next_step
     assert "Record what it was" in closed.next_step
+    assert f"`detector feedback {closed.incident_id} benign`" in closed.next_step
+
+
+def test_a_lasting_change_closes_the_incident_of_its_account_and_says_why():
+    incidents = Incidents(CONFIG)
+    incidents.admit(frame(signal(0), signal(0, "u2")), nobody, None)
+    reason = dict.fromkeys(("observed", "expected", "unit", "surprise", "history_days", "baseline"))
+    changed = {"u1": reason | {"feature": "change", "text": "60 records in the day so far, usually 20"}}
+    (closed,) = incidents.reopen(changed, at(600), nobody)
+    assert (closed.account, closed.state, closed.timestamp) == ("u1", "closed", at(600))
+    assert "(60 records in the day so far, usually 20), for which learning was re-opened," in closed.message
+    assert closed.reasons[0].feature == "change"
+    assert incidents.frozen_accounts.keys() == {"u2"}
+
+
+def test_a_word_finds_its_incident_and_the_accounts_of_it():
+    incidents = Incidents(CONFIG)
+    incidents.admit(frame(signal(0), signal(1, "u2")), nobody, None)
+    ids = dict(incidents.frozen_accounts)
+    assert ids.keys() == {"u1", "u2"}
+    assert incidents.confirm(ids["u1"])
+    assert not incidents.confirm("nope")
+    assert incidents.abused_accounts == {"u1"}
+    assert incidents.accounts_of(ids["u2"]) == ("u2",)
+    assert incidents.accounts_of("nope") == ()
