@@ -112,14 +112,14 @@ class Rhythm:
 
 
 def _longest_rest(counts: _Array, weights: _Array) -> int:
-    """Return how many slots in a row were silent on any of some days, at the hours weighted and around them."""
+    """Return how many slots in a row were silent on nearly all of some days, at the hours weighted or around them."""
     inside = np.flatnonzero(weights)
     near = counts[:, max(0, inside[0] - _AROUND) : inside[-1] + _AROUND + 1] < 1
     longest = running = np.zeros(len(near), int)
     for slot in near.T:
         running = (running + 1) * slot
         longest = np.maximum(longest, running)
-    return int(longest.max())
+    return int(np.quantile(longest, 1 - _FEW, method="higher"))
 
 
 def _minute(local: pl.Expr) -> pl.Expr:

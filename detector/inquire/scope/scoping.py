@@ -27,7 +27,7 @@ from detector.inquire.scope.units import ACCOUNT, Units
 from detector.inquire.scope.whose import judged
 from detector.telemetry import Telemetry
 
-_CHUNK_BYTES = 32 << 20
+_CHUNK_BYTES = 64 << 20
 """Read at once: larger than a detector does, since most of it is let go of at once."""
 
 _ANY_S = 1e10
@@ -70,9 +70,9 @@ class Scoping:
 
     def find(self) -> Finding:
         """Read, and say what was found; `persons` can be written afterwards. Raises: InputError, FaultsError."""
-        sift = self._read(frozenset())
-        if sift.second_look:
-            sift = self._read(frozenset(sift.sessions))
+        sift = self._read(frozenset(), nameless=False)
+        while sift.second_look:  # once, or twice where sessions of one log show in another
+            sift = self._read(frozenset(sift.sessions), nameless=True)
         units = judged(self._units.table(), self._config.calendar.country, self._config.calendar.timezone)
         reckoning = Reckoning(units)
         self.persons.join(self._shown, reckoning.sides(), self._others)
@@ -86,7 +86,7 @@ class Scoping:
             key_id=None if self.secret.origin == "run" else self.secret.id,
         )
 
-    def _read(self, known: frozenset[str]) -> Sift:
+    def _read(self, known: frozenset[str], *, nameless: bool) -> Sift:
         self.passes += 1
         self._units, self._shown = Units(), Spill(self._folder / f"shown{self.passes}")
         self._others = Spill(self._folder / f"others{self.passes}") if self._every_line else None
@@ -94,7 +94,7 @@ class Scoping:
         self._tokens = set(Tokens(self.secret).sessions(pl.Series(sorted(self.asked.sessions), dtype=pl.String)))
         self.telemetry = Telemetry()
         source = Files(self._paths, self._settings, first_time(self._settings))
-        sift = Sift(source, self._settings, None if self._every_line else self.asked, known)
+        sift = Sift(source, self._settings, None if self._every_line else self.asked, known, nameless=nameless)
         sequencer = Sequencer(self._settings.max_lateness_s, max_future_s=_ANY_S)
         reader = Reader(sift, self._enricher.enrich, sequencer, self._settings)
         sessions = Sessions(self._config.state.max_accounts_in_memory)

@@ -18,16 +18,16 @@ from detector.inquire.scope.needles import holding, needles
 _LEAST_SHARE: Final = 16
 """A block counts as at least this part of what it was: so a step of the reader ends, and progress shows."""
 
-_AHEAD: Final = 3
+_AHEAD: Final = 2
 """Blocks unpacked before they are asked for, in all streams together."""
 
 
 class Sift:
     """A source of the lines of `inner` that hold the name, session or address of somebody asked for.
 
-    In a log that leaves the name out of some lines, as a sample of them shows, a session is learned from the lines that
-    name an account with it, and searched for from there on, in the same block too. `second_look` says that this may
-    have come too late: another log may hold lines of it that were read before.
+    Where lines have a session and no name, as one line in `coverage.STEP` shows or `nameless` says, a session is
+    learned from the lines that name an account with it, and searched for from there on, in the same block too.
+    `second_look` says that this came too late for some lines: read them again, with the sessions known by then.
 
     Everything is handed on where `asked` is None. One thread unpacks ahead of the search.
     Delivery: as `inner`, of the lines that are handed on.
@@ -36,12 +36,18 @@ class Sift:
     live: ClassVar[bool] = False
 
     def __init__(
-        self, inner: Source, settings: Input, asked: Asked | None, known: frozenset[str] = frozenset()
+        self,
+        inner: Source,
+        settings: Input,
+        asked: Asked | None,
+        known: frozenset[str] = frozenset(),
+        *,
+        nameless: bool = False,
     ) -> None:
         self.coverage = Coverage()
         self.sessions = set(known) | set(asked.sessions if asked else ())
         self._known = frozenset(self.sessions)
-        self._nameless = self._late = False
+        self.nameless, self._late = nameless, False
         self._inner, self._settings, self._asked = inner, settings, asked
         self._streams = dict(inner.streams())
         self._many = len(self._streams) > 1
@@ -54,7 +60,9 @@ class Sift:
     @property
     def second_look(self) -> bool:
         """Whether lines may have been missed: those of a session read before it was known, or before it mattered."""
-        return self._nameless and (self._many or self._late) and self.sessions > self._known
+        if self._asked is None or not self._asked.accounts:
+            return False
+        return self._late or (self._many and self.nameless and self.sessions > self._known)
 
     def refresh(self) -> None:
         """Do nothing, as files that are read to their end do."""
@@ -119,9 +127,8 @@ class Sift:
             reference=block.modified,
         )
         bare = pl.col("portal.session").is_not_null() & pl.col("user.name").is_null()
-        if not self._nameless and read.events.select(bare.any()).item():
-            self._nameless, self._late = True, self.coverage.lines > block.lines.height
-            self._texts |= _texts(None, self.sessions)
+        if not self.nameless and read.events.select(bare.any()).item():
+            self.nameless, self._late = True, self.coverage.lines > block.lines.height
         return read.events.select("log.offset", "@timestamp")
 
     def _kept(self, block: Block, fmt: Format, header: str) -> pl.DataFrame:
@@ -131,11 +138,9 @@ class Sift:
             mark |= line.str.starts_with("#")
             last = line.filter(line.str.starts_with("#Fields:")).tail(1)
             self._formats[block.stream] = (fmt, last[0] if len(last) else header)
-        fresh = mark
+        fresh = mark if self.nameless else mark.clear()
         while fresh.any() and (new := self._owned(block, fmt, header, fresh) - self.sessions):
             self.sessions |= new
-            if not self._nameless:
-                break
             self._texts |= _texts(None, self.sessions)
             found = holding(line, _texts(None, new))
             fresh, mark = found & ~mark, mark | found
