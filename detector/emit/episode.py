@@ -158,9 +158,7 @@ def draft(
         network=lead["portal.network"],
         client=lead["portal.client"],
         message=_message(episode, state, signal, closing),
-        next_step=closing.next_step.replace("{incident}", episode.id)
-        if signal is None
-        else " ".join(runbook) or _next_step(episode),
+        next_step=" ".join(runbook) or _next_step(episode, None if signal else closing),
         incident_id=episode.id,
         state=state,
         related_incidents=related,
@@ -195,7 +193,9 @@ def _message(episode: Episode, state: State, signal: Signal | None, closing: Clo
     )
 
 
-def _next_step(episode: Episode) -> str:
+def _next_step(episode: Episode, closing: Closing | None) -> str:
+    if closing is not None:
+        return closing.next_step.replace("{incident}", episode.id)
     where = f" from {episode.lead['source.ip']}" if episode.lead["source.ip"] else ""
     if episode.together:
         return (
