@@ -1,7 +1,7 @@
 """Watch the newcomers of every key, and raise one signal for the accounts that a campaign abuses together."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -57,20 +57,19 @@ class Campaigns:
         """
         accounts = each.get_column(KEY).to_numpy()
         itself = np.full(len(accounts), ITSELF, np.uint64)
-        settled, fresh = self.settled.is_own(itself, accounts), []
-        self._note(each, itself, accounts)
-        for kind in range(SEQUENCE):
-            keys = each.get_column(f"key.{kind}").to_numpy()
-            self._note(each, keys, accounts)
-            new = settled & (keys != ITSELF) & ~self.settled.is_own(keys, accounts)
-            fresh.append(of_kind(each.filter(new), kind))
-        return pl.concat(fresh)
+        keys = [each.get_column(f"key.{kind}").to_numpy() for kind in range(SEQUENCE)]
+        self._note(each, [itself, *keys], accounts)
+        settled = self.settled.is_own(itself, accounts)
+        new = [settled & (of != ITSELF) & ~self.settled.is_own(of, accounts) for of in keys]
+        return pl.concat([of_kind(each.filter(fresh), kind) for kind, fresh in enumerate(new)])
 
-    def _note(self, each: pl.DataFrame, keys: Pairs, accounts: Pairs) -> None:
-        due = ~self.settled.is_written(keys, accounts)
-        if due.any():
-            noted = each.filter(due).select(pl.Series("key", keys[due]), KEY, ACCOUNT)
-            self.due = pl.concat([self.due, noted]).unique(maintain_order=True)
+    def _note(self, each: pl.DataFrame, keys: Sequence[Pairs], accounts: Pairs) -> None:
+        due = [(of, ~self.settled.is_written(of, accounts)) for of in keys]
+        noted = [
+            each.filter(which).select(pl.Series("key", of[which]), KEY, ACCOUNT) for of, which in due if which.any()
+        ]
+        if noted:
+            self.due = pl.concat([self.due, *noted]).unique(["key", KEY], maintain_order=True)
 
     def _model(self, kind: int) -> Newcomers:
         return self.models.get(KINDS[kind]) or Newcomers(telling=kind == SEQUENCE)

@@ -79,8 +79,9 @@ def by_key(looks: pl.DataFrame, keyed: pl.DataFrame, weights: pl.DataFrame) -> p
     """
     told = keyed.select(KEY, *_PLACE, "kind", "value", "key")
     gain = (0.5 + 0.5 * 10 ** pl.col("weight")).log10() * 1000
+    few = looks.join(told, on=KEY, how="semi", maintain_order="left")  # a join by one number, before one by names
     return (
-        looks.join(told, on=[KEY, *_PLACE], nulls_equal=True, maintain_order="left")
+        few.join(told, on=[KEY, *_PLACE], nulls_equal=True, maintain_order="left")
         .join(weights.select("row", gain.round().cast(pl.Int64).alias("gain")), on="row", maintain_order="left")
         .select(VISITS.names())
     )
