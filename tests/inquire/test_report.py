@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 from click.testing import CliRunner
@@ -288,3 +289,9 @@ def test_the_time_of_writing_is_the_callers(state, config):
     with states.reading(state) as database:
         text = write_report(memory_of(state, config, database), datetime(2026, 3, 7, 14, tzinfo=UTC))
     assert "written Saturday 7 March 2026, 14:00" in text
+
+
+def test_the_map_keeps_its_notice():
+    notice = files("detector.inquire.report").joinpath("NOTICE").read_text("utf-8")
+    assert "Michael Bostock" in notice
+    assert "MIT licence" in notice

@@ -55,7 +55,8 @@ def _shown(told: Explanation) -> str:
 def _tried(told: Explanation) -> str:
     entered = sorted({name for one in told.addresses for name in one.entered} & set(told.users))
     success = f"Success there had {names(entered)}" if entered else "None of them had success there"
-    return f"It is about {number(len(told.users))} accounts: {names(told.users)}. {success}."
+    shown = f" {number(told.subjects_count)} insured persons were displayed to them." if told.subjects_count else ""
+    return f"It is about {number(len(told.users))} accounts: {names(told.users)}. {success}.{shown}"
 
 
 def _moments(told: Explanation) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from detector.detect.campaign.explain import MODEL
 from detector.inquire.chronicle import Incident
 from detector.inquire.companions import rare_pairs
 from detector.inquire.memory import Memory
@@ -12,9 +13,9 @@ from detector.inquire.report.markup import NOTHING, Html, figure, joined, pictur
 MOST_ACCOUNTS: Final = 24
 MOST_SHARED: Final = 12
 MOST_CAMPAIGNS: Final = 6
-WIDTH: Final = 420
+WIDTH: Final = 445
 ROW: Final = 20
-LONGEST: Final = 24
+LONGEST: Final = 22
 """Letters of a name that fit; the table has them all."""
 
 
@@ -50,10 +51,15 @@ def campaigns(memory: Memory, shown: Sequence[Incident]) -> list[Campaign]:
 
 def _who(incident: Incident) -> tuple[str, ...]:
     """Return the account, or those that a campaign names; not all that an address merely tried."""
-    return (incident.account,) if incident.account else ()
+    if incident.account:
+        return (incident.account,)
+    return incident.users if incident.alert.rule_id == MODEL else ()
 
 
 def _evidence(incident: Incident, rare: Collection[tuple[str, str]]) -> Iterator[str]:
+    if incident.alert.rule_id == MODEL:  # each of its addresses is of some of its accounts: their own incidents tell
+        yield f"incident {incident.id}"
+        return
     yield from incident.addresses
     for alert in incident.alerts:
         if (alert.network, alert.client) in rare:

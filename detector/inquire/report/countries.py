@@ -16,6 +16,9 @@ from detector.inquire.usual import countries_of_all
 USUAL: Final = 0.001
 """Share of account-days from which a country is one that people usually work in."""
 
+MOST_NAMED: Final = 8
+"""Countries named under the map: on a telephone its figures are small."""
+
 
 @cache
 def world() -> dict[str, Any]:
@@ -41,7 +44,9 @@ def world_map(memory: Memory, shown: Sequence[Incident]) -> Html:
     shapes = [_shape(code, path, code in usual, code in seen) for code, path in seen_last]
     told = ", ".join(f"{name(code)} ({incidents})" for code, incidents in seen.most_common())
     title = f"Countries that evidence came from, with the incidents of each: {told}"
-    caption = "Circles: incidents by the country their evidence came from. Shaded: where accounts usually work."
+    more = f" and {len(seen) - MOST_NAMED} more countries" if len(seen) > MOST_NAMED else ""
+    named = ", ".join(f"{name(code)} {incidents}" for code, incidents in seen.most_common(MOST_NAMED))
+    caption = f"Incidents by the country their evidence came from: {named}{more}. Shaded: where accounts usually work."
     rows = [(name(code), share(usual.get(code)), count(seen[code])) for code in _ordered(seen, usual)]
     numbers = table(("country", "share of usual account-days", "incidents"), rows, figures=2)
     drawn = picture(drawing["width"], drawing["height"], title, joined([*shapes, *_marks(seen)]), kind="world")
