@@ -8,7 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from detector.cli import main
+from detector.config import load
+from detector.inquire.scope.asked import Asked
 from detector.inquire.scope.finding import from_json
+from detector.inquire.scope.scoping import Scoping
 
 KEY = "a key for the tests of scope"
 PERSONS = [f"18505780060{n:02d}" for n in range(40)]
@@ -115,3 +118,12 @@ def test_an_incident_gives_its_accounts_and_the_addresses_that_raised_it(log, tm
     assert "dr.who" in found.accounts
     assert found.key_id is not None  # the key kept beside the state
     assert found.subjects.attacker_count == 10
+
+
+def test_an_alert_from_the_owners_own_place_does_not_make_all_work_there_the_attackers(log, tmp_path, monkeypatch):
+    monkeypatch.setenv("PORTAL_DETECTOR_KEY", KEY)
+    asked = Asked(accounts=frozenset({"dr.who"}), suspect=frozenset({HOME[0]}))
+    folder = tmp_path / "scratch"
+    folder.mkdir()
+    found = Scoping([log], load(None), asked, folder).find()
+    assert (found.subjects.attacker_count, found.subjects.owner_count) == (10, 30)

@@ -15,7 +15,8 @@ from detector.inquire.state import alerts
 class Asked:
     """Whose requests are looked at: of any of these accounts, sessions (as logged) or addresses (canonical).
 
-    `suspect` addresses are known to be the attacker's; those asked for are too.
+    What comes from an address or session asked for is the attacker's. `suspect` addresses raised alerts: what comes
+    from there is the attacker's unless the account sends claims from there too.
     """
 
     accounts: frozenset[str] = frozenset()

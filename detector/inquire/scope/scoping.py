@@ -73,7 +73,9 @@ class Scoping:
         sift = self._read(frozenset(), nameless=False)
         while sift.second_look:  # once, or twice where sessions of one log show in another
             sift = self._read(frozenset(sift.sessions), nameless=True)
-        units = judged(self._units.table(), self._config.calendar.country, self._config.calendar.timezone)
+        units = judged(
+            self._doubted(self._units.table()), self._config.calendar.country, self._config.calendar.timezone
+        )
         reckoning = Reckoning(units)
         self.persons.join(self._shown, reckoning.sides(), self._others)
         return reckoning.finding(
@@ -85,6 +87,16 @@ class Scoping:
             config=self._config,
             key_id=None if self.secret.origin == "run" else self.secret.id,
         )
+
+    def _doubted(self, units: pl.DataFrame) -> pl.DataFrame:
+        """Believe no alert that an address is the attacker's where the account sent claims from it. Shapes: UNITS."""
+        asked = self.asked
+        told = pl.col("source.ip").is_in(list(asked.suspect - asked.addresses)) & ~self._of_sessions()
+        worked = pl.col("claims").sum().over(ACCOUNT, "source.ip") > 0
+        return units.with_columns((pl.col("suspect") & ~(told & worked).fill_null(value=False)).alias("suspect"))
+
+    def _of_sessions(self) -> pl.Expr:
+        return pl.col("portal.session").is_in(list(self._tokens)).fill_null(value=False)
 
     def _read(self, known: frozenset[str], *, nameless: bool) -> Sift:
         self.passes += 1
@@ -127,8 +139,8 @@ class Scoping:
             inside &= time >= asked.since
         if asked.until is not None:
             inside &= time < asked.until
-        address, session = pl.col("source.ip"), pl.col("portal.session").is_in(list(self._tokens))
-        named = address.is_in(list(asked.addresses)) | session
+        address = pl.col("source.ip")
+        named = address.is_in(list(asked.addresses)) | self._of_sessions()
         scope = (pl.col(ACCOUNT).is_in(list(asked.accounts)) | named).fill_null(value=False)
         suspect = (named | address.is_in(list(asked.suspect))).fill_null(value=False)
         marked = events.with_columns(inside.alias("inside"), suspect.alias("suspect"), scope.alias("scope"))

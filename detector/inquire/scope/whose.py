@@ -100,9 +100,10 @@ def _speaking(units: pl.DataFrame, home: str | None) -> pl.DataFrame:
         marked = marked.join(known, on=[ACCOUNT, *columns], how="left", nulls_equal=True, maintain_order="left")
     kind, sort = pl.col("portal.network_kind").is_in(ODD), pl.col("portal.client_kind").is_in(PROGRAMS)
     away = pl.col("source.geo.country_iso_code") != home
+    silent = pl.col("portal.client").is_null() & pl.col("portal.client").is_not_null().any()  # where agents are logged
     return marked.with_columns(pl.col(*_HABITS).fill_null(value=False), pl.col("rate").fill_null(0.0)).with_columns(
         (kind.fill_null(value=False) & ~pl.col("kind")).alias("kind_odd"),
-        ((sort.fill_null(value=False) | pl.col("portal.client").is_null()) & ~pl.col("sort")).alias("sort_odd"),
+        ((sort.fill_null(value=False) | silent) & ~pl.col("sort")).alias("sort_odd"),
         (away.fill_null(value=False) & ~pl.col("country")).alias("abroad"),
         pl.col("pair").alias("usual_pair"),
         (~pl.col("pair") & ~pl.col("network") & ~pl.col("client")).alias("new_both"),

@@ -14,6 +14,7 @@ from detector.config import load
 from detector.errors import DetectorError
 from detector.inquire.scope.asked import canonical, of_incident
 from detector.inquire.scope.needles import holding, needles
+from detector.lab.simulate import simulate
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 ESCAPES = (
@@ -114,3 +115,16 @@ def test_an_incident_that_the_state_does_not_keep_is_refused(tmp_path):
     database.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT, body TEXT)")
     with pytest.raises(DetectorError, match="incident abc: the state keeps no alert of it"):
         of_incident(database, "abc")
+
+
+@pytest.mark.parametrize("log_format", ["combined", "json", "w3c"])
+def test_every_format_gives_what_parsing_every_line_does(tmp_path, scoped, log_format):
+    made = simulate(tmp_path / "portal", seed=821, accounts=12, days=4, size=0.05, log_format=log_format, compress=True)
+    config = load(made.log.parent / "detector.yml")
+    accounts = made.attacks[0]["accounts"]
+    quick = scoped([made.log], config, accounts=accounts)
+    slow = scoped([made.log], config, accounts=accounts, every_line=True)
+    assert quick.finding.subjects.attacker_count == made.attacks[0]["subjects"]
+    assert quick.persons.equals(slow.persons)
+    assert quick.finding.sources == slow.finding.sources
+    assert quick.finding.archives[0].parsed < slow.finding.archives[0].parsed
