@@ -86,9 +86,8 @@ class Campaigns:
 
     def _known(self) -> pl.Expr:
         """Choose the turns of keys that are a campaign's today, or may be the next hundred of its numbers."""
-        known = pl.col("key").is_in(self.raised.today)
         nexts = (pl.col("kind") == SEQUENCE) & (pl.col("newcomers") > 1)
-        return known | nexts if self.raised.chains() else known
+        return nexts | pl.col("key").is_in(self.raised.today)
 
     def _signals(self, scored: pl.DataFrame, today: int) -> pl.DataFrame:
         """Raise what passes the threshold. Loops over the newcomers of keys that do, or did."""

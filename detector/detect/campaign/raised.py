@@ -36,12 +36,16 @@ class Campaign:
         return key in self.keys or len(set(accounts) & set(self.accounts)) >= LEAST_SHARED
 
     def name_now(self, accounts: Iterable[str], ordinal: int) -> list[str]:
-        """Return which of `accounts`, and of those owed, were not named yet, and take them for named."""
-        fresh = [name for name in dict.fromkeys((*self.owed, *accounts)) if name not in self.accounts]
-        self.accounts += fresh
+        """Return which of `accounts`, and of those owed, were not named yet, and take them for named.
+
+        The first time on a later day all are told again: the campaign goes on, and its incident must not fall quiet.
+        """
+        now = dict.fromkeys((*self.owed, *accounts))
+        told = [name for name in now if ordinal > self.last or name not in self.accounts]
+        self.accounts += [name for name in told if name not in self.accounts]
         self.owed = []
-        self.last = ordinal if fresh else self.last
-        return fresh
+        self.last = ordinal if told else self.last
+        return told
 
     def absorb(self, other: "Campaign") -> None:
         """Take over a campaign that turned out to be the same."""
