@@ -148,3 +148,13 @@ def test_the_running_day_of_a_tail_is_told_too(config, log, tmp_path):
     assert CliRunner().invoke(main, told).exit_code == 0
     hours = json.loads(asked("timeline", folder, config, "p1", "-o", "json").stdout)
     assert sum(one["requests"] for one in hours) >= 6 * 25 + 600 - 20  # the last seconds are held back
+
+
+def test_what_people_decided_is_told(state, config, tmp_path):
+    folder = tmp_path / "state"
+    shutil.copytree(state, folder)
+    alert = alerts_of(folder, "p3")[0]
+    said = ["feedback", alert.incident_id, "confirmed", "--note", "phished, ticket 7", "--who", "anna"]
+    assert CliRunner().invoke(main, [*said, "--state", str(folder), "--config", str(config)]).exit_code == 0
+    text = asked("explain", folder, config, alert.incident_id).stdout
+    assert "confirmed by anna: phished, ticket 7" in text

@@ -203,7 +203,7 @@ def test_a_gap_and_the_lag_are_told(config, tmp_path):
     with states.reading(tmp_path / "state") as database:
         memory = memory_of(tmp_path / "state", config, database)
         hole = START + timedelta(days=8, hours=3)
-        assert gaps(memory) == [(hole, hole + timedelta(hours=3))]
+        assert gaps(memory, memory.totals()) == [(hole, hole + timedelta(hours=3))]
         last = START + timedelta(days=8, hours=7, minutes=49)
         assert memory.intake.last == last
         assert lag(memory, last + timedelta(minutes=5)) == "5 min"

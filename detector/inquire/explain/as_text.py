@@ -8,7 +8,7 @@ from typing import Final
 from detector.emit.alert import Reason
 from detector.inquire.explain.compiled import Explanation
 from detector.inquire.hours import Hour
-from detector.inquire.usual import LABELS, Usual
+from detector.inquire.usual import Usual
 
 WIDE: Final = 100
 BAR: Final = 30
@@ -161,7 +161,9 @@ def _companions(told: Explanation) -> Iterator[str]:
 
 def _verdicts(told: Explanation) -> Iterator[str]:
     for one in told.verdicts:
-        yield from _wrapped(f"{one.action} by {one.who}" + (f": {one.note}" if one.note else ""), f"{one.at}  ")
+        said = f"{one.action} by {one.who}" + (f": {one.note}" if one.note else "")
+        outcome = told.outcomes.get(one.seq)
+        yield from _wrapped(f"{said} ({outcome})" if outcome else said, f"{one.at}  ")
 
 
 def _steps(told: Explanation) -> Iterator[str]:
@@ -201,6 +203,3 @@ def _wrapped(line: str, head: str = "") -> list[str]:
         line, WIDE, initial_indent=head, subsequent_indent=" " * len(head),
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
-
-
-__all__ = ["LABELS", "activity_lines", "figure", "names", "number", "one_in", "reason_line", "share", "text"]

@@ -42,6 +42,7 @@ class Explanation:
 
     `subjects_count` persons were displayed by the last alert; `most_subjects_count`, at most, from the first hour of
     the evidence to the end of `activity`, which is by the hour, or by the day where `daily`. `commands` come next.
+    `outcomes` say by number what came of verdicts that took effect.
     """
 
     incident: str
@@ -64,6 +65,7 @@ class Explanation:
     addresses: tuple[Address, ...]
     companions: tuple[Companion, ...]
     verdicts: tuple[Verdict, ...]
+    outcomes: dict[int, str]
     next_step: str
     commands: tuple[str, ...]
 
@@ -79,6 +81,8 @@ def explain(memory: Memory, asked: str, state: Path) -> Explanation:
     daily = len(activity) > MOST_HOURS
     places = addresses(memory, incident)
     entered = sorted({name for one in places for name in one.entered} & set(incident.users))
+    verdicts = tuple(one for one in memory.verdicts() if one.incident == incident.id)
+    ruled = memory.rulings()
     return Explanation(
         incident=incident.id,
         level=incident.level,
@@ -99,7 +103,8 @@ def explain(memory: Memory, asked: str, state: Path) -> Explanation:
         reasons=incident.reasons,
         addresses=places,
         companions=companions(memory, incident, every),
-        verdicts=tuple(one for one in memory.verdicts() if one.incident == incident.id),
+        verdicts=verdicts,
+        outcomes={one.seq: ruled[one.seq] for one in verdicts if one.seq in ruled},
         next_step=incident.alert.next_step,
         commands=tuple(_commands(incident, entered, state)),
     )

@@ -13,7 +13,7 @@ from detector.inquire.chronicle import Incident, incidents
 from detector.inquire.memory import Memory
 from detector.inquire.report.campaigns import campaign_section
 from detector.inquire.report.cards import incident_section
-from detector.inquire.report.health import health_section
+from detector.inquire.report.health import gaps, health_section
 from detector.inquire.report.markup import Html, joined
 from detector.inquire.report.overview import overview
 from detector.inquire.report.trends import trend_section
@@ -38,12 +38,14 @@ def write_report(
     shown = on_page(memory)
     refresh = Html('<meta http-equiv="refresh" content="{:.0f}">').format(refresh_s) if refresh_s else Html()
     still = sum(one.open for one in shown)
+    totals = memory.totals()
+    silent = gaps(memory, totals)
     sections = [
-        overview(memory, shown, made),
+        overview(memory, shown, made, silent),
         campaign_section(memory, shown),
         incident_section(memory, shown),
-        trend_section(memory),
-        health_section(memory, telemetry),
+        trend_section(memory, totals),
+        health_section(memory, telemetry, silent),
     ]
     title = f"Portal detector: {still} open" if shown else "Portal detector"
     return str(_PAGE.format(refresh=refresh, title=title, style=Html(style()), body=joined(sections)))

@@ -1,10 +1,12 @@
 """Tell how well the detector itself sees: lines, rejects, lag, gaps, warnings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from statistics import median
 from typing import Final
+
+import polars as pl
 
 from detector.inquire.memory import Memory
 from detector.inquire.report.markup import NOTHING, Html, behind, count, joined, table
@@ -15,17 +17,23 @@ LEAST_REQUESTS: Final = 20
 
 SHOWN_DAYS: Final = 14
 
+Gap = tuple[datetime, datetime]
+"""From when until when no request came."""
 
-def gaps(memory: Memory) -> list[tuple[datetime, datetime]]:
-    """Return spans without any request where the same hour of such days (working or weekend) usually has many."""
-    totals: dict[int, int] = dict(memory.totals().select("hour", "requests").iter_rows())
-    if not totals:
+
+def gaps(memory: Memory, totals: pl.DataFrame) -> list[Gap]:
+    """Return spans without any request where the same hour of such days (working or weekend) usually has many.
+
+    Shapes: `totals` as of `Memory.totals`.
+    """
+    seen: dict[int, int] = dict(totals.select("hour", "requests").iter_rows())
+    if not seen:
         return []
-    kinds = {hour: _kind(memory.local(hour)) for hour in range(min(totals), max(totals) + 1)}
+    kinds = {hour: _kind(memory.local(hour)) for hour in range(min(seen), max(seen) + 1)}
     alike: dict[tuple[bool, int], list[int]] = {}
     for hour, kind in kinds.items():
-        alike.setdefault(kind, []).append(totals.get(hour, 0))
-    silent = [hour for hour, kind in kinds.items() if hour not in totals and median(alike[kind]) >= LEAST_REQUESTS]
+        alike.setdefault(kind, []).append(seen.get(hour, 0))
+    silent = [hour for hour, kind in kinds.items() if hour not in seen and median(alike[kind]) >= LEAST_REQUESTS]
     runs = [list(run) for _, run in groupby(silent, key=lambda hour: hour - silent.index(hour))]
     return [(memory.local(run[0]), memory.local(run[-1] + 1)) for run in runs]
 
@@ -34,28 +42,27 @@ def _kind(start: datetime) -> tuple[bool, int]:
     return start.weekday() < 5, start.hour
 
 
-def health_section(memory: Memory, telemetry: Telemetry | None) -> Html:
+def health_section(memory: Memory, telemetry: Telemetry | None, silent: Sequence[Gap]) -> Html:
     """Return how the detector fares. `telemetry` is that of the run at hand."""
     parts = [
         *(
             Html('<p class="warning">{}</p>').format(one.text)
             for one in (telemetry.warnings if telemetry else {}).values()
         ),
-        *_gaps(memory),
+        *_gaps(silent),
         _days(memory),
         *(_run(telemetry) if telemetry else ()),
     ]
     return Html('<section id="health"><h2>Health of the detector</h2>{}</section>').format(joined(parts))
 
 
-def _gaps(memory: Memory) -> Iterator[Html]:
-    found = gaps(memory)
-    if not found:
+def _gaps(silent: Sequence[Gap]) -> Iterator[Html]:
+    if not silent:
         yield Html("<p>No hour without a request where there usually are many.</p>")
         return
     rows = [
         (f"{start:%a %-d %b %H:%M}", f"{end:%a %-d %b %H:%M}", (end - start) // timedelta(hours=1))
-        for start, end in found
+        for start, end in silent
     ]
     yield Html('<p class="warning">Hours without any request, where there usually are many: lines may lack.</p>')
     yield table(("from", "to", "hours"), rows, figures=1)

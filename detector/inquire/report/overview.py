@@ -8,7 +8,7 @@ from typing import Final
 from detector.inquire.chronicle import Incident
 from detector.inquire.memory import Memory
 from detector.inquire.report.countries import world_map
-from detector.inquire.report.health import gaps, lag
+from detector.inquire.report.health import Gap, lag
 from detector.inquire.report.markup import NOTHING, Html, count, joined
 from detector.schema import LEVELS
 
@@ -16,7 +16,7 @@ MOST_LISTED: Final = 12
 """Incidents of which the way to them stands at the top."""
 
 
-def overview(memory: Memory, shown: Sequence[Incident], made: datetime) -> Html:
+def overview(memory: Memory, shown: Sequence[Incident], made: datetime, silent: Sequence[Gap]) -> Html:
     """Return the head of the page: a wall screen shows little more."""
     still = [one for one in shown if one.open]
     zone = memory.config.zone
@@ -30,7 +30,7 @@ def overview(memory: Memory, shown: Sequence[Incident], made: datetime) -> Html:
         upto,
         f"{made.astimezone(zone):%A %-d %B %Y, %H:%M}",
         str(zone),
-        joined(_tiles(memory, shown, made)),
+        joined(_tiles(memory, shown, made, len(silent))),
         _list(shown),
         world_map(memory, shown),
     )
@@ -42,7 +42,7 @@ def _headline(still: Sequence[Incident]) -> str:
     return "1 incident is open" if len(still) == 1 else f"{len(still):,} incidents are open"
 
 
-def _tiles(memory: Memory, shown: Sequence[Incident], made: datetime) -> Iterator[Html]:
+def _tiles(memory: Memory, shown: Sequence[Incident], made: datetime, holes: int) -> Iterator[Html]:
     still = [one for one in shown if one.open]
     levels = Counter(one.level for one in still)
     told = ", ".join(f"{levels[level]} {level}" for level in reversed(LEVELS) if levels[level])
@@ -58,7 +58,6 @@ def _tiles(memory: Memory, shown: Sequence[Incident], made: datetime) -> Iterato
     age = lag(memory, made)
     if age is not None:
         yield _tile("Behind", age, "from the latest event to the writing of this page")
-    holes = len(gaps(memory))
     yield _tile("Gaps", count(holes), "silences of an hour and more, in five weeks", bad=holes > 0)
 
 

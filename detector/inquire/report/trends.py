@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from statistics import median
 from typing import Final
 
+import polars as pl
+
 from detector.inquire.memory import Memory
 from detector.inquire.report.markup import NOTHING, Html, count, figure, joined, picture, table
 from detector.inquire.report.scale import levels, nice, short
@@ -16,8 +18,11 @@ WIDTH, HEIGHT = 400, 120
 LEFT, TOP, BOTTOM = 34, 10, 18
 
 
-def trend_section(memory: Memory) -> Html:
-    """Return a chart for each figure of the last weeks; nothing before two days are known."""
+def trend_section(memory: Memory, totals: pl.DataFrame) -> Html:
+    """Return a chart for each figure of the last weeks; nothing before two days are known.
+
+    Shapes: `totals` as of `Memory.totals`.
+    """
     days = _days(memory)
     if len(days) < 2:
         return NOTHING
@@ -26,7 +31,6 @@ def trend_section(memory: Memory) -> Html:
         level: Counter(one.timestamp.astimezone(zone).date() for one in memory.alerts if one.level == level)
         for level in LEVELS
     }
-    totals = memory.totals()
     records: Counter[date] = Counter()
     for hour, shown in totals.select("hour", "records").iter_rows():
         records[memory.local(hour).date()] += shown
