@@ -1,7 +1,7 @@
 """Read archives once, and say whose data was displayed by the requests asked for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 
 import polars as pl
@@ -13,8 +13,10 @@ from detector.collect.enrich.tokens import Tokens
 from detector.collect.order import Sequencer
 from detector.collect.reader import Collected, Reader, first_time
 from detector.collect.source.files import Files
+from detector.collect.source.find import STDIN
 from detector.config import Config
 from detector.context.session import Sessions
+from detector.errors import InputError
 from detector.inquire.scope.asked import Asked
 from detector.inquire.scope.coverage import Coverage
 from detector.inquire.scope.displays import DISPLAYED, Categories
@@ -72,6 +74,8 @@ class Scoping:
         """Read, and say what was found; `persons` can be written afterwards. Raises: InputError, FaultsError."""
         sift = self._read(frozenset(), nameless=False)
         while sift.second_look:  # once, or twice where sessions of one log show in another
+            if STDIN in map(fspath, self._paths):
+                raise InputError("-: sessions show in lines read before them; required files, which can be read twice")
             sift = self._read(frozenset(sift.sessions), nameless=True)
         units = judged(
             self._doubted(self._units.table()), self._config.calendar.country, self._config.calendar.timezone
