@@ -74,7 +74,7 @@ class Scoping:
         """Read, and say what was found; `persons` can be written afterwards. Raises: InputError, FaultsError."""
         sift = self._read(frozenset(), nameless=False)
         while sift.second_look:  # once, or twice where sessions of one log show in another
-            if STDIN in map(fspath, self._paths):
+            if any(fspath(path) == STDIN for path in self._paths):
                 raise InputError("-: sessions show in lines read before them; required files, which can be read twice")
             sift = self._read(frozenset(sift.sessions), nameless=True)
         units = judged(
