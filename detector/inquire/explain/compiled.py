@@ -127,8 +127,9 @@ def _commands(incident: Incident, entered: Sequence[str], state: Path) -> Sequen
     since, until = rfc3339(incident.start), rfc3339(incident.last + timedelta(minutes=1))
     accounts = [incident.account] if incident.account else [*entered, *incident.users][:1]
     told = [f"detector scope --incident {incident.id} {at} ARCHIVES"]
-    told += [f"detector timeline {quote(one)} {at} --since {since} --until {until} ARCHIVES" for one in accounts]
-    told += [f"detector baseline {quote(one)} {at}" for one in accounts]
+    named = [f"-- {quote(one)}" if one.startswith("-") else quote(one) for one in accounts]
+    told += [f"detector timeline {at} --since {since} --until {until} {one} ARCHIVES" for one in named]
+    told += [f"detector baseline {at} {one}" for one in named]
     if incident.open:
         told.append(f"detector export blocklist {at}")
     told += [f"detector feedback {incident.id} {verdict} {at} --note '...'" for verdict in ("confirmed", "benign")]
