@@ -7,7 +7,17 @@ from pydantic import Field
 from detector.config.section import Section
 
 Family = Literal[
-    "volume", "subjects", "session", "errors", "source", "geography", "network", "device", "time", "campaign"
+    "volume",
+    "subjects",
+    "session",
+    "errors",
+    "source",
+    "geography",
+    "network",
+    "device",
+    "time",
+    "silence",
+    "campaign",
 ]
 """The families of evidence, as `detect.models.features.FAMILIES` names them; and what several accounts share."""
 

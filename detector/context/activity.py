@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from detector.context import frames
-from detector.context.day import ACCOUNT, SLOTS_PER_HOUR, TRAITS, Day
+from detector.context.day import ACCOUNT, COMMON_TRAITS, SLOTS_PER_HOUR, Day
 from detector.schema import TIME
 
 DAYS: Final = 35
@@ -32,7 +32,13 @@ HOURS: Final = pl.Schema(
 """
 
 PLACES: Final = pl.Schema(
-    {ACCOUNT: pl.String(), **dict.fromkeys(TRAITS, pl.String()), "first": TIME, "last": TIME, "records": pl.Int64()}
+    {
+        ACCOUNT: pl.String(),
+        **dict.fromkeys(COMMON_TRAITS, pl.String()),
+        "first": TIME,
+        "last": TIME,
+        "records": pl.Int64(),
+    }
 )
 """A row for each account and combination of country, network and client of a day; `last` asked for a record."""
 
@@ -86,4 +92,7 @@ def hours_of(slots: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
 
 def places_of(day: Day) -> pl.DataFrame:
     """Return where accounts were on the running day. Shapes: -> PLACES, by account."""
-    return day.places.select(PLACES.names()).sort(ACCOUNT, "first", *TRAITS, nulls_last=True)
+    places = day.places.group_by(ACCOUNT, *COMMON_TRAITS).agg(
+        pl.col("first").min(), pl.col("last").max(), pl.col("records").sum()
+    )
+    return places.select(PLACES.names()).sort(ACCOUNT, "first", *COMMON_TRAITS, nulls_last=True)

@@ -11,11 +11,19 @@ from detector.schema import TIME
 
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
+MEGABYTE: Final = 1_000_000
 ACCOUNT: Final = "user.name"
 KEY: Final = "account_key"
 """A number for the account: windows over numbers cost a third of windows over names."""
 
-TRAITS: Final = ("source.geo.country_iso_code", "portal.network", "portal.client")
+SUBNET: Final = "subnet"
+"""The /24 of an address, in IPv6 the /64."""
+
+COMMON_TRAITS: Final = ("source.geo.country_iso_code", "portal.network", "portal.client")
+"""Where an account comes from, and with what: values that many accounts share."""
+
+TRAITS: Final = (*COMMON_TRAITS, SUBNET)
+"""With those that are one account's or one practice's: of subnets there is no end."""
 
 SLOTS: Final = pl.Schema(
     {
@@ -23,6 +31,7 @@ SLOTS: Final = pl.Schema(
         "slot": pl.Int32(),
         "hour_of_week": pl.Int16(),
         "requests": pl.Int64(),
+        "bytes": pl.Int64(),
         "records": pl.Int64(),
         "missed": pl.Int64(),
         "unclaimed": pl.Int64(),
@@ -40,7 +49,7 @@ PLACES: Final = pl.Schema(
         "records": pl.Int64(),
     }
 )
-"""A row for each account and combination of country, network and client seen: when first, when last asked a record."""
+"""A row for each account and combination of TRAITS seen: when first, when last asked a record."""
 
 DISPLAYS: Final = pl.Schema(
     {
@@ -84,13 +93,15 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
             "@timestamp",
             (pl.col("@timestamp").dt.epoch("s") // SLOT_S).cast(pl.Int32).alias("slot"),
             pl.col("portal.hour_of_week").alias("hour_of_week"),
-            *TRAITS,
+            *COMMON_TRAITS,
+            pl.col("portal.source").str.replace(r"\.\d+$", ".0/24").alias(SUBNET),
             "source.ip",
             "portal.source",
             "user_agent.version",
             "portal.subject_block",
             "portal.profession",
             "portal.kind",
+            pl.col("http.response.body.bytes").fill_null(0).alias("bytes"),
             (looked & success).alias("displayed"),
             (asked & ~success).alias("missed"),
             (pl.col("portal.action") == "claim").fill_null(False).alias("claimed"),
@@ -140,6 +151,7 @@ class Day:
         slots = rows.group_by(ACCOUNT, "slot").agg(
             pl.col("hour_of_week").first(),
             pl.len().cast(pl.Int64).alias("requests"),
+            pl.col("bytes").sum(),
             records,
             pl.col("missed").sum().cast(pl.Int64),
             pl.col("unclaimed_run").max().alias("unclaimed"),
@@ -154,7 +166,7 @@ class Day:
             .group_by(ACCOUNT, "slot", maintain_order=True)
             .agg(
                 pl.col("hour_of_week").first(),
-                pl.col("requests", "records", "missed").sum(),
+                pl.col("requests", "bytes", "records", "missed").sum(),
                 pl.col("unclaimed").max(),
             )
         )
@@ -175,14 +187,15 @@ class Day:
     def totals(self) -> pl.DataFrame:
         """Return one row an account: the day's counts so far.
 
-        Shapes: -> account, `requests`, `records_day`, `missed_day`, `records_10min`, `records_1h`
+        Shapes: -> account, `requests_day`, `megabytes_day`, `records_day`, `missed_day`, `records_10min`, `records_1h`
         and `unclaimed` (the largest of each).
         """
         hours = self.slots.group_by(ACCOUNT, pl.col("slot") // SLOTS_PER_HOUR).agg(pl.col("records").sum())
         return (
             self.slots.group_by(ACCOUNT)
             .agg(
-                pl.col("requests").sum(),
+                pl.col("requests").sum().alias("requests_day"),
+                (pl.col("bytes").sum() // MEGABYTE).alias("megabytes_day"),
                 pl.col("records").sum().alias("records_day"),
                 pl.col("missed").sum().alias("missed_day"),
                 pl.col("records").max().alias("records_10min"),

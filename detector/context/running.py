@@ -4,7 +4,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.context.day import ACCOUNT, KEY, SLOTS_PER_HOUR, TRAITS, Carry
+from detector.context.day import ACCOUNT, KEY, MEGABYTE, SLOTS_PER_HOUR, TRAITS, Carry
 
 OVERLAP_S: Final = 1800
 """Two places within half an hour of each other are in use at once. Assumption: shorter than any commute
@@ -36,6 +36,8 @@ def running(rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familiar: p
         (pl.col("one").cum_sum().over(KEY, "slot") + pl.col("carry.slot")).alias("in_slot"),
         (pl.col("one").cum_sum().over(KEY, "hour") + pl.col("carry.hour")).alias("in_hour"),
         (pl.col("one").cum_sum().over(KEY) + pl.col("carry.day")).alias("records_day"),
+        (pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(KEY) + pl.col("carry.requests")).alias("requests_day"),
+        (pl.col("bytes").cum_sum().over(KEY) + pl.col("carry.bytes")).alias("bytes_day"),
         (pl.col("missed").cast(pl.Int64).cum_sum().over(KEY) + pl.col("carry.missed")).alias("missed_day"),
         pl.max_horizontal(pl.col("unclaimed_run").cum_max().over(KEY), "carry.unclaimed").alias("unclaimed"),
         (strange.cast(pl.Int64).cum_sum().over(KEY) + pl.col("carry.unfamiliar_day")).alias("unfamiliar_day"),
@@ -44,7 +46,22 @@ def running(rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familiar: p
     return rows.with_columns(
         pl.max_horizontal(pl.col("in_slot").cum_max().over(KEY), "carry.slot_max").alias("records_10min"),
         pl.max_horizontal(pl.col("in_hour").cum_max().over(KEY), "carry.hour_max").alias("records_1h"),
+        (pl.col("bytes_day") // MEGABYTE).alias("megabytes_day"),
+        *_before_this_moment(),
     ).drop(pl.selectors.starts_with("carry."), "one", "in_slot", "in_hour", "hour", "familiar_last")
+
+
+def _before_this_moment() -> list[pl.Expr]:
+    """Return what the sums that any request adds to had reached before the moment of each row, and its last row.
+
+    Requests of one moment have no order: what they come to together is told by the last of them.
+    """
+    moment = [KEY, "@timestamp"]
+    return [
+        pl.struct(moment).is_last_distinct().alias("moment_ends"),
+        (pl.col("requests_day").min().over(moment) - 1).alias("requests_before"),
+        ((pl.col("bytes_day") - pl.col("bytes")).min().over(moment) // MEGABYTE).alias("megabytes_before"),
+    ]
 
 
 def _with_carry(rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familiar: pl.DataFrame) -> pl.DataFrame:
@@ -54,6 +71,8 @@ def _with_carry(rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familia
         pl.col("records").sum().alias("carry.hour")
     )
     days = slots.group_by(ACCOUNT).agg(
+        pl.col("requests").sum().alias("carry.requests"),
+        pl.col("bytes").sum().alias("carry.bytes"),
         pl.col("records").sum().alias("carry.day"),
         pl.col("missed").sum().alias("carry.missed"),
         pl.col("records").max().alias("carry.slot_max"),

@@ -9,7 +9,7 @@ from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
 from detector.detect.models.account import AccountModels, Cohort
-from detector.detect.models.features import COUNTS, TRAIT_FEATURES
+from detector.detect.models.features import COUNTS, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
 from detector.detect.models.peers import predict
 
@@ -18,7 +18,8 @@ UNFAMILIAR: Final = 1.5
 """Surprise from which a place counts as unfamiliar: an account shows such a one on 3 days in 100."""
 
 LIMITS: Final = pl.Schema(
-    {ACCOUNT: pl.String, "records_before": pl.Float64, "trust": pl.Float64, "trust_where": pl.Float64}
+    {ACCOUNT: pl.String}
+    | dict.fromkeys(("records_before", "trust", "trust_where", SILENCE.name, "silent_days"), pl.Float64)
     | {f"{feature.name}.{part}": pl.Float64 for feature in COUNTS for part in ("mean", "shape", "limit")}
 )
 
@@ -98,6 +99,9 @@ class Baselines:
         owns = [self.accounts.get(name) for name in names]
         before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
         columns["records_before"] = before
+        gaps = self._named(EVERYBODY).gaps
+        columns["silent_days"] = [float(own.silent_days(ordinal)) if own else 0.0 for own in owns]
+        columns[SILENCE.name] = [own.silence(ordinal, gaps) if own else 0.0 for own in owns]
         days = np.array([own.days if own else 0 for own in owns], dtype=np.float64)
         half = self.learning_days / 2
         grouped = np.array([name in self.professions for name in names])
@@ -142,9 +146,11 @@ class Baselines:
         owns = [self.accounts.get(name) for name in places.get_column(ACCOUNT)]
         scores = {}
         for trait in TRAITS:
-            population = everybody.traits[trait]
+            common = everybody.traits.get(trait)
             scores[TRAIT_FEATURES[trait].name] = [
-                (own.traits[trait].score_one({value: population.share(value)}) or 0.0) if own and value else 0.0
+                (own.traits[trait].score_one({value: common.share(value) if common else 1.0}) or 0.0)
+                if own and value
+                else 0.0
                 for own, value in zip(owns, places.get_column(trait), strict=True)
             ]
         scored = places.select(ACCOUNT, *TRAITS).with_columns(

@@ -17,18 +17,20 @@ from detector.context.runs import Runs
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
-from detector.detect.baseline import Baselines
+from detector.detect.baseline import EVERYBODY, Baselines
 from detector.detect.campaign.campaigns import Campaigns
 from detector.detect.lessons import Lessons
 from detector.detect.lookups import BEST, LEAST, Lookups
 from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
+from detector.detect.models.unrest import NEAR, Unrest
 from detector.detect.withheld import Withheld
 
 MOST_COHORTS: Final = 1000
 """Professions held in memory; a directory has some dozens."""
 
-REACHED: Final = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64})
+REACHED: Final = pl.Schema({ACCOUNT: pl.String, "step": pl.Int64, "score": pl.Float64})
+"""The greatest sum of an account's day so far, and the steps over the threshold it makes."""
 
 
 class Behaviour:
@@ -43,6 +45,7 @@ class Behaviour:
         most = config.state.max_accounts_in_memory
         self.accounts = Store(database, "account", AccountModels.from_numbers, most=most, durable=durable)
         self.cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_COHORTS, durable=durable)
+        self.unrest = Store(database, "unrest", Unrest.from_numbers, most=1, durable=durable)
         self.baselines = Baselines(self.accounts, self.cohorts, config.models.learning_days)
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()
@@ -66,6 +69,8 @@ class Behaviour:
         self.tallies = pl.DataFrame(schema=running.TALLIES)
         self.reached = pl.DataFrame(schema=REACHED)
         self.areas = self.baselines.areas
+        rise = (self.unrest.get(EVERYBODY) or Unrest()).rise(score.PER_TENFOLD)
+        self.threshold = score.threshold(self.config.models) + rise
 
     def observe(self, events: pl.DataFrame, today: date) -> pl.DataFrame:
         """Count the events of one local day, or a part of it, and return what is surprising.
@@ -95,7 +100,7 @@ class Behaviour:
         familiar = (
             before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
         )
-        told = self._with_novelty(watched, before).filter(pl.col("displayed") | pl.col("missed") | pl.col("new_place"))
+        told = self._with_novelty(watched, before)
         counted = _with_looks(running.running(told, carry, self.tallies, familiar), looks, past)
         self.tallies = running.last_tallies(counted, self.tallies)
         return pl.concat([together, self._signals(self._with_worst(counted, before))])
@@ -154,16 +159,13 @@ class Behaviour:
         taken = score.points(counted, self.baselines.limits)
         if taken.is_empty():
             return schema.empty(schema.SIGNAL)
-        scored = score.steps(
-            score.families(self._with_hours(taken), self.config.models.families_off),
-            score.threshold(self.config.models),
-        )
+        scored = score.steps(score.families(self._with_hours(taken), self.config.models.families_off), self.threshold)
         before = self.reached.select(ACCOUNT, pl.col("step").alias("step_before"))
         scored = scored.join(before, on=ACCOUNT, how="left", maintain_order="left").with_columns(
             pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")
         )
         highest = scored.select(REACHED.names())
-        self.reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step").max())
+        self.reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step", "score").max())
         raised = scored.filter(pl.col("step") > pl.col("past"))
         return explain.signals(raised, self.baselines, self.day)
 
@@ -203,12 +205,19 @@ class Behaviour:
             lessons.learn(self.day, self.known, self.today)
             changed = lessons.changed
             self.campaigns.close_day(self.today, alerted.union(frozen))
+            self._learn_unrest(alerted.union(frozen), len(days))
         shown = pl.concat([self.held, *self.day.displays])
         self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
             [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
         )
         self._clear()
         return changed
+
+    def _learn_unrest(self, untaught: Collection[str], account_days: int) -> None:
+        near = self.reached.filter((pl.col("score") >= NEAR) & ~pl.col(ACCOUNT).is_in(list(untaught)))
+        unrest = self.unrest.get(EVERYBODY) or Unrest()
+        unrest.learn_many(near.height, account_days)
+        self.unrest.put([(EVERYBODY, unrest)])
 
     def subjects_count(self, accounts: Collection[str], since: datetime, until: datetime) -> int:
         """Return how many distinct persons were displayed to `accounts` from `since` to `until`, both included.
@@ -280,4 +289,6 @@ def _with_looks(counted: pl.DataFrame, looks: pl.DataFrame, past: pl.DataFrame) 
     )
 
 
-_OF_TOTALS = {"records_10min", "records_1h", "records_day", "records_7d", "missed_day", "unclaimed"}
+_OF_TOTALS: Final = {feature.name for feature in COUNTS} - {"unfamiliar_day", "overlap_day"}
+"""Counts that the day's totals tell; the others are counted event by event.
+"""

@@ -9,7 +9,7 @@ from detector import schema
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.detect.baseline import Baselines
 from detector.detect.models.account import AccountModels
-from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, COUNTS, HOUR, TRAIT_FEATURES
+from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, COUNTS, HOUR, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peers import PRIOR_DAYS
 
 MODEL = "account_behaviour"
@@ -130,7 +130,16 @@ def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines) -> li
     if row[HOUR.name] >= LEAST:
         share = own.rhythm.share(int(row["hour_of_week"])) if own else 0.0
         reasons.append(_share(HOUR.name, HOUR.unit, share, row[HOUR.name], days, HOUR.text))
+    if own and row[SILENCE.name] >= LEAST:
+        reasons.append(_silence(own, row))
     return reasons
+
+
+def _silence(own: AccountModels, row: dict[str, Any]) -> dict[str, Any]:
+    observed, usual = row["silent_days"], (own.last - own.since + 1) / own.days
+    told = _share(SILENCE.name, SILENCE.unit, 0.0, row[SILENCE.name], own.days, "")
+    text = SILENCE.text.format(observed=observed, expected=usual)
+    return told | {"observed": observed, "expected": round(usual, 2), "text": text}
 
 
 def _share(name: str, unit: str, share: float, surprise: float, days: int, text: str) -> dict[str, Any]:

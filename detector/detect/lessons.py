@@ -49,6 +49,7 @@ class Lessons:
         self.pardoned = set(chain.from_iterable(withheld.pardoned.values()))
         self.together = Counter(frozen.values())
         self.taught: list[tuple[str, ClosedDay]] = []
+        self.untaught: list[str] = []
         self.released = self._release()
         self.changed: dict[str, dict[str, Any]] = {}
         """Accounts whose learning is re-opened, and what tells their change, a row of REASON."""
@@ -88,6 +89,7 @@ class Lessons:
             else:
                 self._hold_back(account, day, told, pairs.get(account, NO_PAIRS))
         self.withheld.begin(today, names)
+        self.untaught = sorted({account for account, _ in days}.difference(account for account, _ in self.taught))
 
     def _hold_back(self, account: str, day: ClosedDay, looks: Looks, pairs: Pairs) -> None:
         incident, profession = self.frozen.get(account), self.baselines.professions.get(account)
@@ -126,6 +128,10 @@ class Lessons:
             learn.learn([(one.account, one.day) for one in together], professions, accounts, cohorts, EVERYBODY)
             recalled[ordinal] = np.concatenate([one.pairs for one in together])
         learn.learn(self.taught, self.baselines.professions, accounts, cohorts, EVERYBODY)
+        seen = [(name, own) for name in self.untaught if (own := accounts.get(name)) is not None]
+        for _, own in seen:
+            own.see(today.toordinal())
+        accounts.put(seen)
         names = [account for account, _ in self.taught]
         known.recall(recalled)
         known.learn(today, pairs_of(running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names))))

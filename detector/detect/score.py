@@ -13,7 +13,7 @@ import polars as pl
 from detector.config import Models
 from detector.context.day import ACCOUNT
 from detector.detect.models import tail
-from detector.detect.models.features import CLIENTELE, COUNTS, FAMILIES, HOUR, TRAIT_FEATURES, WHERE_CAP
+from detector.detect.models.features import CLIENTELE, COUNTS, FAMILIES, HOUR, SILENCE, TRAIT_FEATURES, WHERE_CAP
 
 LEAST_THRESHOLD: Final = WHERE_CAP
 """However large the budget: being elsewhere than usual is no theft by itself."""
@@ -28,8 +28,9 @@ Source: validation seeds 11, 12 and 21 to 23 of `detector simulate`, where false
 STEP: Final = 1.5
 """An incident is scored again each time its sum grows by half: high, then critical."""
 
+RUNG: Final = 1.06
 LADDER: Final = pl.Series(
-    sorted({*range(1, 20), *(round(20 * 1.06**step) for step in range(240))}), dtype=pl.Int64
+    sorted({*range(1, 20), *(round(20 * RUNG**step) for step in range(240))}), dtype=pl.Int64
 ).implode()
 """Counts at which the sum is taken: every one up to 20, then each 6 % more, up to some 20 million.
 The same counts whatever the chunking, and few: an alert is at most 6 % of the records late."""
@@ -48,14 +49,27 @@ def points(counted: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
     joined = counted.join(limits, on=ACCOUNT, how="left", maintain_order="left").with_columns(
         (pl.col("records_day") + pl.col("records_before")).alias("records_7d")
     )
-    grown = [
-        (pl.col(feature.name) >= pl.col(f"{feature.name}.limit")) & pl.col(feature.name).cast(pl.Int64).is_in(LADDER)
+    grown = {
+        feature.name: (pl.col(feature.name) >= pl.col(f"{feature.name}.limit"))
+        & pl.col(feature.name).cast(pl.Int64).is_in(LADDER)
         for feature in COUNTS
-    ]
+        if feature.name not in ("requests_day", "megabytes_day")
+    }
+    for name in ("requests", "megabytes"):
+        now, before = pl.col(f"{name}_day"), pl.col(f"{name}_before")
+        grown[name] = (now >= pl.col(f"{name}_day.limit")) & (_rung(now) > _rung(before)) & pl.col("moment_ends")
+    always = grown.pop("requests") | grown.pop("megabytes")
     active = pl.col("displayed") | pl.col("missed")
     return joined.filter(
-        (active & pl.any_horizontal(grown)) | (pl.col("new_place") & pl.col("unfamiliar")) | pl.col("risen")
+        (active & pl.any_horizontal(grown.values()))
+        | always
+        | (pl.col("new_place") & pl.col("unfamiliar"))
+        | pl.col("risen")
     )
+
+
+def _rung(count: pl.Expr) -> pl.Expr:
+    return (count + 1).log(RUNG).floor()
 
 
 def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
@@ -67,7 +81,7 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
     `surprise.<feature>` and `family.<family>` each, and `score`.
     """
     members: dict[str, list[str]] = {family: [] for family in FAMILIES}
-    places = (*TRAIT_FEATURES.values(), HOUR)
+    places = (*TRAIT_FEATURES.values(), HOUR, SILENCE)
     taken = taken.with_columns(pl.lit(0.0).alias(feature.name) for feature in places if feature.family in off)
     columns = []
     for feature in COUNTS:

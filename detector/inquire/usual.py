@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from detector.context.day import COMMON_TRAITS
 from detector.detect.baseline import EVERYBODY
 from detector.detect.models import tail
 from detector.detect.models.account import AccountModels
-from detector.detect.models.features import COUNTS, TRAIT_FEATURES
+from detector.detect.models.features import COUNTS
 from detector.detect.models.peak import Expectation
 from detector.detect.models.rhythm import HOURS
 from detector.inquire.memory import Memory
@@ -19,6 +20,8 @@ LABELS: Final = {
     "records_1h": "records within an hour",
     "records_day": "records in a day",
     "records_7d": "records in seven days",
+    "requests_day": "requests in a day",
+    "megabytes_day": "megabytes sent to it in a day",
     "unclaimed": "records in a row without a claim",
     "missed_day": "look-ups refused or not found in a day",
     "unfamiliar_day": "records in a day from places or clients new to it",
@@ -82,8 +85,8 @@ def usual(memory: Memory, account: str) -> Usual:
     """Return what is normal for `account`."""
     profession, own = memory.profession(account), memory.baselines.accounts.get(account)
     models, cohort = own or AccountModels(), memory.baselines.cohort(account)
-    named = (models.traits[trait].values for trait in TRAIT_FEATURES)
-    days = (models.traits[trait].days for trait in TRAIT_FEATURES)
+    named = (models.traits[trait].values for trait in COMMON_TRAITS)
+    days = (models.traits[trait].days for trait in COMMON_TRAITS)
     countries, networks, clients = (_shares(*both) for both in zip(named, days, strict=True))
     return Usual(
         account=account,

@@ -14,7 +14,7 @@ SLOT = int(MORNING.timestamp()) // 600
 
 
 def slots(*rows: tuple[str, int, int, int, int]) -> pl.DataFrame:
-    told = [(user, SLOT + at, 9, requests, records, missed, 0) for user, at, requests, records, missed in rows]
+    told = [(user, SLOT + at, 9, requests, 0, records, missed, 0) for user, at, requests, records, missed in rows]
     return pl.DataFrame(told, schema=SLOTS, orient="row")
 
 

@@ -19,7 +19,7 @@ def _signals(*off: str) -> pl.DataFrame:
     behaviour = Behaviour(Config(models=Models(families_off=off)), sqlite3.connect(""))
     found = [schema.empty(schema.SIGNAL)]
     for (day,), part in THEFT.group_by("portal.local_date", maintain_order=True):
-        behaviour.close_day(set())
+        behaviour.close_day({})
         found.append(behaviour.observe(part, day))
     return pl.concat(found)
 

@@ -17,6 +17,7 @@ def held(account="u1", day=0, incident="i1", pairs=(1, 2)):
         ordinal=(MONDAY + timedelta(days=day)).toordinal(),
         counts={feature.name: 20.0 + day for feature in COUNTS},
         traits={"source.geo.country_iso_code": frozenset({"FR"}), "portal.network": frozenset({"AS64496"}),
+                "subnet": frozenset({"192.0.2.0/24"}),
                 "portal.client": frozenset()},
         hours=frozenset({9, 10}),
         clientele={"persons": 20, "strangers": 5, "ended": 18, "unbilled": 2, "areas": {2**64 - 1: 5},

@@ -7,12 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 
+from detector.context.day import COMMON_TRAITS
 from detector.detect.models.clientele import Clientele, Crowd
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
 from detector.detect.models.peak import DailyPeak, Expectation
 from detector.detect.models.peers import PeerPeak
 from detector.detect.models.rhythm import HOURS, Rhythm
+from detector.detect.models.silence import Gaps, own_surprise
 
 WEEK = 7
 
@@ -33,6 +35,8 @@ class AccountModels:
 
     def __init__(self) -> None:
         self.days = 0
+        self.since = self.last = 0
+        """Ordinals of the first day learned and of the last one active; 0 before there was one."""
         self.peaks = {feature.name: DailyPeak() for feature in COUNTS}
         self.traits = {trait: Familiarity() for trait in TRAIT_FEATURES}
         self.rhythm = Rhythm()
@@ -43,9 +47,25 @@ class AccountModels:
         """Return the records of the six days before the day `ordinal`."""
         return sum(records for day, records in self.recent.items() if ordinal - WEEK < day < ordinal)
 
+    def silent_days(self, ordinal: int) -> int:
+        """Return how many days lie between the last active day and the day `ordinal`, that one included."""
+        return ordinal - self.last if self.last else 0
+
+    def silence(self, ordinal: int, everybody: Gaps) -> float:
+        """Return the surprise of being active on the day `ordinal` after none since the last active one."""
+        gap = self.silent_days(ordinal)
+        own = own_surprise(self.days, self.last - self.since + 1, gap - 1)
+        return min(own, everybody.score_one({"days": gap})) if gap > 1 else 0.0
+
+    def see(self, ordinal: int) -> None:
+        """Note an active day of which nothing else is learned: an account that is held back is not silent."""
+        self.last = max(self.last, ordinal)
+
     def learn(self, day: ClosedDay) -> None:
         """Learn one closed day."""
         self.days += 1
+        self.since = self.since or day.ordinal
+        self.see(day.ordinal)
         self.recent = {past: records for past, records in self.recent.items() if past > day.ordinal - WEEK}
         self.recent[day.ordinal] = day.counts["records_day"]
         for name, peak in self.peaks.items():
@@ -62,6 +82,8 @@ class AccountModels:
         """Return the state as plain numbers."""
         return {
             "days": self.days,
+            "since": self.since,
+            "last": self.last,
             "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
             "traits": {trait: familiarity.numbers() for trait, familiarity in self.traits.items()},
             "rhythm": self.rhythm.numbers(),
@@ -73,7 +95,7 @@ class AccountModels:
     def from_numbers(cls, numbers: dict[str, Any]) -> Self:
         """Rebuild the models that `numbers` told of."""
         models = cls()
-        models.days = numbers["days"]
+        models.days, models.since, models.last = (numbers[name] for name in ("days", "since", "last"))
         for name, told in numbers["peaks"].items():
             models.peaks[name] = DailyPeak.from_numbers(told)
         for trait, told in numbers["traits"].items():
@@ -89,8 +111,9 @@ class Cohort:
 
     def __init__(self) -> None:
         self.peaks = {feature.name: PeerPeak() for feature in COUNTS}
-        self.traits = {trait: Population() for trait in TRAIT_FEATURES}
+        self.traits = {trait: Population() for trait in COMMON_TRAITS}
         self.hours = Population()
+        self.gaps = Gaps()
         self.clientele = Crowd()
 
     def learn_many(self, days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
@@ -102,7 +125,10 @@ class Cohort:
                 np.array([mean.n for mean in own]),
                 np.array([mean.get() for mean in own]),
             )
-        for _, day in days:
+        for models, day in days:
+            gap = models.silent_days(day.ordinal)
+            if gap > 0:
+                self.gaps.learn_one({"days": gap})
             for trait, population in self.traits.items():
                 if day.traits[trait]:
                     population.learn_one(dict.fromkeys(day.traits[trait], 1))
@@ -125,6 +151,7 @@ class Cohort:
             "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
             "traits": {trait: population.numbers() for trait, population in self.traits.items()},
             "hours": self.hours.numbers(),
+            "gaps": self.gaps.numbers(),
             "clientele": self.clientele.numbers(),
         }
 
@@ -135,6 +162,7 @@ class Cohort:
         cohort.peaks = {name: PeerPeak.from_numbers(told) for name, told in numbers["peaks"].items()}
         cohort.traits = {trait: Population.from_numbers(told) for trait, told in numbers["traits"].items()}
         cohort.hours = Population.from_numbers(numbers["hours"])
+        cohort.gaps = Gaps.from_numbers(numbers["gaps"])
         cohort.clientele = Crowd.from_numbers(numbers["clientele"])
         return cohort
 

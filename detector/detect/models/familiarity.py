@@ -14,6 +14,19 @@ LEAST_WEIGHT = 0.05
 COLD_DAYS = 2.5
 """Fading weight of three days: somebody seen twice has no habits yet."""
 
+SETTLED_DAYS = 5.0
+"""Days after which a value that is new is on probation."""
+
+PROBATION = 0.25
+"""What a day weighs for a value on probation, until it has the weight of one whole day: a thief who comes back
+every day is a stranger for four of them.
+
+Source: validation seeds 21 and 22 without the clientele family, where it catches 44 of 54 attacks instead of 40 at 0.9
+false alerts per 1,000 account-days, and costs nothing with it."""
+
+MOST_VALUES = 32
+"""Values kept, the heaviest: a phone shows several subnets a day."""
+
 
 class Familiarity(AnomalyDetector):
     """Smoothed frequency of one trait's values, counted in days: P(v) = (n_v + a g_v) / (n + a).
@@ -43,7 +56,11 @@ class Familiarity(AnomalyDetector):
         kept = {value: weight * self.fade for value, weight in self.values.items()}
         self.values = {value: weight for value, weight in kept.items() if weight >= LEAST_WEIGHT}
         for value in x:
-            self.values[value] = self.values.get(value, 0.0) + 1
+            known = self.values.get(value, 0.0)
+            self.values[value] = known + (1.0 if known >= 1 or self.days < SETTLED_DAYS else PROBATION)
+        if len(self.values) > MOST_VALUES:
+            heaviest = sorted(self.values.items(), key=lambda one: (-one[1], one[0]))
+            self.values = dict(heaviest[:MOST_VALUES])
 
     def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise of the least likely value: `{value: everybody's share of it}`."""

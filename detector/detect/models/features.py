@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final
 
+from detector.context.day import SUBNET
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
@@ -38,6 +40,18 @@ COUNTS: Final = (
         family="volume",
         unit="records in 7 days",
         text="{observed:.0f} records within seven days, usually {expected:.0f}",
+    ),
+    Feature(
+        name="requests_day",
+        family="volume",
+        unit="requests in a day",
+        text="{observed:.0f} requests in the day so far, usually {expected:.0f}",
+    ),
+    Feature(
+        name="megabytes_day",
+        family="volume",
+        unit="megabytes in a day",
+        text="{observed:.0f} megabytes sent to it in the day so far, usually {expected:.1f}",
     ),
     Feature(
         name="unclaimed",
@@ -88,11 +102,20 @@ CLAIMS: Final = Feature(
 COUNTRY: Final = Feature(name="country", family="geography", unit="share of days", text="country {value} is {known}")
 NETWORK: Final = Feature(name="network", family="network", unit="share of days", text="network {value} is {known}")
 CLIENT: Final = Feature(name="client", family="device", unit="share of days", text="client {value} is {known}")
+ADDRESS: Final = Feature(name="address", family="source", unit="share of days", text="subnet {value} is {known}")
 HOUR: Final = Feature(name="hour", family="time", unit="share of days", text="active at an hour when it rarely is")
+
+SILENCE: Final = Feature(
+    name="silence",
+    family="silence",
+    unit="days",
+    text="active again after {observed:.0f} days of silence, usually within {expected:.0f}",
+)
 
 TRAIT_FEATURES: Final = {
     "source.geo.country_iso_code": COUNTRY,
     "portal.network": NETWORK,
+    SUBNET: ADDRESS,
     "portal.client": CLIENT,
 }
 
@@ -122,6 +145,7 @@ FAMILIES: Final = {
     "network": Family(weight=0.5, cap=3.0, where=True),
     "device": Family(weight=0.5, cap=1.5, where=True),
     "time": Family(weight=0.7, cap=1.5, where=True),
+    "silence": Family(weight=0.7, cap=2.0, where=True),
 }
 """Weights below one because the tails of real counts and places are heavier than the models say, and because
 families lean on each other; above one for the clientele, whose urn gives up much of what it sees.
