@@ -107,9 +107,11 @@ class Baselines:
         grouped = np.array([name in self.professions for name in names])
         columns["trust"] = (days + np.where(grouped, half, 0.0)) / (days + self.learning_days)
         columns["trust_where"] = days / (days + half)
-        told = {profession: _peaks(self._named(profession)) for profession in set(map(self._profession, names))}
-        peers = np.array([told[self._profession(name)] for name in names]).transpose(2, 1, 0)
-        mean, shape = predict(np.array([_peaks(own or AccountModels()) for own in owns]).transpose(2, 1, 0), peers)
+        professions = [self._profession(name) for name in names]
+        told = {profession: _peaks(self._named(profession)) for profession in set(professions)}
+        peers = np.stack([told[profession] for profession in professions], axis=-1)
+        unknown = AccountModels().moments
+        mean, shape = predict(np.stack([own.moments if own else unknown for own in owns], axis=-1), peers)
         mean[_UNCLAIMED, [self._hardly_claims(own, name) for own, name in zip(owns, names, strict=True)]] = np.nan
         limits = tail.limit(mean, shape)
         for row, feature in enumerate(COUNTS):
@@ -137,7 +139,7 @@ class Baselines:
             own, peers = (models or AccountModels()).clientele, self.cohort(name).clientele
             known = own.judged >= LEAST_PLACED
             habits.append((key, own.new_share(peers), own.bare_share(peers), own.local_share if known else 0.0, unseen))
-            served += [(key, area, own.own_share(area)) for area in own.areas] if known else []
+            served += [(key, area, share) for area, share in own.area_shares().items()] if known else []
         self.habits = pl.concat([self.habits, pl.DataFrame(habits, schema=HABITS, orient="row")])
         self.served = pl.concat([self.served, pl.DataFrame(served, schema=SERVED, orient="row")])
 
@@ -159,5 +161,5 @@ class Baselines:
         return scored.with_columns((pl.max_horizontal(list(scores)) >= UNFAMILIAR).alias("unfamiliar"))
 
 
-def _peaks(models: AccountModels | Cohort) -> list[list[float]]:
-    return [models.peaks[feature.name].numbers() for feature in COUNTS]
+def _peaks(cohort: Cohort) -> tail.Array:
+    return np.array([cohort.peaks[feature.name].numbers() for feature in COUNTS]).T

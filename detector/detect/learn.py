@@ -8,7 +8,7 @@ import polars as pl
 
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.context.store import Store
-from detector.detect.models.account import AccountModels, ClosedDay, Cohort
+from detector.detect.models.account import AccountModels, ClosedDay, Cohort, learn_counts
 from detector.detect.models.features import COUNTS
 
 NOBODY: Final = {"persons": 0, "strangers": 0, "ended": 0, "unbilled": 0, "areas": {}}
@@ -84,6 +84,8 @@ def learn(
         cohort = cohorts.get(name) or Cohort()
         cohort.learn_many(theirs)
         cohorts.put([(name, cohort)])
-    for (_, own), (_, day) in zip(owns, days, strict=True):
+    together = [(own, day) for (_, own), (_, day) in zip(owns, days, strict=True)]
+    learn_counts(together)
+    for own, day in together:
         own.learn(day)
     accounts.put(owns)

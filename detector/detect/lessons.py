@@ -146,16 +146,16 @@ def _by_day(held: Sequence[Held]) -> Iterator[tuple[int, list[Held]]]:
 def _changed(own: AccountModels, run: Sequence[Held]) -> Feature | None:
     """Return what has changed most of what has changed for good."""
     lasting = [
-        (excess(own.peaks[one.name], run[-1].day.counts[one.name]), one)
+        (excess(own.peak(one.name), run[-1].day.counts[one.name]), one)
         for one in CHANGING
-        if is_lasting(own.peaks[one.name], [held.day.counts[one.name] for held in run])
+        if is_lasting(own.peak(one.name), [held.day.counts[one.name] for held in run])
     ]
     return max(lasting, key=lambda pair: pair[0])[1] if lasting else None
 
 
 def _reason(feature: Feature, own: AccountModels, run: Sequence[Held]) -> dict[str, Any]:
     observed = run[-1].day.counts[feature.name]
-    expectation = own.peaks[feature.name].expectation()
+    expectation = own.peak(feature.name).expectation()
     expected = expectation.mean if expectation else 0.0
     since = date.fromordinal(run[0].day.ordinal).isoformat()
     return {

@@ -3,20 +3,23 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from detector.context.day import COMMON_TRAITS
+from detector.detect.models import tail
 from detector.detect.models.clientele import Clientele, Crowd
 from detector.detect.models.familiarity import Familiarity, Population
 from detector.detect.models.features import COUNTS, TRAIT_FEATURES
-from detector.detect.models.peak import DailyPeak, Expectation
+from detector.detect.models.packed import pack, unpack
+from detector.detect.models.peak import DailyPeak, Expectation, learned
 from detector.detect.models.peers import PeerPeak
 from detector.detect.models.rhythm import HOURS, Rhythm
 from detector.detect.models.silence import Gaps, own_surprise
 
 WEEK = 7
+_COLUMNS: Final = {feature.name: column for column, feature in enumerate(COUNTS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +40,16 @@ class AccountModels:
         self.days = 0
         self.since = self.last = 0
         """Ordinals of the first day learned and of the last one active; 0 before there was one."""
-        self.peaks = {feature.name: DailyPeak() for feature in COUNTS}
+        self.moments: tail.Array = np.zeros((3, len(COUNTS)))
+        """Those of the `DailyPeak` of each count, in one array: all accounts learn them at once."""
         self.traits = {trait: Familiarity() for trait in TRAIT_FEATURES}
         self.rhythm = Rhythm()
         self.clientele = Clientele()
         self.recent: dict[int, float] = {}
+
+    def peak(self, name: str) -> DailyPeak:
+        """Return the model of one count, as it stands."""
+        return DailyPeak.from_numbers(self.moments[:, _COLUMNS[name]].tolist())
 
     def before_today(self, ordinal: int) -> float:
         """Return the records of the six days before the day `ordinal`."""
@@ -62,14 +70,12 @@ class AccountModels:
         self.last = max(self.last, ordinal)
 
     def learn(self, day: ClosedDay) -> None:
-        """Learn one closed day."""
+        """Learn one closed day, but for its counts: `learn_counts`."""
         self.days += 1
         self.since = self.since or day.ordinal
         self.see(day.ordinal)
         self.recent = {past: records for past, records in self.recent.items() if past > day.ordinal - WEEK}
         self.recent[day.ordinal] = day.counts["records_day"]
-        for name, peak in self.peaks.items():
-            peak.learn_one({name: day.counts[name]})
         for trait, familiarity in self.traits.items():
             if day.traits[trait]:
                 familiarity.learn_one(dict.fromkeys(sorted(day.traits[trait]), 1))
@@ -84,7 +90,7 @@ class AccountModels:
             "days": self.days,
             "since": self.since,
             "last": self.last,
-            "peaks": {name: peak.numbers() for name, peak in self.peaks.items()},
+            "moments": pack(self.moments),
             "traits": {trait: familiarity.numbers() for trait, familiarity in self.traits.items()},
             "rhythm": self.rhythm.numbers(),
             "clientele": self.clientele.numbers(),
@@ -96,14 +102,21 @@ class AccountModels:
         """Rebuild the models that `numbers` told of."""
         models = cls()
         models.days, models.since, models.last = (numbers[name] for name in ("days", "since", "last"))
-        for name, told in numbers["peaks"].items():
-            models.peaks[name] = DailyPeak.from_numbers(told)
+        models.moments = unpack(numbers["moments"], "<f8").reshape(3, -1)
         for trait, told in numbers["traits"].items():
             models.traits[trait] = Familiarity.from_numbers(told)
         models.rhythm = Rhythm.from_numbers(numbers["rhythm"])
         models.clientele = Clientele.from_numbers(numbers["clientele"])
         models.recent = {int(day): records for day, records in numbers["recent"].items()}
         return models
+
+
+def learn_counts(days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
+    """Teach each account the counts of its closed day, all at once."""
+    counts = np.array([[day.counts[feature.name] for feature in COUNTS] for _, day in days])
+    taught = learned(np.stack([own.moments for own, _ in days], axis=1), counts)
+    for row, (own, _) in enumerate(days):
+        own.moments = taught[:, row].copy()  # of its own: a slice would hold the others' as long
 
 
 class Cohort:
@@ -118,22 +131,17 @@ class Cohort:
 
     def learn_many(self, days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
         """Learn account-days at once, before the accounts themselves do."""
+        moments = np.stack([models.moments for models, _ in days], axis=1)
         for name, peak in self.peaks.items():
-            own = [models.peaks[name].log_count.mean for models, _ in days]
-            peak.learn_many(
-                np.array([day.counts[name] for _, day in days]),
-                np.array([mean.n for mean in own]),
-                np.array([mean.get() for mean in own]),
-            )
+            before, usual, _ = moments[:, :, _COLUMNS[name]]
+            peak.learn_many(np.array([day.counts[name] for _, day in days]), before, usual)
         for models, day in days:
             gap = models.silent_days(day.ordinal)
             if gap > 0:
                 self.gaps.learn_one({"days": gap})
-            for trait, population in self.traits.items():
-                if day.traits[trait]:
-                    population.learn_one(dict.fromkeys(day.traits[trait], 1))
-            if day.hours:
-                self.hours.learn_one(dict.fromkeys(map(str, day.hours), 1))
+        for trait, population in self.traits.items():
+            population.learn_many([day.traits[trait] for _, day in days])
+        self.hours.learn_many([[str(hour) for hour in day.hours] for _, day in days])
         self.clientele.learn_one(_together([day.clientele for _, day in days]))
 
     def hour_share(self, hour: int) -> float:
@@ -143,7 +151,7 @@ class Cohort:
 
     def expectation(self, name: str, own: AccountModels | None) -> Expectation | None:
         """Return what a day's count is expected to reach; None while all is cold."""
-        return self.peaks[name].expectation(own.peaks[name] if own else None)
+        return self.peaks[name].expectation(own.peak(name) if own else None)
 
     def numbers(self) -> dict[str, Any]:
         """Return the state as plain numbers."""

@@ -53,7 +53,7 @@ Looks = Mapping[str, Group]
 
 def excess(own: DailyPeak, count: float) -> float:
     """Return by how many spreads a day's count exceeds what the account has learned, at most `MOST`."""
-    usual, spread = own.log_count.mean.get(), max(math.sqrt(own.log_count.get()), LEAST_SPREAD)
+    usual, spread = own.mean_log, max(math.sqrt(own.var_log), LEAST_SPREAD)
     return min((math.log1p(count) - usual) / spread, MOST)
 
 

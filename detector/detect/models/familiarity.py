@@ -1,6 +1,9 @@
 """Learn which countries, networks and clients an account comes from, and how new a value would be."""
 
 import math
+from collections import Counter
+from collections.abc import Collection, Iterable
+from itertools import chain
 from typing import Any, Self
 
 from river.base import AnomalyDetector
@@ -97,9 +100,14 @@ class Population(AnomalyDetector):
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one account-day: the keys of `x` are the values that were seen."""
-        self.account_days += 1
-        for value in x:
-            self.values[value] = self.values.get(value, 0) + 1
+        self.learn_many([x])
+
+    def learn_many(self, days: Iterable[Collection[str]]) -> None:
+        """Learn account-days at once, each the values that were seen; a day without any teaches nothing."""
+        told = [values for values in days if values]
+        self.account_days += len(told)
+        for value, count in Counter(chain.from_iterable(told)).items():
+            self.values[value] = self.values.get(value, 0) + count
 
     def share(self, value: str) -> float:
         """Return the share of account-days that show `value`, half a day for one never seen."""

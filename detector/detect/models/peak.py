@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 from river.base import AnomalyDetector
-from river.stats import Var
 
 from detector.detect.models import tail
 
@@ -35,6 +34,24 @@ def gamma_poisson(mean_log: tail.Array, var_log: tail.Array) -> tuple[tail.Array
     return mean, 1 / np.expm1(of_rate)
 
 
+def learned(moments: tail.Array, counts: tail.Array, memory_days: float = MEMORY_DAYS) -> tail.Array:
+    """Return moments of log(1 + count) after one more day, element by element; a count that is no number teaches none.
+
+    As River's `Var`, which holds one count in a thousand bytes, for the counts of all accounts at once.
+
+    Shapes: `moments` (days, mean, variance) as the first axis over those of `counts` -> the same.
+    """
+    days, mean, var = moments
+    before = np.where(days >= memory_days, memory_days - 1, days)
+    sound = np.isfinite(counts)
+    logs = np.log1p(np.where(sound, np.maximum(counts, 0.0), 0.0))
+    missed = logs - mean
+    fresh = mean + missed / (before + 1)
+    square = np.maximum(before - 1, 0.0) * var + missed * (logs - fresh)
+    told = np.stack([before + 1, fresh, square / np.maximum(before, 1.0)])
+    return np.where(sound, told, moments)
+
+
 class DailyPeak(AnomalyDetector):
     """Gamma-Poisson over one daily count; moments are kept of log(1 + count), where they are stable.
 
@@ -51,31 +68,34 @@ class DailyPeak(AnomalyDetector):
 
     def __init__(self, memory_days: float = MEMORY_DAYS) -> None:
         self.memory_days = memory_days
-        self.log_count = Var()
+        self.moments: tail.Array = np.zeros(3)
 
     @property
     def days(self) -> float:
         """Weight of the days learned."""
-        return float(self.log_count.n)
+        return float(self.moments[0])
+
+    @property
+    def mean_log(self) -> float:
+        """Mean of log(1 + count)."""
+        return float(self.moments[1])
+
+    @property
+    def var_log(self) -> float:
+        """Variance of log(1 + count)."""
+        return float(self.moments[2])
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn the counts of one closed day: `{"count": 61}`; several keys are several counts."""
         for value in x.values():
-            self._learn(float(value))
-
-    def _learn(self, count: float) -> None:
-        if not math.isfinite(count):
-            return
-        if self.log_count.n >= self.memory_days:
-            kept = self.log_count
-            self.log_count = Var._from_state(self.memory_days - 1, kept.mean.get(), kept.get())
-        self.log_count.update(math.log1p(max(count, 0.0)))
+            if math.isfinite(value):
+                self.moments = learned(self.moments, np.array(float(value)), self.memory_days)
 
     def expectation(self) -> Expectation | None:
         """Return what a day is expected to reach; None while cold."""
         if self.days < 1:
             return None
-        mean, shape = gamma_poisson(np.array(self.log_count.mean.get()), np.array(self.log_count.get()))
+        mean, shape = gamma_poisson(self.moments[1], self.moments[2])
         return Expectation(mean=float(mean), shape=float(shape), days=int(self.days), baseline="account")
 
     def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
@@ -89,14 +109,11 @@ class DailyPeak(AnomalyDetector):
 
     def numbers(self) -> list[float]:
         """Return the state as plain numbers."""
-        return [self.log_count.n, self.log_count.mean.get(), self.log_count.get()]
+        return [self.days, self.mean_log, self.var_log]
 
     @classmethod
     def from_numbers(cls, numbers: list[float]) -> Self:
         """Rebuild the model that `numbers` told of."""
         model = cls()
-        if numbers[0] > 0:
-            model.log_count = Var._from_state(numbers[0], numbers[1], numbers[2])
-            if numbers[0] <= 1:
-                model.log_count._S = 0.0
+        model.moments = np.array(numbers)
         return model

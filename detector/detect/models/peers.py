@@ -105,6 +105,8 @@ class PeerPeak(AnomalyDetector):
     def from_numbers(cls, numbers: list[float]) -> Self:
         """Rebuild the model that `numbers` told of."""
         model = cls()
-        model.total = DailyPeak.from_numbers(numbers[:3]).log_count
+        account_days, mean, var = numbers[:3]
+        model.total = Var._from_state(account_days, mean, var)
+        model.total._S *= account_days > 1  # of one day there is no spread
         model.within = Mean._from_state(numbers[3], numbers[4])
         return model

@@ -4,7 +4,11 @@ import math
 from collections.abc import Iterable
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
 from river.base import AnomalyDetector
+
+from detector.detect.models.packed import pack, unpack
 
 HOURS = 168
 FADE = 0.98
@@ -32,28 +36,28 @@ class Rhythm(AnomalyDetector):
         self.fade = fade
         self.days = 0.0
         self.unit = 1.0  # what one of today's hours weighs: it grows instead of all others fading
-        self.hours: dict[int, float] = {}
+        self.hours: npt.NDArray[np.float32] = np.zeros(HOURS, np.float32)
 
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one closed day: the keys of `x` are the hours of the week (0 to 167) with activity."""
         self.days = self.days * self.fade + 1
         self.unit /= self.fade
-        for hour in x:
-            self.hours[int(hour)] = self.hours.get(int(hour), 0.0) + self.unit
+        self.hours[[int(hour) for hour in x]] += self.unit
         if self.unit > LARGEST_UNIT:
             self._rescale()
 
     def _rescale(self) -> None:
-        weights = {hour: weight / self.unit for hour, weight in self.hours.items()}
-        self.hours = {hour: weight for hour, weight in weights.items() if weight > LEAST_WEIGHT}
+        weights = self.hours / np.float32(self.unit)
+        self.hours = np.where(weights > LEAST_WEIGHT, weights, np.float32(0.0))
         self.unit = 1.0
 
     def share(self, hour: int) -> float:
         """Return the smoothed share of days, of the hour's kind, with activity in that hour."""
         kind = _like_days(hour)
-        own = 2.0 * sum(self.hours.get((hour + step) % HOURS, 0.0) * (1 - abs(step) / 2) for step in (-1, 0, 1))
+        weights: list[float] = self.hours.tolist()
+        own = 2.0 * sum(weights[(hour + step) % HOURS] * (1 - abs(step) / 2) for step in (-1, 0, 1))
         like = sum(
-            self.hours.get((day * 24 + (hour + step) % 24) % HOURS, 0.0) * (1 - abs(step) / 2)
+            weights[(day * 24 + (hour + step) % 24) % HOURS] * (1 - abs(step) / 2)
             for day in kind
             for step in (-1, 0, 1)
         )
@@ -71,14 +75,15 @@ class Rhythm(AnomalyDetector):
 
     def numbers(self) -> list[Any]:
         """Return the state as plain numbers."""
-        return [self.days, self.unit, list(self.hours), list(self.hours.values())]
+        (worked,) = self.hours.nonzero()
+        return [self.days, self.unit, pack(worked.astype(np.uint8)), pack(self.hours[worked])]
 
     @classmethod
     def from_numbers(cls, numbers: list[Any]) -> Self:
         """Rebuild the model that `numbers` told of."""
         model = cls()
         model.days, model.unit, hours, weights = numbers
-        model.hours = dict(zip(hours, weights, strict=True))
+        model.hours[unpack(hours, "u1")] = unpack(weights, "<f4")
         return model
 
 
