@@ -14,6 +14,7 @@ COMMANDS: Final = (
     "baseline",
     "batch",
     "check",
+    "completion",
     "docs",
     "evaluate",
     "explain",

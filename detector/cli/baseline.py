@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from detector.cli.options import FOLDER, FORM, config_option, configured
+from detector.cli.screen import paged
 
 EPILOG = """\b
 Example:
@@ -30,4 +31,7 @@ def baseline(account: str, state: Path, form: str, config_file: Path | None, log
     with reading(state) as database:
         memory = Memory.of_state(state, database, config)
         habit = usual(memory, memory.known(account))
-    click.echo(as_json(asdict(habit)) if form == "json" else printable(baseline_text(habit)))
+    if form == "json":
+        click.echo(as_json(asdict(habit)))
+    else:
+        paged(printable(baseline_text(habit)))

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from detector.cli.options import config_option, rules_option
+from detector.cli.options import FORM, config_option, rules_option
+from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
     from detector.config import Config
+    from detector.detect.rules import Rules
     from detector.errors import Fault
 
 EPILOG = """\b
@@ -17,14 +19,35 @@ Example:
 
 
 @click.command(epilog=EPILOG)
+@FORM
 @config_option
 @rules_option
-def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]) -> None:
+def check(form: str, config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]) -> None:
     """Validate the configuration and the rules, and print every fault as `file:line: message`."""
+    from dataclasses import asdict
+
+    from detector.errors import FaultsError
+
+    config, rules, faults = _read(config_file, log_level, rules_folders)
+    notes = [] if faults or rules is None else _notes(config, rules)
+    count = len(rules.catalogue) if rules else 0
+    if form == "json":
+        echo_json({"rules": count, "notes": notes, "faults": [asdict(one) for one in faults]})
+    if faults:
+        raise FaultsError(faults)
+    if form == "text":
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
+        click.echo(f"{count} rules, configuration ok")
+
+
+def _read(
+    config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]
+) -> "tuple[Config, Rules | None, list[Fault]]":
+    """Return the configuration, the rules if they can be read, and every fault of both."""
     from detector.cli.options import configured, with_pipelines
-    from detector.collect.enrich.secret import configured_secret
     from detector.config import Config
-    from detector.detect.rules import Rules, lacking
+    from detector.detect.rules import Rules
     from detector.errors import Fault, FaultsError
 
     faults: list[Fault] = []
@@ -39,13 +62,17 @@ def check(config_file: Path | None, log_level: str | None, rules_folders: tuple[
         faults += _of_filters(config, {rule.id for rule in rules.catalogue})
     except FaultsError as found:
         faults += found.faults
-    if faults or rules is None:
-        raise FaultsError(faults)
+    return config, rules, sorted(set(faults))
+
+
+def _notes(config: "Config", rules: "Rules") -> list[str]:
+    """Return what is no fault, but had better be known."""
+    from detector.collect.enrich.secret import configured_secret
+    from detector.detect.rules import lacking
+
     key = configured_secret(config.portal.key)
     exposed = [key.exposed] if key and key.exposed else []
-    for note in (*rules.notes, *lacking(rules.catalogue), *exposed):
-        click.echo(f"note: {note}", err=True)
-    click.echo(f"{len(rules.catalogue)} rules, configuration ok")
+    return [*map(str, rules.notes), *lacking(rules.catalogue), *exposed]
 
 
 def _of_what_is_named(config: "Config") -> "list[Fault]":

@@ -1,12 +1,12 @@
 """`detector evaluate`: hold alerts against the truth of a simulated log."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from detector.cli.options import FILE, config_option, configured
+from detector.cli.options import FILE, FORM, config_option, configured
+from detector.cli.screen import echo_json, plain
 
 if TYPE_CHECKING:
     from detector.lab.evaluate import Evaluation
@@ -23,7 +23,7 @@ Example:
 @click.option("--seed", default=1, show_default=True, help="Of the bootstrap that gives the intervals.")
 @click.option("--thresholds", is_flag=True, help="Beside it what fixed thresholds catch: reads the log once more.")
 @click.option("--picture", type=FILE, metavar="FILE.svg", help="Draws the result.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@FORM
 @config_option
 def evaluate(
     labels: Path,
@@ -31,7 +31,7 @@ def evaluate(
     seed: int,
     thresholds: bool,
     picture: Path | None,
-    as_json: bool,
+    form: str,
     config_file: Path | None,
     log_level: str | None,
 ) -> None:
@@ -50,8 +50,8 @@ def evaluate(
     fixed = _fixed(labels, config_file, seed) if thresholds else {}
     if picture:
         _draw(result, labels, alerts, fixed, picture)
-    if as_json:
-        click.echo(_json(result, fixed))
+    if form == "json":
+        echo_json(_told(result, fixed))
         return
     print_table(HEADERS, table(result))
     click.echo(sentence(result))
@@ -82,19 +82,7 @@ def _draw(result: "Evaluation", labels: Path, alerts: Path, fixed: "dict[str, Ev
     picture.draw(result, points, fixed, path, names=names)
 
 
-def _json(result: "Evaluation", fixed: "dict[str, Evaluation]") -> str:
+def _told(result: "Evaluation", fixed: "dict[str, Evaluation]") -> object:
     from dataclasses import asdict
-    from datetime import date
-    from math import isfinite
 
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {name: plain(one) for name, one in value.items()}
-        if isinstance(value, list | tuple):
-            return [plain(one) for one in value]
-        if isinstance(value, date):
-            return value.isoformat()
-        return None if isinstance(value, float) and not isfinite(value) else value
-
-    told = asdict(result) | ({"thresholds": {name: asdict(one) for name, one in fixed.items()}} if fixed else {})
-    return json.dumps(plain(told), indent=2, allow_nan=False)
+    return plain(asdict(result) | ({"thresholds": {name: asdict(one) for name, one in fixed.items()}} if fixed else {}))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from detector.cli.options import FOLDER, FORM, config_option, configured
+from detector.cli.screen import paged
 
 EPILOG = """\b
 Examples:
@@ -33,4 +34,7 @@ def explain(asked: str, state: Path, form: str, config_file: Path | None, log_le
     config = configured(config_file, log_level)
     with reading(state) as database:
         told = explained(Memory.of_state(state, database, config), asked, state)
-    click.echo(as_json(asdict(told)) if form == "json" else printable(text(told)))
+    if form == "json":
+        click.echo(as_json(asdict(told)))
+    else:
+        paged(printable(text(told)))

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from detector.cli.options import FILE, Moment, anchored, config_option, configured
+from detector.cli.screen import paged
 from detector.errors import InputError
 
 EPILOG: Final = """\b
@@ -46,7 +47,7 @@ def notify(
     letter = Letter(zone=config.zone, made=clock.now(), noticed=anchored(noticed, config.zone), **asked)
     text = drafted(found, letter)
     if output is None:
-        click.echo(text, nl=False)
+        paged(text)
     else:
         with written(output) as file:
             file.write(text.encode())

@@ -153,7 +153,7 @@ def _tell(found: "Finding", scoping: "Scoping", form: str, config: "Config") -> 
     tell_reading(scoping.telemetry)
     lines = sum(one.lines for one in found.archives)
     twice = ", read twice: sessions of one log had to be looked for in another" if scoping.passes > 1 else ""
-    click.echo(f"{lines:,} lines in {len(found.archives):,} archives{twice}", err=True)
+    click.echo(f"{lines:,} lines in {len(found.archives):,} archive{'s' * (len(found.archives) != 1)}{twice}", err=True)
     if found.key_id is None:
         click.echo(
             "WARNING: No key is configured: the tokens of this run cannot be compared with another's, nor be revealed."

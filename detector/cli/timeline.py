@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.cli.options import FOLDER, FORM, Moment, anchored_span, config_option, configured, with_samples
+from detector.cli.screen import paged
 
 if TYPE_CHECKING:
     from detector.collect.enrich import Enricher
@@ -67,7 +68,7 @@ def _tell_hours(account: str, state: Path, config: "Config", span: Span, form: s
     if form == "json":
         click.echo(as_json([asdict(one) | {"odd": one.odd} for one in hours]))
     elif hours:
-        click.echo(printable("\n".join(activity_lines(hours, daily=False))))
+        paged(printable("\n".join(activity_lines(hours, daily=False))))
     else:
         click.echo(f"{printable(account)}: no activity is remembered of that time", err=True)
 

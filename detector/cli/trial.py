@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detector.cli.options import FILE, FOLDER, config_option, configured
+from detector.cli.options import FILE, FOLDER, FORM, config_option, configured
+from detector.cli.screen import echo_json, plain
 from detector.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ Example:
 @click.option("--ablate", is_flag=True, help="Runs without each family of evidence, without rules and without models.")
 @click.option("--picture", type=FILE, metavar="FILE.svg", help="Draws the result.")
 @click.option("--dir", "folder", type=FOLDER, metavar="DIR", help="Keeps the logs made there.")
+@FORM
 @config_option
 def trial(
     labels: tuple[Path, ...],
@@ -53,6 +55,7 @@ def trial(
     ablate: bool,
     picture: Path | None,
     folder: Path | None,
+    form: str,
     config_file: Path | None,
     log_level: str | None,
     **options: Any,
@@ -72,7 +75,10 @@ def trial(
     for one in _logs(labels, data_set, folder, **options):
         done.append(lab.attempt(one, [lab.as_configured(), *variants], config_file, fixed=thresholds))
         click.echo(f"{done[-1].name}: {evaluate.sentence(lab.pooled(done[-1:]))}", err=True)
-    _print(done, asked, ablated=variants[len(asked) :], fixed=thresholds)
+    if form == "json":
+        echo_json(plain(_told(done)))
+    else:
+        _print(done, asked, ablated=variants[len(asked) :], fixed=thresholds)
     if picture:
         _draw(done, asked, picture, fixed=thresholds)
 
@@ -86,6 +92,19 @@ def _logs(labels: tuple[Path, ...], data_set: str | None, folder: Path | None, *
     if data_set:
         return converted(data_set, labels, folder)
     return labels or lab.simulated(folder, **options)
+
+
+def _told(done: "Sequence[Trial]") -> object:
+    """Return what each variant, budget and threshold made of each log, and of all of them."""
+    from dataclasses import asdict
+
+    from detector.lab.trial import pooled
+
+    def results(trials: "Sequence[Trial]") -> dict[str, object]:
+        return {name: asdict(pooled(trials, name)) for name in trials[0].judged}
+
+    logs = [{"log": one.name, "accounts": one.accounts, "lines": one.lines, "results": results([one])} for one in done]
+    return {"logs": logs, "results": results(done)}
 
 
 def _print(done: "Sequence[Trial]", asked: Sequence[float], *, ablated: "Sequence[Variant]", fixed: bool) -> None:

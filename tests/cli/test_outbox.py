@@ -41,7 +41,7 @@ def outbox(*arguments, given=None):
 
 
 def listed(state):
-    return json.loads(outbox("list", "--state", state, "--json").stdout)
+    return json.loads(outbox("list", "--state", state, "-o", "json").stdout)
 
 
 def heard(server, got):

@@ -112,7 +112,7 @@ def test_tests_speak_of_rules_as_they_are_written(tmp_path):
 
 
 def test_the_list_as_json(tmp_path):
-    listed = json.loads(run(tmp_path, "list", "--json").stdout)
+    listed = json.loads(run(tmp_path, "list", "-o", "json").stdout)
     (mine,) = (one for one in listed if one["title"] == "Admin page asked for")
     assert mine["file"] == f"{tmp_path}/rule.yml"
     assert mine["techniques"] == ["T1190"]
@@ -139,7 +139,7 @@ def test_a_profile_tells_where_all_the_time_went(log):
 
 
 def test_a_profile_as_json(log):
-    found = json.loads(CliRunner().invoke(main, ["rules", "list", "--json", "--profile", str(log)]).stdout)
+    found = json.loads(CliRunner().invoke(main, ["rules", "list", "-o", "json", "--profile", str(log)]).stdout)
     assert found["lines"] == 1681
     assert sum(cost["alerts"] or 0 for cost in found["costs"]) > 0
     assert min(cost["seconds"] for cost in found["costs"]) >= 0

@@ -53,7 +53,7 @@ def alone(tmp_path):
 
 
 def told(*arguments: object) -> dict:
-    result = backtest("--json", *arguments)
+    result = backtest("-o", "json", *arguments)
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
 

@@ -50,7 +50,7 @@ def test_evaluate_judges_alerts_as_they_are_written(simulated, tmp_path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     assert "100% of 1 attacks caught, 0.00 false alerts" in result.stdout
-    told = json.loads(CliRunner().invoke(main, [*arguments, "--json"]).stdout)
+    told = json.loads(CliRunner().invoke(main, [*arguments, "-o", "json"]).stdout)
     assert told["overall"]["recall"]["value"] == 1.0
 
 

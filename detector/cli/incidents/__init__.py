@@ -8,6 +8,7 @@ import click
 
 from detector.cli import Commands
 from detector.cli.options import FOLDER, FORM, LEVELS, Moment, anchored, config_option, configured
+from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
     from detector.inquire.incidents import Standing
@@ -69,7 +70,7 @@ def incidents(
         and (first is None or one.last >= first)
     ]
     if form == "json":
-        _echo_json([summary(one) for one in chosen])
+        echo_json([summary(one) for one in chosen])
     else:
         _print(chosen)
 
@@ -92,12 +93,6 @@ def summary(one: "Standing") -> dict[str, Any]:
         "by": one.words[-1].verdict.who if one.words else None,
         "message": one.message,
     }
-
-
-def _echo_json(told: Any) -> None:
-    import json
-
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
 
 
 def _print(chosen: "list[Standing]") -> None:

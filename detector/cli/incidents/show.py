@@ -8,6 +8,7 @@ import click
 
 from detector.cli import printable
 from detector.cli.options import FOLDER, FORM, config_option, configured
+from detector.cli.screen import echo_json, paged
 
 if TYPE_CHECKING:
     from detector.inquire.incidents import Standing
@@ -30,9 +31,8 @@ def show_incident(incident: str, state: Path, form: str, config_file: Path | Non
     told = named(incidents(state), incident)
     if form == "json":
         _echo_json(told)
-        return
-    for line in _lines(told):
-        click.echo(printable(line))
+    else:
+        paged(printable("\n".join(_lines(told))))
 
 
 def _echo_json(told: "Standing") -> None:
@@ -42,7 +42,7 @@ def _echo_json(told: "Standing") -> None:
 
     alerts = [json.loads(alert.as_json()) for alert in told.alerts]
     words = [asdict(word.verdict) | {"moment": word.moment, "outcome": word.outcome} for word in told.words]
-    click.echo(json.dumps(summary(told) | {"words": words, "alerts": alerts}, indent=2, ensure_ascii=False))
+    echo_json(summary(told) | {"words": words, "alerts": alerts})
 
 
 def _lines(told: "Standing") -> list[str]:

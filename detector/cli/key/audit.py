@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from detector.cli.options import FILE, FORM
+from detector.cli.screen import echo_json
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -36,10 +37,7 @@ def audit_key(file: Path, holds: str | None, form: str) -> None:
 
 
 def _echo_json(chain: "Chain", file: Path) -> None:
-    import json
-
-    told = {"file": str(file), "entries": list(chain.entries), "last": chain.last}
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    echo_json({"file": str(file), "entries": list(chain.entries), "last": chain.last})
 
 
 def _echo_text(chain: "Chain", file: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.cli.options import FILE, FOLDER, FORM
+from detector.cli.screen import echo_json
 from detector.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -45,11 +46,8 @@ def _used_by(state: Path) -> str | None:
 
 
 def _echo_json(key: "Secret", used: str | None, state: Path | None) -> None:
-    import json
-
     keys = [{"id": one.id, "made": one.made, "current": one is key} for one in key.every]
-    told = {"keys": keys, "exposed": key.exposed} | ({"state_key": used} if state else {})
-    click.echo(json.dumps(told, indent=2))
+    echo_json({"keys": keys, "exposed": key.exposed} | ({"state_key": used} if state else {}))
 
 
 def _echo_text(key: "Secret", used: str | None, state: Path | None) -> None:

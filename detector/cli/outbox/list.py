@@ -1,6 +1,5 @@
 """`detector outbox list`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Final
 
 import click
 
-from detector.cli.options import configured
+from detector.cli.options import FORM, configured
 from detector.cli.outbox.opened import opened, outbox_options
+from detector.cli.screen import echo_json
 from detector.cli.table import print_table
 from detector.emit.letters import Letter, Standing, dead_letters, standings
 
@@ -17,23 +17,23 @@ MOST_SHOWN: Final = 50
 
 EPILOG: Final = """\b
 Example:
-  detector outbox list --state /var/lib/detector --json"""
+  detector outbox list --state /var/lib/detector -o json"""
 
 
 @click.command("list", epilog=EPILOG)
 @outbox_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables, with every dead letter.")
+@FORM
 def list_outbox(
-    state: Path, sink: str | None, alert: str | None, as_json: bool, config_file: Path | None, log_level: str | None
+    state: Path, sink: str | None, alert: str | None, form: str, config_file: Path | None, log_level: str | None
 ) -> None:
     """Show each sink, what it has had, what waits for it, and its dead letters with the reason."""
     configured(config_file, log_level)
     with opened(state, sink) as ledger:
         sinks = [one for one in standings(ledger) if sink in (None, one.name)]
         letters = dead_letters(ledger, sink, alert)
-    if as_json:
+    if form == "json":
         told = {"sinks": [asdict(one) for one in sinks], "dead_letters": [asdict(one) for one in letters]}
-        click.echo(json.dumps(told, indent=2))
+        echo_json(told)
         return
     _print_sinks(sinks)
     if letters:
@@ -59,4 +59,4 @@ def _print_letters(letters: Sequence[Letter]) -> None:
     ]
     print_table(("dead letter", "refused because", "sink", "id", "at", "level", "tries"), rows, left=6)
     if len(letters) > MOST_SHOWN:
-        click.echo(f"and {len(letters) - MOST_SHOWN:,} more: --json lists all")
+        click.echo(f"and {len(letters) - MOST_SHOWN:,} more: -o json lists all")

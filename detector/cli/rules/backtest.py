@@ -1,6 +1,5 @@
 """`detector rules backtest`: what rules would raise on archives, before they are turned on."""
 
-import json
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 
 from detector.cli.options import (
     FILE,
+    FORM,
     Moment,
     anchored_span,
     config_option,
@@ -18,6 +18,7 @@ from detector.cli.options import (
     rules_option,
     with_samples,
 )
+from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
     from detector.lab.backtest import Result
@@ -34,19 +35,19 @@ Examples:
 @click.option("--since", type=Moment(), help="Leave out events before (event time).")
 @click.option("--until", type=Moment(), help="Leave out events from then on (event time).")
 @click.option("--alerts", "alerts_file", type=FILE, metavar="FILE", help="Each alert as a JSON line, for `rules tune`.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of a table.")
+@FORM
 @click.option("--no-progress", is_flag=True, help="No progress bar.")
 @config_option
 @rules_option
-def backtest_rules(logs: tuple[str, ...], as_json: bool, **asked: Any) -> None:
+def backtest_rules(logs: tuple[str, ...], form: str, **asked: Any) -> None:
     """Count the alerts of each rule by day over archives, with rules that the configuration disables.
 
     An alert is one time that a rule speaks; the silence it keeps after firing is respected. Models play no part, and
     nothing is sent anywhere. Rotated and compressed files of one log are read as one.
     """
     result, min_level = _run(logs, **asked)
-    if as_json:
-        click.echo(json.dumps(_json(result), indent=2))
+    if form == "json":
+        echo_json(_json(result))
     else:
         _print(result, min_level, chosen=bool(asked["only"]))
 

@@ -1,17 +1,17 @@
 """`detector rules list`: the rules by id, and with `--profile` what each costs on a log."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from detector.cli.options import config_option, configured, rules_option, with_samples
+from detector.cli.options import FORM, config_option, configured, rules_option, with_samples
+from detector.cli.screen import echo_json, paged
 
 if TYPE_CHECKING:
     from detector.config import Config
-    from detector.detect.rules import Rules
+    from detector.detect.rules import Rule, Rules
     from detector.lab.profile import Cost
 
 EPILOG = """\b
@@ -25,13 +25,13 @@ Examples:
     "--profile", "profiled", is_flag=True, help="Read LOG... and print time, matches and alerts of each rule."
 )
 @click.argument("logs", nargs=-1, metavar="[LOG...]")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of lines.")
+@FORM
 @config_option
 @rules_option
 def list_rules(
     profiled: bool,
     logs: tuple[str, ...],
-    as_json: bool,
+    form: str,
     config_file: Path | None,
     log_level: str | None,
     rules_folders: tuple[Path, ...],
@@ -48,13 +48,16 @@ def list_rules(
     config = configured(config_file, log_level)
     loaded = Rules.load(config, rules_folders)
     if profiled:
-        _profile(loaded, config, logs, as_json)
-    elif as_json:
-        click.echo(json.dumps(_listed(loaded), indent=2))
+        _profile(loaded, config, logs, form)
+    elif form == "json":
+        echo_json(_listed(loaded))
     else:
-        for rule in loaded.catalogue:
-            fields = (rule.id, rule.level, ",".join(rule.techniques) or "-", rule.title)
-            click.echo("\t".join(fields) + ("" if rule.output else "\t(counted by other rules or disabled)"))
+        paged("\n".join(map(_line, loaded.catalogue)))
+
+
+def _line(rule: "Rule") -> str:
+    fields = (rule.id, rule.level, ",".join(rule.techniques) or "-", rule.title)
+    return "\t".join(fields) + ("" if rule.output else "\t(counted by other rules or disabled)")
 
 
 def _listed(loaded: "Rules") -> list[dict[str, object]]:
@@ -73,7 +76,7 @@ def _listed(loaded: "Rules") -> list[dict[str, object]]:
     ]
 
 
-def _profile(loaded: "Rules", config: "Config", logs: tuple[str, ...], as_json: bool) -> None:
+def _profile(loaded: "Rules", config: "Config", logs: tuple[str, ...], form: str) -> None:
     from detector.cli.progress import progress_bar
     from detector.emit.summary import tell_reading, tell_warnings
     from detector.lab.profile import profile
@@ -87,8 +90,8 @@ def _profile(loaded: "Rules", config: "Config", logs: tuple[str, ...], as_json: 
     telemetry.settle(config.input.reject_share_warning)
     tell_reading(telemetry)
     tell_warnings(telemetry)
-    if as_json:
-        click.echo(json.dumps({"lines": telemetry.lines, "costs": [asdict(cost) for cost in costs]}, indent=2))
+    if form == "json":
+        echo_json({"lines": telemetry.lines, "costs": [asdict(cost) for cost in costs]})
     else:
         _print(costs)
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detector.cli import printable
-from detector.cli.options import config_option, configured, rules_option
+from detector.cli.options import FORM, config_option, configured, rules_option
+from detector.cli.screen import echo_json, paged
 
 if TYPE_CHECKING:
     from detector.detect.rules import Rule
@@ -18,15 +19,27 @@ Example:
 
 @click.command("show", epilog=EPILOG)
 @click.argument("rule_id", metavar="ID")
+@FORM
 @config_option
 @rules_option
-def show_rules(rule_id: str, config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]) -> None:
+def show_rules(
+    rule_id: str, form: str, config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]
+) -> None:
     """Show a rule by its ID, its name or its title: what it is for, what to do, and its file."""
     from detector.detect.rules import Rules
 
     loaded = Rules.load(configured(config_file, log_level), rules_folders)
-    for rule in loaded.named(rule_id):
-        click.echo(printable(_described(rule)))
+    found = loaded.named(rule_id)
+    if form == "json":
+        echo_json([_told(rule) for rule in found])
+    else:
+        paged(printable("\n\n".join(map(_described, found))))
+
+
+def _told(rule: "Rule") -> dict[str, object]:
+    named = ("id", "title", "description", "level", "status", "version", "techniques", "tags", "falsepositives",
+             "runbook", "references", "line")  # fmt: skip
+    return {name: getattr(rule, name) for name in named} | {"tests": len(rule.tests), "file": str(rule.path)}
 
 
 def _described(rule: "Rule") -> str:

@@ -1,10 +1,12 @@
 """`detector rules test`: the tests inside the rule files, and what a rule lacks."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from detector.cli.options import FILE, config_option, configured, only_option, rules_option
+from detector.cli.options import FILE, FORM, config_option, configured, only_option, rules_option
+from detector.cli.screen import echo_json
 
 EPILOG = """\b
 Example:
@@ -14,11 +16,13 @@ Example:
 @click.command("test", epilog=EPILOG)
 @only_option
 @click.option("--junit", type=FILE, metavar="FILE.xml", help="Write the results as JUnit XML.")
+@FORM
 @config_option
 @rules_option
 def test_rules(
     only: tuple[str, ...],
     junit: Path | None,
+    form: str,
     config_file: Path | None,
     log_level: str | None,
     rules_folders: tuple[Path, ...],
@@ -38,9 +42,14 @@ def test_rules(
     results = run_tests(loaded, chosen)
     if junit is not None:
         write_junit(results, junit)
-    for note in lacking(chosen):
-        click.echo(f"note: {note}", err=True)
-    failed = [one.fault for one in results if not one.passed]
+    notes, failed = lacking(chosen), [one.fault for one in results if not one.passed]
+    if form == "json":
+        told = {"rules": len(chosen), "tests": len(results), "failed": [asdict(one) for one in failed]}
+        echo_json(told | {"notes": list(map(str, notes))})
+    else:
+        for note in notes:
+            click.echo(f"note: {note}", err=True)
     if failed:
         raise FaultsError(failed)
-    click.echo(f"{len(chosen)} rules, {len(results)} tests passed")
+    if form == "text":
+        click.echo(f"{len(chosen)} rules, {len(results)} tests passed")
