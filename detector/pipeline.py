@@ -88,7 +88,8 @@ class Pipeline:
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
         self.activity = Activity(self.checkpoint.database, config.state.max_rows_per_window)
         self.intake = Intake()
-        self.incidents = Incidents(config, {rule.id: rule.runbook for rule in self.rules.catalogue})
+        runbooks = {rule.id: rule.said_in(config.language).runbook for rule in self.rules.catalogue}
+        self.incidents = Incidents(config, runbooks)
         at, durable = self.checkpoint.path, self.checkpoint.durable
         self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
         self.docket = Docket(self.checkpoint.folder, self.checkpoint.database)

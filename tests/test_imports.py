@@ -10,8 +10,9 @@ PACKAGE = Path(__file__).parents[1] / "detector"
 BELOW: dict[str, set[str]] = {"errors": set()}
 BELOW["schema"] = {"errors"}
 BELOW["clock"] = {"errors", "schema"}
-BELOW["config"] = BELOW["telemetry"] = {"errors", "schema", "clock"}
-SPINE = {"errors", "schema", "clock", "config", "telemetry"}
+BELOW["language"] = {"errors"}
+BELOW["config"] = BELOW["telemetry"] = {"errors", "schema", "clock", "language"}
+SPINE = {"errors", "schema", "clock", "language", "config", "telemetry"}
 BELOW["collect"] = BELOW["context"] = BELOW["emit"] = SPINE
 BELOW["detect"] = SPINE | {"context"}
 BELOW["checkpoint"] = SPINE | {"collect", "context", "detect", "emit"}

@@ -2,6 +2,8 @@
 
 from zoneinfo import ZoneInfo
 
+from pydantic import Field
+
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Input
 from detector.config.models import Models
@@ -12,11 +14,13 @@ from detector.config.section import Section
 from detector.config.sinks import Outbox, Sinks
 from detector.config.state import State
 from detector.config.surroundings import Accounts, Calendar, Networks
+from detector.language import Language
 
 
 class Config(Section):
     """The whole configuration."""
 
+    language: Language = Field("en", description="of what alerts, reports and pages say; names and fields stay")
     input: Input = Input()
     portal: Portal = Portal()
     accounts: Accounts = Accounts()

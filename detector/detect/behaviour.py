@@ -25,6 +25,7 @@ from detector.detect.models.account import AccountModels, Cohort
 from detector.detect.models.features import COUNTS, HOUR, TRAIT_FEATURES
 from detector.detect.models.unrest import NEAR, Unrest
 from detector.detect.withheld import Withheld
+from detector.language import Words
 
 MOST_COHORTS: Final = 1000
 """Professions held in memory; a directory has some dozens."""
@@ -41,7 +42,7 @@ class Behaviour:
     """
 
     def __init__(self, config: Config, database: sqlite3.Connection, *, durable: bool = True) -> None:
-        self.config = config
+        self.config, self.words = config, Words.of(config.language)
         most = config.state.max_accounts_in_memory
         self.accounts = Store(database, "account", AccountModels.from_numbers, most=most, durable=durable)
         self.cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_COHORTS, durable=durable)
@@ -54,7 +55,7 @@ class Behaviour:
         self.tenants = Tenants(database, config.state.max_rows_per_window)
         most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
         least = math.inf if "campaign" in config.models.families_off else least
-        self.campaigns = Campaigns(least, database, most_rows, durable=durable)
+        self.campaigns = Campaigns(least, database, most_rows, self.words, durable=durable)
         self.withheld = Withheld(database)
         self.held = pl.DataFrame(schema=DISPLAYS)
         self.today: date | None = None
@@ -167,7 +168,7 @@ class Behaviour:
         highest = scored.select(REACHED.names())
         self.reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step", "score").max())
         raised = scored.filter(pl.col("step") > pl.col("past"))
-        return explain.signals(raised, self.baselines, self.day)
+        return explain.signals(raised, self.baselines, self.day, self.words)
 
     def _with_hours(self, taken: pl.DataFrame) -> pl.DataFrame:
         pairs = taken.select(ACCOUNT, "hour_of_week").unique(maintain_order=True)
@@ -200,7 +201,9 @@ class Behaviour:
             )
             shares = dict(self.areas.iter_rows())
             days = learn.closed_days(self.day, self.tallies, self.baselines.limits, shares, self.today)
-            lessons = Lessons(self.withheld, self.baselines, frozen=frozen, alerted=alerted, abused=abused)
+            lessons = Lessons(
+                self.withheld, self.baselines, frozen=frozen, alerted=alerted, abused=abused, words=self.words
+            )
             lessons.sort(days, self.day, self.lookups.ledger, self.today)
             lessons.learn(self.day, self.known, self.today)
             changed = lessons.changed

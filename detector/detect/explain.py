@@ -9,8 +9,9 @@ from detector import schema
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.detect.baseline import Baselines
 from detector.detect.models.account import AccountModels
-from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, COUNTS, HOUR, SILENCE, TRAIT_FEATURES
+from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, COUNTS, HOUR, SILENCE, TRAIT_FEATURES, Feature
 from detector.detect.models.peers import PRIOR_DAYS
+from detector.language import Words
 
 MODEL = "account_behaviour"
 VERSION = "1"
@@ -21,7 +22,7 @@ LEAST = 0.7
 """Reasons below this surprise (one day in five) would only distract."""
 
 
-def signals(raised: pl.DataFrame, baselines: Baselines, day: Day) -> pl.DataFrame:
+def signals(raised: pl.DataFrame, baselines: Baselines, day: Day, words: Words) -> pl.DataFrame:
     """Turn the points that passed a threshold into signals. Loops once a signal.
 
     Shapes: rows of `score.steps` -> SIGNAL, the same number of rows.
@@ -29,14 +30,14 @@ def signals(raised: pl.DataFrame, baselines: Baselines, day: Day) -> pl.DataFram
     if raised.is_empty():
         return schema.empty(schema.SIGNAL)
     places = day.places.join(baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
-    return pl.DataFrame([_signal(row, baselines, places) for row in raised.to_dicts()], schema=schema.SIGNAL)
+    return pl.DataFrame([_signal(row, baselines, places, words) for row in raised.to_dicts()], schema=schema.SIGNAL)
 
 
-def _signal(row: dict[str, Any], baselines: Baselines, places: pl.DataFrame) -> dict[str, Any]:
+def _signal(row: dict[str, Any], baselines: Baselines, places: pl.DataFrame, words: Words) -> dict[str, Any]:
     account, moment = row[ACCOUNT], row["@timestamp"]
     mine = places.filter((pl.col(ACCOUNT) == account) & (pl.col("first") <= moment))
     reasons = sorted(
-        _counts(row, baselines) + _clientele(row, baselines) + _places(row, mine, baselines),
+        _counts(row, baselines, words) + _clientele(row, baselines, words) + _places(row, mine, baselines, words),
         key=lambda one: -one["surprise"],
     )
     return {
@@ -59,12 +60,12 @@ def _signal(row: dict[str, Any], baselines: Baselines, places: pl.DataFrame) -> 
         "portal.client": row["portal.client"],
         "source.geo.country_iso_code": row["source.geo.country_iso_code"],
         "signal.count": int(row["records_day"]),
-        "signal.text": _sentence(account, row, reasons),
+        "signal.text": _sentence(account, row, reasons, words),
         "portal.reasons": reasons,
     }
 
 
-def _counts(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]]:
+def _counts(row: dict[str, Any], baselines: Baselines, words: Words) -> list[dict[str, Any]]:
     """Return the reasons among the counts: of each family the most surprising one."""
     best: dict[str, dict[str, Any]] = {}
     for feature in COUNTS:
@@ -77,16 +78,16 @@ def _counts(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]]:
             "feature": feature.name,
             "observed": observed,
             "expected": round(expected.mean, 2),
-            "unit": feature.unit,
+            "unit": words.say(f"unit.{feature.name}"),
             "surprise": round(min(surprise, 300.0), 2),
             "history_days": expected.days,
             "baseline": expected.baseline,
-            "text": feature.text.format(observed=observed, expected=expected.mean),
+            "text": words.say(f"reason.{feature.name}", observed=observed, expected=expected.mean),
         }
     return list(best.values())
 
 
-def _clientele(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]]:
+def _clientele(row: dict[str, Any], baselines: Baselines, words: Words) -> list[dict[str, Any]]:
     """Return in what the persons looked up differ most from the account's own: new, from elsewhere, or unbilled."""
     if row["surprise.clientele"] < LEAST:
         return []
@@ -102,11 +103,11 @@ def _clientele(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]
             "feature": feature.name,
             "observed": round(hits / tries, 4),
             "expected": round(expected, 4),
-            "unit": feature.unit,
+            "unit": words.say(f"unit.{feature.name}"),
             "surprise": round(row["surprise.clientele"], 2),
             "history_days": own.days if own else 0,
             "baseline": "account" if own and own.days >= PRIOR_DAYS else "peers",
-            "text": feature.text.format(hits=hits, tries=tries, expected=expected),
+            "text": words.say(f"reason.{feature.name}", hits=hits, tries=tries, expected=expected),
         }
         for feature, hits, tries, expected in shares
         if tries and expected is not None and hits / tries > expected
@@ -114,7 +115,7 @@ def _clientele(row: dict[str, Any], baselines: Baselines) -> list[dict[str, Any]
     return sorted(told, key=lambda one: one["expected"] / one["observed"])[:1]
 
 
-def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines) -> list[dict[str, Any]]:
+def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines, words: Words) -> list[dict[str, Any]]:
     own = baselines.accounts.get(row[ACCOUNT])
     days = own.days if own else 0
     reasons = []
@@ -124,30 +125,30 @@ def _places(row: dict[str, Any], mine: pl.DataFrame, baselines: Baselines) -> li
             continue
         value = mine.sort(feature.name, "first", descending=[True, False]).get_column(trait).item(0)
         share = own.traits[trait].values.get(value, 0.0) / max(own.traits[trait].days, 1.0) if own else 0.0
-        known = "rare for this account" if share > 0 else "new to this account"
-        text = feature.text.format(value=value, known=known)
-        reasons.append(_share(feature.name, feature.unit, share, surprise, days, text))
+        known = words.say("known.rare" if share > 0 else "known.new")
+        text = words.say(f"reason.{feature.name}", value=value, known=known)
+        reasons.append(_share(feature, share, surprise, days, text, words))
     if row[HOUR.name] >= LEAST:
         share = own.rhythm.share(int(row["hour_of_week"])) if own else 0.0
-        reasons.append(_share(HOUR.name, HOUR.unit, share, row[HOUR.name], days, HOUR.text))
+        reasons.append(_share(HOUR, share, row[HOUR.name], days, words.say("reason.hour"), words))
     if own and row[SILENCE.name] >= LEAST:
-        reasons.append(_silence(own, row))
+        reasons.append(_silence(own, row, words))
     return reasons
 
 
-def _silence(own: AccountModels, row: dict[str, Any]) -> dict[str, Any]:
+def _silence(own: AccountModels, row: dict[str, Any], words: Words) -> dict[str, Any]:
     observed, usual = row["silent_days"], (own.last - own.since + 1) / own.days
-    told = _share(SILENCE.name, SILENCE.unit, 0.0, row[SILENCE.name], own.days, "")
-    text = SILENCE.text.format(observed=observed, expected=usual)
-    return told | {"observed": observed, "expected": round(usual, 2), "text": text}
+    text = words.say("reason.silence", observed=observed, expected=usual)
+    told = _share(SILENCE, 0.0, row[SILENCE.name], own.days, text, words)
+    return told | {"observed": observed, "expected": round(usual, 2)}
 
 
-def _share(name: str, unit: str, share: float, surprise: float, days: int, text: str) -> dict[str, Any]:
+def _share(feature: Feature, share: float, surprise: float, days: int, text: str, words: Words) -> dict[str, Any]:
     return {
-        "feature": name,
+        "feature": feature.name,
         "observed": 1.0,
         "expected": round(min(share, 1.0), 4),
-        "unit": unit,
+        "unit": words.say(f"unit.{feature.name}"),
         "surprise": round(surprise, 2),
         "history_days": days,
         "baseline": "account",
@@ -162,8 +163,10 @@ def _start(mine: pl.DataFrame, moment: datetime) -> datetime:
     return first if isinstance(first, datetime) else moment
 
 
-def _sentence(account: str, row: dict[str, Any], reasons: list[dict[str, Any]]) -> str:
+def _sentence(account: str, row: dict[str, Any], reasons: list[dict[str, Any]], words: Words) -> str:
     profession = f" ({row['portal.profession']})" if row["portal.profession"] else ""
+    address = row["source.ip"]
     place = ", ".join(str(row[name]) for name in ("portal.network", "source.geo.country_iso_code") if row[name])
-    where = f" from {row['source.ip']}" + (f" ({place})" if place else "") if row["source.ip"] else ""
-    return f"Account {account}{profession}{where}: " + "; ".join(one["text"] for one in reasons[:4])
+    where = words.say("model.where_at" if place else "model.where", address=address, place=place) if address else ""
+    told = words.clauses(one["text"] for one in reasons[:4])
+    return words.say("model.sentence", account=account, profession=profession, where=where, reasons=told)

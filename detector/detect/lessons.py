@@ -20,6 +20,7 @@ from detector.detect.models.change import Looks, excess, is_lasting, is_odd, is_
 from detector.detect.models.clientele import MILLION, SHARES
 from detector.detect.models.features import COUNTS, Feature
 from detector.detect.withheld import Held, Withheld
+from detector.language import Words
 
 CHANGING: Final = tuple(feature for feature in COUNTS if feature.name != "records_7d")
 """Counts that tell of a change; that of seven days lags behind."""
@@ -42,7 +43,9 @@ class Lessons:
         frozen: Mapping[str, str],
         alerted: Collection[str],
         abused: Collection[str],
+        words: Words,
     ) -> None:
+        self.words = words
         self.withheld, self.baselines = withheld, baselines
         self.frozen, self.alerted = frozen, alerted
         self.dropped = {*abused, *chain.from_iterable(withheld.barred.values())}
@@ -101,7 +104,7 @@ class Lessons:
             return
         run = self._run(account, own)
         if (feature := _changed(own, run)) is not None and is_own([one.looks for one in run]):
-            self.changed[account] = _reason(feature, own, run)
+            self.changed[account] = _reason(feature, own, run, self.words)
             self.withheld.reopen(account, incident, day.ordinal)
             self.withheld.drop(run)
             self.released += run
@@ -153,21 +156,21 @@ def _changed(own: AccountModels, run: Sequence[Held]) -> Feature | None:
     return max(lasting, key=lambda pair: pair[0])[1] if lasting else None
 
 
-def _reason(feature: Feature, own: AccountModels, run: Sequence[Held]) -> dict[str, Any]:
+def _reason(feature: Feature, own: AccountModels, run: Sequence[Held], words: Words) -> dict[str, Any]:
     observed = run[-1].day.counts[feature.name]
     expectation = own.peak(feature.name).expectation()
     expected = expectation.mean if expectation else 0.0
     since = date.fromordinal(run[0].day.ordinal).isoformat()
+    text = words.say(f"reason.{feature.name}", observed=observed, expected=expected)
     return {
         "feature": "change",
         "observed": observed,
         "expected": expected,
-        "unit": feature.unit,
+        "unit": words.say(f"unit.{feature.name}"),
         "surprise": None,
         "history_days": own.days,
         "baseline": "account",
-        "text": f"{feature.text.format(observed=observed, expected=expected)}; so or more on most days since {since},"
-        " and of its own clientele",
+        "text": words.say("reason.change", text=text, since=since),
     }
 
 

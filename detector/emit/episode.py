@@ -13,6 +13,7 @@ from detector.emit.alert import Alert
 from detector.emit.alert.record import State
 from detector.emit.closing import QUIET, Closing
 from detector.emit.evidence import Evidence, Signal, join, level_of
+from detector.language import Words
 from detector.schema import LEVELS, RISK
 
 _LEAD: Final = (
@@ -128,6 +129,7 @@ def draft(
     related: tuple[str, ...] = (),
     runbook: Sequence[str] = (),
     closing: Closing = QUIET,
+    words: Words,
 ) -> Alert:
     """Return the alert of an episode's turn at `moment`; `signal` is what turned it, None at the close.
 
@@ -157,8 +159,8 @@ def draft(
         country=lead["source.geo.country_iso_code"],
         network=lead["portal.network"],
         client=lead["portal.client"],
-        message=_message(episode, state, signal, closing),
-        next_step=" ".join(runbook) or _next_step(episode, None if signal else closing),
+        message=_message(episode, state, signal, closing, words),
+        next_step=" ".join(runbook) or _next_step(episode, None if signal else closing, words),
         incident_id=episode.id,
         state=state,
         related_incidents=related,
@@ -173,38 +175,39 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _who(episode: Episode) -> str:
+def _who(episode: Episode, words: Words) -> str:
     if episode.account is not None:
-        return f"account {episode.account}"
+        return words.say("who.account", account=episode.account)
     if episode.together and not episode.lead["source.ip"]:
-        return f"{len(episode.together)} accounts used together"
-    return f"address {episode.key.removeprefix('source.ip=')}" if episode.lead["source.ip"] else episode.key
+        return words.say("who.together", accounts=len(episode.together))
+    if episode.lead["source.ip"]:
+        return words.say("who.address", address=episode.key.removeprefix("source.ip="))
+    return episode.key
 
 
-def _message(episode: Episode, state: State, signal: Signal | None, closing: Closing) -> str:
+def _message(episode: Episode, state: State, signal: Signal | None, closing: Closing, words: Words) -> str:
     if signal is not None:
-        said = signal["signal.text"] or f"{_who(episode)} met {signal['rule.name'] or signal['rule.id']}"
-        return f"Escalated to {LEVELS[episode.level]}: {said}" if state == "escalated" else str(said)
+        rule = signal["rule.name"] or signal["rule.id"]
+        said = str(signal["signal.text"] or words.say("alert.met", who=_who(episode, words), rule=rule))
+        level = LEVELS[episode.level]
+        escalated = state == "escalated"
+        return words.say("alert.escalated", level=words.name(f"level.{level}", level), said=said) if escalated else said
     evidence = episode.evidence
-    return (
-        f"Incident on {_who(episode)} closed {closing.why} after {evidence.count} signals"
-        f" from {rfc3339(evidence.start)} to {rfc3339(evidence.end)},"
-        f" {episode.subjects_count} insured persons displayed."
+    return words.say(
+        "alert.closed",
+        who=_who(episode, words),
+        why=words.say(f"closed.{closing.kind}", who=closing.who, reason=closing.reason.text if closing.reason else ""),
+        signals=evidence.count,
+        start=rfc3339(evidence.start),
+        end=rfc3339(evidence.end),
+        subjects=episode.subjects_count,
     )
 
 
-def _next_step(episode: Episode, closing: Closing | None) -> str:
+def _next_step(episode: Episode, closing: Closing | None, words: Words) -> str:
     if closing is not None:
-        return closing.next_step.replace("{incident}", episode.id)
-    where = f" from {episode.lead['source.ip']}" if episode.lead["source.ip"] else ""
-    if episode.together:
-        return (
-            f"Ask the holders of two of the accounts, by a channel other than the portal; if they know nothing{where},"
-            " close the sessions of all, renew their credentials, keep the logs and list whose files were read."
-        )
-    if episode.account is None:
-        return f"Look for a success among the accounts it tried; watch or block what came{where}."
-    return (
-        f"Ask the holder of {episode.account} whether it was them{where}, by a channel other than the portal; if not,"
-        " close its sessions, renew its credentials, keep the logs and list whose files were read."
-    )
+        return words.say(f"after.{closing.kind}", incident=episode.id)
+    address = episode.lead["source.ip"]
+    from_there = words.say("next.from", address=address) if address else ""
+    what = "together" if episode.together else "address" if episode.account is None else "account"
+    return words.say(f"next.{what}", account=episode.account, from_there=from_there)

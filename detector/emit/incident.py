@@ -21,6 +21,7 @@ from detector.emit.closing import QUIET, QUIET_ABUSE, Closing, as_changed
 from detector.emit.episode import Episode, draft, key_of
 from detector.emit.evidence import Signal, level_of, reason_of, signal_from_json, signal_to_json
 from detector.emit.waiting import Waiting
+from detector.language import Words
 from detector.schema import LEVELS
 
 Subjects = Callable[[Collection[str], datetime, datetime], int]
@@ -38,6 +39,7 @@ class Incidents:
 
     def __init__(self, config: Config, runbooks: Mapping[str, Sequence[str]] | None = None) -> None:
         self._runbooks = runbooks or {}
+        self._words = Words.of(config.language)
         self._quiet = timedelta(hours=config.incidents.quiet_h)
         self._least = LEVELS.index(config.rules.min_level)
         self._allow = AllowList(config.allow, config.zone)
@@ -178,7 +180,9 @@ class Incidents:
         episode.subjects_count = max(episode.subjects_count, seen)
         runbook = () if signal is None else self._runbooks.get(signal["rule.id"], ())
         related = self._related(episode)
-        return draft(episode, state, signal, moment, related=related, runbook=runbook, closing=closing)
+        return draft(
+            episode, state, signal, moment, related=related, runbook=runbook, closing=closing, words=self._words
+        )
 
     def _related(self, episode: Episode) -> tuple[str, ...]:
         keys = [f"user.name={name}" for name in episode.evidence.users]

@@ -27,6 +27,7 @@ from detector.emit.verdicts import Verdict
 from detector.errors import InputError
 from detector.inquire import state as states
 from detector.inquire.running import running_day
+from detector.language import Words
 
 if TYPE_CHECKING:
     from detector.pipeline import Pipeline
@@ -88,6 +89,11 @@ class Memory:
             intake=pipeline.intake,
             directory=Directory(pipeline.config.accounts),
         )
+
+    @property
+    def words(self) -> Words:
+        """The words of the configuration's language."""
+        return Words.of(self.config.language)
 
     def hours(self, accounts: Collection[str]) -> pl.DataFrame:
         """Return what `accounts` did by the hour, the running day included. Shapes: -> HOURS, in time order."""

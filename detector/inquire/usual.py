@@ -15,19 +15,6 @@ from detector.detect.models.peak import Expectation
 from detector.detect.models.rhythm import HOURS
 from detector.inquire.memory import Memory
 
-LABELS: Final = {
-    "records_10min": "records within ten minutes",
-    "records_1h": "records within an hour",
-    "records_day": "records in a day",
-    "records_7d": "records in seven days",
-    "requests_day": "requests in a day",
-    "megabytes_day": "megabytes sent to it in a day",
-    "unclaimed": "records in a row without a claim",
-    "missed_day": "look-ups refused or not found in a day",
-    "unfamiliar_day": "records in a day from places or clients new to it",
-    "overlap_day": "records in a day from a new place while a usual one was in use",
-}
-
 MOST_VALUES: Final = 6
 """Countries, networks and clients named of each sort."""
 
@@ -94,7 +81,7 @@ def usual(memory: Memory, account: str) -> Usual:
         peers_days=max((int(cohort.peaks[feature.name].total.n) for feature in COUNTS), default=0),
         days=models.days,
         frozen=account in frozen(memory),
-        measures=tuple(_measure(memory, account, feature.name, feature.unit) for feature in COUNTS),
+        measures=tuple(_measure(memory, account, feature.name) for feature in COUNTS),
         new_share=models.clientele.new_share(cohort.clientele),
         peers_new_share=cohort.clientele.new_share(),
         bare_share=models.clientele.bare_share(cohort.clientele),
@@ -110,13 +97,13 @@ def _shares(values: Mapping[str, float], days: float) -> dict[str, float]:
     return {value: round(min(weight / max(days, 1.0), 1.0), 3) for value, weight in ranked[:MOST_VALUES]}
 
 
-def _measure(memory: Memory, account: str, feature: str, unit: str) -> Measure:
+def _measure(memory: Memory, account: str, feature: str) -> Measure:
     own = memory.baselines.expectation(account, feature)
     peers = memory.baselines.cohort(account).expectation(feature, None)
     return Measure(
         feature=feature,
-        label=LABELS.get(feature, feature),
-        unit=unit,
+        label=memory.words.say(f"label.{feature}"),
+        unit=memory.words.say(f"unit.{feature}"),
         usual=None if own is None else round(own.mean, 2),
         limit=None if own is None else _limit(own),
         peers_usual=None if peers is None else round(peers.mean, 2),

@@ -19,6 +19,7 @@ from detector.emit.alert import Alert
 from detector.emit.episode import Episode, digest, draft, key_of
 from detector.emit.incident import Incidents
 from detector.lab.replay import Replay
+from detector.language import Words
 from detector.schema import LATE, LEVELS
 from detector.telemetry import Telemetry
 
@@ -123,7 +124,7 @@ def backtest(replay: Replay, rules: Rules, telemetry: Telemetry, write: Write | 
     """Read the archives once and count; `write` is given the alerts as they come."""
     config = replay.config
     tallies = {rule.id: Tally(rule=rule) for rule in rules.catalogue if rule.output}
-    activity, incidents = Activity(), Incidents(config)
+    activity, incidents, words = Activity(), Incidents(config), Words.of(config.language)
     least, alarms, opened = LEVELS.index(config.rules.min_level), 0, 0
     for events in replay.events(telemetry):
         activity.observe(events)
@@ -137,7 +138,7 @@ def backtest(replay: Replay, rules: Rules, telemetry: Telemetry, write: Write | 
             alarms += LEVELS.index(signal["rule.level"]) >= least
             telemetry.alerts[signal["rule.level"]] += 1
         if write is not None and rows:
-            write([alert_of(signal, tallies[signal["rule.id"]].rule) for signal in rows])
+            write([alert_of(signal, tallies[signal["rule.id"]].rule, words) for signal in rows])
     return Result(
         days=activity.days,
         tallies=tuple(sorted(tallies.values(), key=lambda one: (-one.alerts, one.rule.title))),
@@ -153,10 +154,11 @@ def _latest(events: pl.DataFrame) -> datetime | None:
     return latest if isinstance(latest, datetime) else None
 
 
-def alert_of(signal: dict[str, Any], rule: Rule) -> Alert:
+def alert_of(signal: dict[str, Any], rule: Rule, words: Words) -> Alert:
     """Make the alert of one signal, as if it opened an incident of its own; the same signal gives the same id."""
     episode = Episode.opened_by(key_of(signal), signal, ())
     episode.absorb([signal], [signal])
     moment = signal["@timestamp"]
-    alert = draft(episode, "opened", signal, moment, runbook=rule.runbook)
+    runbook = rule.said_in(words.language).runbook
+    alert = draft(episode, "opened", signal, moment, runbook=runbook, words=words)
     return replace(alert, id=digest(signal["rule.id"], rfc3339(moment), signal["signal.key"])[:32])

@@ -53,7 +53,7 @@ def test_benign_closes_and_teaches(bench, tmp_path):
     assert docket.take_up(at(5))
     (closed,) = rule(bench, 5)
     assert (closed.state, closed.timestamp, closed.account, closed.subjects_count) == ("closed", at(5), "u1", 7)
-    assert "closed as benign by alice after 1 signals" in closed.message
+    assert "closed as benign by alice after 1 signal from" in closed.message
     assert "185057800608436" not in closed.as_json()
     assert memory.pardoned == [(first, ("u1",))]
     assert incidents.frozen_accounts.keys() == {"u2"}

@@ -19,6 +19,7 @@ from detector.detect.campaign.newcomers import LEAST_ACCOUNTS, ODD, Newcomers
 from detector.detect.campaign.raised import Campaign, Raised
 from detector.detect.campaign.tally import Tally
 from detector.detect.campaign.visits import KINDS, SEQUENCE, by_key, misses, name_of, of_kind, places
+from detector.language import Words
 
 DUE: Final = pl.Schema({"key": pl.UInt64, KEY: pl.UInt64, ACCOUNT: pl.String})
 """Pairs of a key and an account that are to be written down when the day closes."""
@@ -30,8 +31,10 @@ ITSELF: Final = 0
 class Campaigns:
     """The campaigns of a portal. `observe` parts of one local day in event time, then `close_day`."""
 
-    def __init__(self, threshold: float, database: sqlite3.Connection, most_rows: int, *, durable: bool) -> None:
-        self.threshold = threshold
+    def __init__(
+        self, threshold: float, database: sqlite3.Connection, most_rows: int, words: Words, *, durable: bool
+    ) -> None:
+        self.threshold, self.words = threshold, words
         self.settled = Settled(database, most_rows)
         self.models = Store(database, "newcomers", Newcomers.from_numbers, most=len(KINDS), durable=durable)
         self.tally = Tally(most_rows)
@@ -103,7 +106,8 @@ class Campaigns:
             names = [] if campaign is None else campaign.name_now(theirs.get_column(ACCOUNT), today)
             if campaign is not None and names:
                 at = (campaign.name, turn["@timestamp"])
-                told[at] = signal(campaign, turn, theirs, names, self._model(turn["kind"]), told.get(at))
+                model = self._model(turn["kind"])
+                told[at] = signal(campaign, turn, theirs, names, model, told.get(at), self.words)
         return pl.DataFrame(list(told.values()), schema=schema.SIGNAL)
 
     def _members(self, turn: dict[str, Any]) -> pl.DataFrame:

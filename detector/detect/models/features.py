@@ -1,4 +1,4 @@
-"""List what is measured of an account's day, the family of evidence each belongs to, and how it reads."""
+"""List what is measured of an account's day, and the family of evidence each belongs to."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -8,109 +8,37 @@ from detector.context.day import SUBNET
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """One measure: `text` is filled with `observed` and `expected`."""
+    """One measure. How it reads, and its unit, are `reason.` and `unit.` of its name in the languages' catalogues."""
 
     name: str
     family: str
-    unit: str
-    text: str
 
 
 COUNTS: Final = (
-    Feature(
-        name="records_10min",
-        family="volume",
-        unit="records in 10 min",
-        text="{observed:.0f} records within ten minutes, usually at most {expected:.0f}",
-    ),
-    Feature(
-        name="records_1h",
-        family="volume",
-        unit="records in 1 h",
-        text="{observed:.0f} records within an hour, usually at most {expected:.0f}",
-    ),
-    Feature(
-        name="records_day",
-        family="volume",
-        unit="records in a day",
-        text="{observed:.0f} records in the day so far, usually {expected:.0f}",
-    ),
-    Feature(
-        name="records_7d",
-        family="volume",
-        unit="records in 7 days",
-        text="{observed:.0f} records within seven days, usually {expected:.0f}",
-    ),
-    Feature(
-        name="requests_day",
-        family="volume",
-        unit="requests in a day",
-        text="{observed:.0f} requests in the day so far, usually {expected:.0f}",
-    ),
-    Feature(
-        name="megabytes_day",
-        family="volume",
-        unit="megabytes in a day",
-        text="{observed:.0f} megabytes sent to it in the day so far, usually {expected:.1f}",
-    ),
-    Feature(
-        name="unclaimed",
-        family="session",
-        unit="records in a row",
-        text="{observed:.0f} records in a row without a claim, usually at most {expected:.0f}",
-    ),
-    Feature(
-        name="missed_day",
-        family="errors",
-        unit="requests in a day",
-        text="{observed:.0f} look-ups refused or not found in the day so far, usually {expected:.0f}",
-    ),
-    Feature(
-        name="unfamiliar_day",
-        family="source",
-        unit="records in a day",
-        text="{observed:.0f} records from a place or client new to the account, usually {expected:.0f}",
-    ),
-    Feature(
-        name="overlap_day",
-        family="session",
-        unit="records in a day",
-        text="{observed:.0f} records from a new place while a usual one was in use, usually {expected:.0f}",
-    ),
+    Feature(name="records_10min", family="volume"),
+    Feature(name="records_1h", family="volume"),
+    Feature(name="records_day", family="volume"),
+    Feature(name="records_7d", family="volume"),
+    Feature(name="requests_day", family="volume"),
+    Feature(name="megabytes_day", family="volume"),
+    Feature(name="unclaimed", family="session"),
+    Feature(name="missed_day", family="errors"),
+    Feature(name="unfamiliar_day", family="source"),
+    Feature(name="overlap_day", family="session"),
 )
 
-CLIENTELE: Final = Feature(
-    name="clientele",
-    family="subjects",
-    unit="share of persons",
-    text="{hits} of {tries} insured persons were never shown to it before, usually {expected:.0%}",
-)
-AREAS: Final = Feature(
-    name="areas",
-    family="subjects",
-    unit="share of persons",
-    text="{hits} of {tries} insured persons new to it are from areas that it seldom serves, usually {expected:.0%}",
-)
-CLAIMS: Final = Feature(
-    name="claims",
-    family="subjects",
-    unit="share of records",
-    text="{hits} of {tries} records were followed by no claim, usually {expected:.0%}",
-)
+CLIENTELE: Final = Feature(name="clientele", family="subjects")
+AREAS: Final = Feature(name="areas", family="subjects")
+CLAIMS: Final = Feature(name="claims", family="subjects")
 """What makes somebody's look-ups unlike the account's own: their surprise is one, of all three."""
 
-COUNTRY: Final = Feature(name="country", family="geography", unit="share of days", text="country {value} is {known}")
-NETWORK: Final = Feature(name="network", family="network", unit="share of days", text="network {value} is {known}")
-CLIENT: Final = Feature(name="client", family="device", unit="share of days", text="client {value} is {known}")
-ADDRESS: Final = Feature(name="address", family="source", unit="share of days", text="subnet {value} is {known}")
-HOUR: Final = Feature(name="hour", family="time", unit="share of days", text="active at an hour when it rarely is")
+COUNTRY: Final = Feature(name="country", family="geography")
+NETWORK: Final = Feature(name="network", family="network")
+CLIENT: Final = Feature(name="client", family="device")
+ADDRESS: Final = Feature(name="address", family="source")
+HOUR: Final = Feature(name="hour", family="time")
 
-SILENCE: Final = Feature(
-    name="silence",
-    family="silence",
-    unit="days",
-    text="active again after {observed:.0f} days of silence, usually within {expected:.0f}",
-)
+SILENCE: Final = Feature(name="silence", family="silence")
 
 TRAIT_FEATURES: Final = {
     "source.geo.country_iso_code": COUNTRY,

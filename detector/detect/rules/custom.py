@@ -10,6 +10,7 @@ from sigma.exceptions import SigmaTimespanError
 
 from detector.detect.rules.documents import Document
 from detector.detect.rules.fields import resolve
+from detector.detect.rules.said import Said
 from detector.detect.rules.spec import Custom, Proof
 from detector.errors import Fault
 
@@ -126,10 +127,20 @@ def _mappings(value: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(value)
 
 
+def _said(value: object) -> Said:
+    if not isinstance(value, Mapping) or (unknown := set(value) - set(_SAID)):
+        came = f"{', '.join(sorted(map(str, unknown)))}" if isinstance(value, Mapping) else repr(value)
+        raise ValueError(f"a mapping with {', '.join(_SAID)} is required, {came} came")
+    return Said(**{key: read(value[key]) for key, read in _SAID.items() if key in value})
+
+
+_SAID: dict[str, Callable[[object], Any]] = {"message": _word, "unit": _word, "runbook": _words}
+
 _READERS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "runbook": ("runbook", _words),
     "message": ("message", _word),
     "unit": ("unit", _word),
+    "fr": ("fr", _said),
     "mute": ("mute_us", duration_us),
     "per": ("per", _columns),
     "output": ("output", _truth),

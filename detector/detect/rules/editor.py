@@ -113,6 +113,7 @@ def _custom() -> dict[str, Any]:
             "runbook": _TEXTS,
             "message": _TEXT,
             "unit": _TEXT,
+            "fr": _closed({"message": _TEXT, "unit": _TEXT, "runbook": _TEXTS}, []),
             "mute": _SPAN,
             "per": _ONE_OR_MORE,
             "output": {"type": "boolean"},

@@ -26,6 +26,7 @@ from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Filter, Rule
 from detector.errors import DetectorError, FaultsError
+from detector.language import Words
 from detector.schema import SIGNAL
 
 BEGINNING_US = -(2**62)
@@ -51,6 +52,7 @@ class Rules:
         self.shared_s = 0.0
         self.held: dict[str, Index] = {}
         self._end_us = BEGINNING_US
+        self._words = Words.of(config.language)
         self._wanted = self._needed()
         self._muted = Muted()
         self._allow = Allowances(config.allow, self.catalogue, config.zone, self._muted)
@@ -130,7 +132,7 @@ class Rules:
             observe = self._counted if rule.tree is None else self._single
             matches = observe(rule, batch, answers)
             if rule.output and matches:
-                found.append(signals(rule, matches, events))
+                found.append(signals(rule, matches, events, self._words))
             self.matches[rule.key] += len(batch.matched[rule.key])
             self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
         self._end_us, self.held = batch.end_us, batch.matched

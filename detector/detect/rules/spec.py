@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.detect.rules.predicate import Tree
+from detector.detect.rules.said import Said
+from detector.language import Language
 
 Way = tuple[tuple[str, ...], tuple[str, ...]]
 """Keys of rules that must have matched, in the order in which they are written, and of those that must not."""
@@ -232,6 +234,7 @@ class Custom:
     - `tests`: see `Proof`
     - `message`: the signal's sentence; `{count}`, `{threshold}`, `{timespan}`, `{title}` and any column in braces
     - `unit`: of the count, in the reasons
+    - `fr`: `message`, `unit` and `runbook` in French; what is left out is said as it stands outside
     - `mute`: how long a rule that fired for a group stays silent for it; default: the timespan, one hour
       for a single-event rule
     - `per`: fields that make the group of a single-event rule's `mute`; default: account and address
@@ -263,6 +266,7 @@ class Custom:
     tests: tuple[Proof, ...] = ()
     message: str | None = None
     unit: str | None = None
+    fr: Said = field(default_factory=Said)
     mute_us: int | None = None
     per: tuple[str, ...] = ("user.name", "source.ip")
     output: bool | None = None
@@ -323,6 +327,11 @@ class Rule:
     def runbook(self) -> tuple[str, ...]:
         """What to do when it fires."""
         return self.custom.runbook
+
+    def said_in(self, language: Language) -> Said:
+        """Return what it says in a language, or else as its author wrote it."""
+        own = Said(message=self.custom.message, unit=self.custom.unit, runbook=self.custom.runbook)
+        return self.custom.fr.or_else(own) if language == "fr" else own
 
     @property
     def tests(self) -> tuple[Proof, ...]:
