@@ -8,7 +8,7 @@ import polars as pl
 from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
-from detector.detect.models.account import AccountModels, Cohort
+from detector.detect.models.account import AccountModels, Cohort, group_of
 from detector.detect.models.features import COUNTS, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
 from detector.detect.models.peers import predict
@@ -19,7 +19,7 @@ UNFAMILIAR: Final = 1.5
 
 LIMITS: Final = pl.Schema(
     {ACCOUNT: pl.String}
-    | dict.fromkeys(("records_before", "trust", "trust_where", SILENCE.name, "silent_days"), pl.Float64)
+    | dict.fromkeys(("records_before", "trust", "trust_where", SILENCE.name, "silent_days", "voice"), pl.Float64)
     | {f"{feature.name}.{part}": pl.Float64 for feature in COUNTS for part in ("mean", "shape", "limit")}
 )
 
@@ -65,7 +65,7 @@ class Baselines:
         self.professions: dict[str, str] = {}
 
     def cohort(self, account: str) -> Cohort:
-        """Return the cohort of an account: its profession, or everybody where no directory names one."""
+        """Return the cohort of an account: its profession, without a directory those as busy, at first everybody."""
         return self._named(self._profession(account))
 
     def _profession(self, account: str) -> str:
@@ -87,7 +87,8 @@ class Baselines:
         if not fresh.is_empty():
             names = fresh.get_column(ACCOUNT).to_list()
             told = zip(names, fresh.get_column("portal.profession").to_list(), strict=True)
-            self.professions |= {name: profession for name, profession in told if profession}
+            grouped = ((name, profession or group_of(self.accounts.get(name))) for name, profession in told)
+            self.professions |= {name: group for name, group in grouped if group}
             self.limits = pl.concat([self.limits, self._limits(names, ordinal)])
             self._look_up_habits(names, fresh.get_column(KEY).to_list())
         unknown = places.join(self.novelty, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
@@ -102,6 +103,10 @@ class Baselines:
         gaps = self._named(EVERYBODY).gaps
         columns["silent_days"] = [float(own.silent_days(ordinal)) if own else 0.0 for own in owns]
         columns[SILENCE.name] = [own.silence(ordinal, gaps) if own else 0.0 for own in owns]
+        told_by = zip(owns, names, strict=True)
+        columns["voice"] = [
+            (own or AccountModels()).clientele.voice(self.cohort(name).clientele) for own, name in told_by
+        ]
         days = np.array([own.days if own else 0 for own in owns], dtype=np.float64)
         half = self.learning_days / 2
         grouped = np.array([name in self.professions for name in names])

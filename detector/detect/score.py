@@ -25,6 +25,9 @@ Source: validation seeds 11, 12 and 21 to 23 of `detector simulate`, where false
 2.8 at a threshold of 4.5, 1.0 at 5, 0.6 at 5.5 and 0.45 at 6.
 """
 
+VOICE: Final = 0.3
+"""Weight of a thief's look-up from which an account's look-ups can tell: three of them make a point."""
+
 STEP: Final = 1.5
 """An incident is scored again each time its sum grows by half: high, then critical."""
 
@@ -100,6 +103,10 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
             (taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}")
         )
         members[feature.family].append(f"surprise.{feature.name}")
+    columns += _overlap(taken, columns)
+    members["session"].remove("surprise.overlap_day")
+    members["session"].append("overlap.apart")
+    members["source"].append("overlap.where")
     parts = [
         (pl.max_horizontal(names) * FAMILIES[name].weight)
         .clip(FAMILIES[name].floor, FAMILIES[name].cap)
@@ -115,6 +122,18 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
         .with_columns(parts)
         .with_columns((where.clip(0.0, WHERE_CAP) + what).alias("score"))
     )
+
+
+def _overlap(taken: pl.DataFrame, columns: list[pl.Series]) -> list[pl.Series]:
+    """Say whether two places in use at once tell of a theft, or of where somebody is.
+
+    Colleagues and substitutes work beside the holder too. Where an account's look-ups can tell (`VOICE`), they are
+    heard; elsewhere it must do.
+    """
+    told = next(one for one in columns if one.name == "surprise.overlap_day")
+    heard = taken.get_column("voice") >= VOICE
+    none = pl.zeros(len(told), eager=True)
+    return [told.zip_with(heard, none).alias("overlap.where"), none.zip_with(heard, told).alias("overlap.apart")]
 
 
 def steps(scored: pl.DataFrame, threshold: float) -> pl.DataFrame:

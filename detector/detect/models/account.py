@@ -1,5 +1,6 @@
 """Hold the models of one account, and of one cohort of accounts; learn a closed day of theirs."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from detector.detect.models.silence import Gaps, own_surprise
 
 WEEK = 7
 _COLUMNS: Final = {feature.name: column for column, feature in enumerate(COUNTS)}
+STEP = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,16 @@ def learn_counts(days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
     taught = learned(np.stack([own.moments for own, _ in days], axis=1), counts)
     for row, (own, _) in enumerate(days):
         own.moments = taught[:, row].copy()  # of its own: a slice would hold the others' as long
+
+
+def group_of(own: AccountModels | None) -> str | None:
+    """Return the peers of an account whose profession is not known: those about as busy; None before its first day.
+
+    Steps of three: within a profession accounts differ by less, between professions by more.
+    """
+    if own is None or not own.days:
+        return None
+    return f"{STEP ** round(own.moments[1, _COLUMNS['records_day']] / math.log(STEP))} records a day"
 
 
 class Cohort:

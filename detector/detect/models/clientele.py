@@ -20,6 +20,7 @@ Source: J. Ville, Etude critique de la notion de collectif (1939); Ramdas et al.
 anytime-valid inference", Statistical Science 38 (2023); the urn: Blackwell and MacQueen, Ann. Statist. 1 (1973).
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, Self
 
@@ -229,6 +230,15 @@ class Clientele(AnomalyDetector):
     def bare_share(self, peers: Self | None = None) -> float | None:
         """Return the share of views that no claim followed; None while all is cold."""
         return _mixed(self.unbilled, self.ended, None if peers is None else peers.bare_share())
+
+    def voice(self, peers: Self | None = None) -> float:
+        """Return what one look-up of a thief's would weigh, log10, if it is a stranger from anywhere without a claim.
+
+        0 where the habit tells nothing: an account with all new persons, from everywhere, that never claims.
+        """
+        shares = ((self.new_share(peers), 1.0), (self.bare_share(peers), BILLS))
+        told = [weight * math.log10((1 - SLIP) / share) for share, weight in shares if share]
+        return sum(max(each, 0.0) for each in told) - math.log10(1 - self.local_share if self.placed else 1.0)
 
     def score_one(self, x: dict[Any, Any]) -> float | None:  # type: ignore[override]
         """Return the surprise of a day: its acquaintances first, then its strangers, area by area."""

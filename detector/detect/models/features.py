@@ -65,7 +65,7 @@ class Family:
 
 FAMILIES: Final = {
     "volume": Family(weight=1.0, cap=6.0),
-    "subjects": Family(weight=1.3, cap=9.0, floor=-4.0),
+    "subjects": Family(weight=1.3, cap=9.0, floor=-8.0),
     "session": Family(weight=0.7, cap=5.0),
     "errors": Family(weight=0.5, cap=2.0),
     "source": Family(weight=0.6, cap=3.0, where=True),
