@@ -1,6 +1,8 @@
 """The order of the house: who may import whom. DESIGN.md names it; this walk holds it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,12 @@ def test_nothing_reads_pickles():
         found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
         found |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
         assert found & named == set(), path
+
+
+def test_a_run_does_not_wait_for_what_it_hardly_asks():
+    """SciPy's statistics, which River's drift detectors bring along, are half a start's time and 70 MB."""
+    found = "import sys, detector.pipeline; print('scipy.stats' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", found], capture_output=True, check=True).stdout == b"False\n"
 
 
 def test_files_and_functions_stay_small():

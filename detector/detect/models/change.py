@@ -14,7 +14,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from river.drift import PageHinkley
 from river.stats import Mean
 
 from detector.detect.models.clientele import SHARES
@@ -61,6 +60,8 @@ def is_lasting(own: DailyPeak, counts: Sequence[float]) -> bool:
     """Say whether days of such counts, in a row, are a change that still lasts; never while the account is new."""
     if own.days < KNOWN_DAYS or not counts:
         return False
+    from river.drift import PageHinkley  # brings scipy.stats along: a second, and asked of few accounts
+
     test = PageHinkley(min_instances=1, delta=ALLOWANCE, threshold=THRESHOLD, alpha=1.0, mode="up")
     test._x_mean, test._sum_increase, test._min_increase = Mean._from_state(own.days, 0.0), 0.0, 0.0
     for count in counts:
