@@ -1,14 +1,12 @@
 import io
 from datetime import UTC, datetime
 
-import pytest
 from rich.console import Console
 
 from detector.config import Config
 from detector.emit.alert import Alert
 from detector.emit.incident import Incidents
 from detector.emit.summary import summarize, worst
-from detector.inquire.report import write_report
 from detector.telemetry import Telemetry
 from tests.emit.signals import at, frame, signal
 
@@ -71,24 +69,3 @@ def test_the_worst_come_first_once_an_incident():
     )
     assert [(one.account, one.level) for one in worst(found)] == [("u2", "critical"), ("u1", "high")]
     assert len(worst(found, 1)) == 1
-
-
-def test_report_holds_the_alerts_and_escapes_what_came_from_a_log():
-    found = alerts(signal(0, HOSTILE, signal__text=f"account {HOSTILE} did it"), signal(1, "u2"))
-    page = write_report(told(found), found)
-    assert "<script" not in page
-    assert "&lt;script&gt;" in page
-    assert "\x1b" not in page
-    assert "Incidents: 2" in page
-    assert "prefers-color-scheme" in page or "color-scheme: light dark" in page
-    assert "http" not in page.replace("http-equiv", "")
-    assert page.count("<article") == page.count("</article>") == 2
-
-
-@pytest.mark.parametrize("count", [0, 3])
-def test_report_of_any_number_of_incidents_is_whole(count):
-    found = alerts(*(signal(n, f"u{n}") for n in range(count)))
-    page = write_report(told(found), found)
-    assert page.startswith("<!doctype html>")
-    assert page.endswith("</html>\n")
-    assert f"Incidents: {count}" in page
