@@ -49,6 +49,17 @@ KNOWN = {"count", "threshold", "timespan", "title", "user.name", "source.ip", "p
          "previous.source.geo.country_iso_code", "previous.source.ip", "previous.user.name"}  # fmt: skip
 
 
+@pytest.mark.parametrize("rule", SPEAKING, ids=lambda r: r.title)
+def test_every_rule_says_the_same_in_french(rule):
+    named = re.compile(r"\{.+?\}|source\.ip|user\.name|related\.\w+|signal\.\w+|portal\.\w+|@timestamp|user_agent\.\w+"
+                       r"|detector \w+|url\.path")  # fmt: skip
+    english, french = rule.said_in("en"), rule.said_in("fr")
+    assert french == rule.custom.fr, "something is left out"
+    assert set(named.findall(french.message)) == set(named.findall(english.message))
+    for other, step in zip(french.runbook, english.runbook, strict=True):
+        assert set(named.findall(other)) == set(named.findall(step))
+
+
 @pytest.mark.parametrize("rule", [rule for rule in RULES.catalogue if rule.correlation and rule.correlation.measures])
 def test_every_threshold_can_be_overridden(rule):
     numbers = tuple(1000.0 + place for place in range(len(rule.correlation.measures)))
