@@ -20,6 +20,8 @@ class Remembered(Protocol):
         ...
 
 
+_encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 T = TypeVar("T", bound=Remembered)
 
 
@@ -58,14 +60,15 @@ class Store(Generic[T]):
 
     def put(self, items: Iterable[tuple[str, T]]) -> None:
         """Keep what changed, the most recent in memory."""
-        for key, value in items:
-            if self._durable:
-                self._write(key, value)
+        kept = list(items)
+        if self._durable:
+            self._write(kept)
+        for key, value in kept:
             self._hold(key, value)
 
-    def _write(self, key: str, value: T) -> None:
-        numbers = json.dumps(value.numbers(), separators=(",", ":"))
-        self.database.execute("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", (self.kind, key, numbers))
+    def _write(self, items: Iterable[tuple[str, T]]) -> None:
+        rows = ((self.kind, key, _encode(value.numbers())) for key, value in items)
+        self.database.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
 
     def forget(self, key: str) -> None:
         """Erase what is remembered of `key`."""
@@ -79,5 +82,5 @@ class Store(Generic[T]):
             oldest, evicted = self._held.popitem(last=False)
             self.evicted_count += 1
             if not self._durable:
-                self._write(oldest, evicted)
+                self._write([(oldest, evicted)])
         return value

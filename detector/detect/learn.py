@@ -27,25 +27,34 @@ def closed_days(
         .join(limits.select(ACCOUNT, "records_before"), on=ACCOUNT, how="left")
         .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
         .select(ACCOUNT, *(pl.col(feature.name).fill_null(0).cast(pl.Float64) for feature in COUNTS))
+        .sort(ACCOUNT)
     )
-    traits = day.places.group_by(ACCOUNT).agg(pl.col(TRAITS).drop_nulls().unique())
-    hours = day.slots.group_by(ACCOUNT).agg(pl.col("hour_of_week").drop_nulls().unique())
-    served = _clienteles(day.shown())
-    joined = counts.join(traits, on=ACCOUNT).join(hours, on=ACCOUNT).sort(ACCOUNT)
-    columns = {name: joined.get_column(name).to_list() for name in joined.columns}
+    traits = {trait: _values(day.places, trait) for trait in TRAITS}
+    hours, served = _values(day.slots, "hour_of_week"), _clienteles(day.shown())
+    columns = {name: counts.get_column(name).to_list() for name in counts.columns}
     return [
         (
             account,
             ClosedDay(
                 ordinal=today.toordinal(),
                 counts={feature.name: columns[feature.name][row] for feature in COUNTS},
-                traits={trait: frozenset(columns[trait][row]) for trait in TRAITS},
-                hours=frozenset(columns["hour_of_week"][row]),
+                traits={trait: frozenset(traits[trait].get(account, ())) for trait in TRAITS},
+                hours=frozenset(hours.get(account, ())),
                 clientele={**served.get(account, NOBODY), "everybody": everybody},
             ),
         )
         for row, account in enumerate(columns[ACCOUNT])
     ]
+
+
+def _values(frame: pl.DataFrame, column: str) -> dict[str, list[Any]]:
+    """Return the distinct values of each account, an equal one being the same object. A few turns an account."""
+    pairs = frame.select(ACCOUNT, column).drop_nulls().unique()
+    found: dict[str, list[Any]] = {}
+    same: dict[Any, Any] = {}
+    for account, value in zip(*(pairs.get_column(name).to_list() for name in (ACCOUNT, column)), strict=True):
+        found.setdefault(account, []).append(same.setdefault(value, value))
+    return found
 
 
 def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:

@@ -191,9 +191,9 @@ class Clientele(AnomalyDetector):
     def learn_one(self, x: dict[Any, Any]) -> None:
         """Learn one closed day."""
         everybody, areas = x.get("everybody", {}), x.get("areas", {})
-        own = self.area_shares()
+        weights, placed = self.areas, self.placed or 1.0
         near = sum(
-            count * self._nearness(own.get(area, 0.0), everybody[area])
+            count * self._nearness(weights.get(area, 0.0) / placed, everybody[area])
             for area, count in areas.items()
             if area in everybody
         )
@@ -203,7 +203,7 @@ class Clientele(AnomalyDetector):
         for name in ("persons", "strangers", "ended", "unbilled"):
             setattr(self, name, getattr(self, name) * self.fade + x.get(name, 0))
         self.placed = self.placed * self.fade + sum(areas.values())
-        weights = {area: weight * self.fade for area, weight in self.areas.items()}
+        weights = {area: weight * self.fade for area, weight in weights.items()}
         for area, count in areas.items():
             weights[area] = weights.get(area, 0.0) + count
         if len(weights) > self._most():

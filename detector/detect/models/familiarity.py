@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable
 from itertools import chain
+from sys import intern
 from typing import Any, Self
 
 from river.base import AnomalyDetector
@@ -84,7 +85,7 @@ class Familiarity(AnomalyDetector):
         """Rebuild the model that `numbers` told of."""
         model = cls()
         model.days, model.novelty, values = numbers
-        model.values = dict(values)
+        model.values = {intern(value): weight for value, weight in values.items()}  # most are others' too
         return model
 
 
