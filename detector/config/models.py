@@ -30,7 +30,7 @@ class Models(Section):
     budget_per_1000_account_days: float = Field(
         1.0, gt=0, description="alerts that the team can look into, per 1,000 active accounts a day"
     )
-    threshold: float = Field(5.5, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")
+    threshold: float = Field(6.0, gt=0, description="sum of weighted surprise that raises an alert at a budget of 1")
     families_off: tuple[Family, ...] = Field(
         (), description="families of evidence that count for nothing: what they need, the log does not hold"
     )

@@ -78,7 +78,7 @@ FAMILIES: Final = {
 """Weights below one because the tails of real counts and places are heavier than the models say, and because
 families lean on each other; above one for the clientele, whose urn gives up much of what it sees.
 
-Source: chosen on validation seeds 11, 12 and 21 to 23 of `detector simulate`, together with the threshold of the
+Source: chosen on validation seeds 11, 12, 21 to 23, 31 and 32 of `detector simulate`, together with the threshold of the
 configuration; figures on other seeds are in the README.
 """
 
