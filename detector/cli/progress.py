@@ -21,7 +21,8 @@ def progress_bar(*, shown: bool) -> Iterator[Callable[[Telemetry], None]]:
         task = bar.add_task("", total=None)
 
         def show(telemetry: Telemetry) -> None:
-            said = f"{telemetry.lines:,} lines, {sum(telemetry.alerts.values())} alerts"
+            alerts = sum(telemetry.alerts.values())
+            said = f"{telemetry.lines:,} lines" + (f", {alerts:,} alerts" if alerts else "")
             bar.update(task, completed=telemetry.bytes, total=telemetry.bytes_total or None, description=said)
 
         yield show
