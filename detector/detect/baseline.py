@@ -8,7 +8,7 @@ import polars as pl
 from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
-from detector.detect.models.account import AccountModels, Cohort, group_of
+from detector.detect.models.account import MONTH, WEEK, AccountModels, Cohort, group_of
 from detector.detect.models.features import COUNTS, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
 from detector.detect.models.peers import predict
@@ -17,9 +17,12 @@ EVERYBODY: Final = "*"
 UNFAMILIAR: Final = 1.5
 """Surprise from which a place counts as unfamiliar: an account shows such a one on 3 days in 100."""
 
+BEFORE: Final = {"records_7d": "records_before_7d", "records_30d": "records_before_30d"}
+"""Counts over days, and what the days before the running one add to them."""
+
 LIMITS: Final = pl.Schema(
     {ACCOUNT: pl.String}
-    | dict.fromkeys(("records_before", "trust", "trust_where", SILENCE.name, "silent_days", "voice"), pl.Float64)
+    | dict.fromkeys((*BEFORE.values(), "trust", "trust_where", SILENCE.name, "silent_days", "voice"), pl.Float64)
     | {f"{feature.name}.{part}": pl.Float64 for feature in COUNTS for part in ("mean", "shape", "limit")}
 )
 
@@ -36,6 +39,12 @@ MOSTLY_BARE: Final = 0.95
 
 LEAST_PLACED: Final = 10.0
 """Strangers with an area from which an account's own areas are known."""
+
+
+def over_days() -> list[pl.Expr]:
+    """Return the counts over days, of rows with `records_day` and LIMITS; null where an account is too new for one."""
+    return [(pl.col("records_day") + pl.col(before)).alias(name) for name, before in BEFORE.items()]
+
 
 NOVELTY: Final = pl.Schema(
     {ACCOUNT: pl.String}
@@ -98,8 +107,8 @@ class Baselines:
     def _limits(self, names: list[str], ordinal: int) -> pl.DataFrame:
         columns: dict[str, object] = {ACCOUNT: names}
         owns = [self.accounts.get(name) for name in names]
-        before = np.array([own.before_today(ordinal) if own else 0.0 for own in owns])
-        columns["records_before"] = before
+        for before, span in zip(BEFORE.values(), (WEEK, MONTH), strict=True):
+            columns[before] = [(own or AccountModels()).before_today(ordinal, span) for own in owns]
         gaps = self._named(EVERYBODY).gaps
         columns["silent_days"] = [float(own.silent_days(ordinal)) if own else 0.0 for own in owns]
         columns[SILENCE.name] = [own.silence(ordinal, gaps) if own else 0.0 for own in owns]

@@ -17,7 +17,7 @@ from detector.context.runs import Runs
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
-from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.baseline import EVERYBODY, Baselines, over_days
 from detector.detect.campaign.campaigns import Campaigns
 from detector.detect.lessons import Lessons
 from detector.detect.lookups import BEST, LEAST, Lookups
@@ -110,11 +110,7 @@ class Behaviour:
         """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""
         limits = self.baselines.limits
         over = [pl.col(f.name) >= pl.col(f"{f.name}.limit") for f in COUNTS if f.name in _OF_TOTALS]
-        totals = (
-            self.day.totals()
-            .join(limits, on=ACCOUNT)
-            .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
-        )
+        totals = self.day.totals().join(limits, on=ACCOUNT).with_columns(over_days())
         busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
         odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
         suspect = rows.join(self.lookups.best.filter(pl.col("clientele") >= LEAST), on=KEY, how="semi").select(ACCOUNT)

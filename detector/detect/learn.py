@@ -1,5 +1,6 @@
 """Learn closed days: the columns of a day become one small record an account, and its models learn it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
@@ -8,6 +9,7 @@ import polars as pl
 
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.context.store import Store
+from detector.detect.baseline import BEFORE, over_days
 from detector.detect.models.account import AccountModels, ClosedDay, Cohort, learn_counts
 from detector.detect.models.features import COUNTS
 
@@ -24,8 +26,9 @@ def closed_days(
     counts = (
         day.totals()
         .join(tallies, on=ACCOUNT, how="left")
-        .join(limits.select(ACCOUNT, "records_before"), on=ACCOUNT, how="left")
-        .with_columns((pl.col("records_day") + pl.col("records_before")).alias("records_7d"))
+        .join(limits.select(ACCOUNT, *BEFORE.values()), on=ACCOUNT, how="left")
+        .with_columns(over_days())
+        .with_columns(pl.col(BEFORE.keys()).fill_null(math.nan))
         .select(ACCOUNT, *(pl.col(feature.name).fill_null(0).cast(pl.Float64) for feature in COUNTS))
         .sort(ACCOUNT)
     )

@@ -13,7 +13,7 @@ import polars as pl
 from detector.context.acquaintance import Acquaintance, Pairs, pairs_of
 from detector.context.day import ACCOUNT, KEY, Day
 from detector.detect import learn
-from detector.detect.baseline import EVERYBODY, Baselines
+from detector.detect.baseline import BEFORE, EVERYBODY, Baselines
 from detector.detect.lookups import ELSEWHERE
 from detector.detect.models.account import AccountModels, ClosedDay
 from detector.detect.models.change import Looks, excess, is_lasting, is_odd, is_own
@@ -22,8 +22,8 @@ from detector.detect.models.features import COUNTS, Feature
 from detector.detect.withheld import Held, Withheld
 from detector.language import Words
 
-CHANGING: Final = tuple(feature for feature in COUNTS if feature.name != "records_7d")
-"""Counts that tell of a change; that of seven days lags behind."""
+CHANGING: Final = tuple(feature for feature in COUNTS if feature.name not in BEFORE)
+"""Counts that tell of a change; those over days lag behind."""
 
 NO_PAIRS: Final[Pairs] = np.zeros(0, np.uint64)
 

@@ -12,6 +12,7 @@ import polars as pl
 
 from detector.config import Models
 from detector.context.day import ACCOUNT
+from detector.detect.baseline import over_days
 from detector.detect.models import tail
 from detector.detect.models.features import CLIENTELE, COUNTS, FAMILIES, HOUR, SILENCE, TRAIT_FEATURES, WHERE_CAP
 
@@ -50,9 +51,7 @@ def points(counted: pl.DataFrame, limits: pl.DataFrame) -> pl.DataFrame:
 
     Shapes: rows of `running` with novelty columns and `new_place`, LIMITS -> the kept rows with LIMITS joined.
     """
-    joined = counted.join(limits, on=ACCOUNT, how="left", maintain_order="left").with_columns(
-        (pl.col("records_day") + pl.col("records_before")).alias("records_7d")
-    )
+    joined = counted.join(limits, on=ACCOUNT, how="left", maintain_order="left").with_columns(over_days())
     grown = {
         feature.name: (pl.col(feature.name) >= pl.col(f"{feature.name}.limit"))
         & pl.col(feature.name).cast(pl.Int64).is_in(LADDER)

@@ -20,6 +20,7 @@ from detector.detect.models.rhythm import HOURS, Rhythm
 from detector.detect.models.silence import Gaps, own_surprise
 
 WEEK = 7
+MONTH = 30
 _COLUMNS: Final = {feature.name: column for column, feature in enumerate(COUNTS)}
 STEP = 3
 
@@ -53,9 +54,14 @@ class AccountModels:
         """Return the model of one count, as it stands."""
         return DailyPeak.from_numbers(self.moments[:, _COLUMNS[name]].tolist())
 
-    def before_today(self, ordinal: int) -> float:
-        """Return the records of the six days before the day `ordinal`."""
-        return sum(records for day, records in self.recent.items() if ordinal - WEEK < day < ordinal)
+    def before_today(self, ordinal: int, span: int) -> float | None:
+        """Return the records of the days before the day `ordinal` that with it are `span` days.
+
+        None for a month that the account has not been known for: its sum would only tell how new it is.
+        """
+        if span > WEEK and not 0 < self.since <= ordinal - span + 1:
+            return None
+        return sum(records for day, records in self.recent.items() if ordinal - span < day < ordinal)
 
     def silent_days(self, ordinal: int) -> int:
         """Return how many days lie between the last active day and the day `ordinal`, that one included."""
@@ -76,7 +82,7 @@ class AccountModels:
         self.days += 1
         self.since = self.since or day.ordinal
         self.see(day.ordinal)
-        self.recent = {past: records for past, records in self.recent.items() if past > day.ordinal - WEEK}
+        self.recent = {past: records for past, records in self.recent.items() if past > day.ordinal - MONTH}
         self.recent[day.ordinal] = day.counts["records_day"]
         for trait, familiarity in self.traits.items():
             if day.traits[trait]:

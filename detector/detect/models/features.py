@@ -19,6 +19,7 @@ COUNTS: Final = (
     Feature(name="records_1h", family="volume"),
     Feature(name="records_day", family="volume"),
     Feature(name="records_7d", family="volume"),
+    Feature(name="records_30d", family="volume"),
     Feature(name="requests_day", family="volume"),
     Feature(name="megabytes_day", family="volume"),
     Feature(name="unclaimed", family="session"),
@@ -78,8 +79,8 @@ FAMILIES: Final = {
 """Weights below one because the tails of real counts and places are heavier than the models say, and because
 families lean on each other; above one for the clientele, whose urn gives up much of what it sees.
 
-Source: chosen on validation seeds 11, 12, 21 to 23, 31 and 32 of `detector simulate`, together with the threshold of the
-configuration; figures on other seeds are in the README.
+Source: chosen on validation seeds 11, 12, 21 to 23, 31 and 32 of `detector simulate`, together with the threshold of
+the configuration; figures on other seeds are in the README.
 """
 
 WHERE_CAP: Final = 4.0
