@@ -34,4 +34,4 @@ def baseline(account: str, state: Path, form: str, config_file: Path | None, log
     if form == "json":
         click.echo(as_json(asdict(habit)))
     else:
-        paged(printable(baseline_text(habit)))
+        paged(printable(baseline_text(habit, memory.words)))

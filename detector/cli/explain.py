@@ -30,6 +30,7 @@ def explain(asked: str, state: Path, form: str, config_file: Path | None, log_le
     from detector.inquire.explain import text
     from detector.inquire.memory import Memory, as_json
     from detector.inquire.state import reading
+    from detector.language import Words
 
     config = configured(config_file, log_level)
     with reading(state) as database:
@@ -37,4 +38,4 @@ def explain(asked: str, state: Path, form: str, config_file: Path | None, log_le
     if form == "json":
         click.echo(as_json(asdict(told)))
     else:
-        paged(printable(text(told)))
+        paged(printable(text(told, Words.of(config.language))))

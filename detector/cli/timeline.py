@@ -62,13 +62,15 @@ def _tell_hours(account: str, state: Path, config: "Config", span: Span, form: s
     from detector.inquire.memory import Memory, as_json
     from detector.inquire.state import reading
     from detector.inquire.timeline import timeline as told
+    from detector.language import Words
 
     with reading(state) as database:
         hours = told(Memory.of_state(state, database, config), account, *span)
     if form == "json":
         click.echo(as_json([asdict(one) | {"odd": one.odd} for one in hours]))
     elif hours:
-        paged(printable("\n".join(activity_lines(hours, daily=False))))
+        words = Words.of(config.language)
+        paged(printable("\n".join(activity_lines(hours, words, daily=False))))
     else:
         click.echo(f"{printable(account)}: no activity is remembered of that time", err=True)
 

@@ -4,60 +4,59 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from detector.inquire.explain.as_text import figure, number, share
+from detector.inquire.explain.as_text import new_line, share, usual_head, usual_line
 from detector.inquire.usual import Usual
+from detector.language import Words
 
-DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SHADES: Final = " .:=#"
 """How often an hour of the week has activity beside the busiest one: hardly ever, up to a quarter, half, and so on."""
 
 HARDLY: Final = 0.05
 
 
-def baseline_text(habit: Usual) -> str:
+def baseline_text(habit: Usual, words: Words) -> str:
     """Return the page."""
-    return "\n".join([*_opening(habit), "", *_volumes(habit), "", *_week(habit), "", *_where(habit)])
+    parts = (_opening(habit, words), _volumes(habit, words), _week(habit, words), _where(habit, words))
+    return "\n\n".join("\n".join(part) for part in parts)
 
 
-def _opening(habit: Usual) -> Iterator[str]:
+def _opening(habit: Usual, words: Words) -> Iterator[str]:
     profession = f" ({habit.profession})" if habit.profession else ""
-    yield f"What is normal for {habit.account}{profession}"
+    yield words.say("baseline.title", account=habit.account, profession=profession)
     yield ""
-    own, peers = number(habit.days), number(habit.peers_days)
-    yield f"Learned from {own} closed days of its own and {peers} account-days of its peers."
+    yield words.say("baseline.learned", days=habit.days, peers_days=habit.peers_days)
     if habit.frozen:
-        yield "It learns nothing now: an incident of it is open."
+        yield words.say("baseline.frozen")
 
 
-def _volumes(habit: Usual) -> Iterator[str]:
-    yield f"{'at its highest, in a day':<66}{'usual':>8}{'odd from':>10}{'peers':>8}"
-    for one in habit.measures:
-        yield f"  {one.label:<64}{figure(one.usual):>8}{figure(one.limit):>10}{figure(one.peers_usual):>8}"
-    new, peers = share(habit.new_share), share(habit.peers_new_share)
-    yield f"  {'persons never shown to it before':<64}{new:>8}{'':>10}{peers:>8}"
-    yield f"  {'views that no claim follows':<64}{share(habit.bare_share):>8}"
+def _volumes(habit: Usual, words: Words) -> Iterator[str]:
+    yield usual_head(words)
+    yield from (usual_line(one, words) for one in habit.measures)
+    yield new_line(habit, words)
+    yield f"  {words.say('baseline.bare'):<64}{share(habit.bare_share, words):>8}"
 
 
-def _week(habit: Usual) -> Iterator[str]:
+def _week(habit: Usual, words: Words) -> Iterator[str]:
     if not habit.hours:
-        yield "Its hours of work are not known yet."
+        yield words.say("baseline.no_hours")
         return
-    yield "Hours of the week, beside its busiest: . up to a quarter as often  : half  = three quarters  # as often"
+    yield words.say("baseline.hours")
     most = max(habit.hours) or 1.0
-    yield "     " + "".join(f"{hour:<3}" for hour in range(24))
-    for day, name in enumerate(DAYS):
+    yield "      " + "".join(f"{hour:<3}" for hour in range(24))
+    for day, name in enumerate(words.names("form.short_days")):
         marks = (
             SHADES[math.ceil(max(part / most - HARDLY, 0.0) * 4)] for part in habit.hours[24 * day : 24 * day + 24]
         )
-        yield f"{name}  " + "".join(f"{mark * 2} " for mark in marks).rstrip()
+        yield f"{name:<6}" + "".join(f"{mark * 2} " for mark in marks).rstrip()
 
 
-def _where(habit: Usual) -> Iterator[str]:
-    yield "Share of its days, by where it was used from"
-    for label, values in (("country", habit.countries), ("network", habit.networks), ("client", habit.clients)):
-        yield from _values(label, values)
+def _where(habit: Usual, words: Words) -> Iterator[str]:
+    yield words.say("baseline.where")
+    named = (habit.countries, habit.networks, habit.clients)
+    for label, values in zip(words.names("baseline.places"), named, strict=True):
+        yield from _values(label, values, words)
 
 
-def _values(label: str, values: Mapping[str, float]) -> Iterator[str]:
-    for name, part in values.items() or (("not known yet", None),):
-        yield f"  {label:<9}{name:<40}{share(part):>6}"
+def _values(label: str, values: Mapping[str, float], words: Words) -> Iterator[str]:
+    for name, part in values.items() or ((words.say("baseline.no_places"), None),):
+        yield f"  {label:<9}{name:<40}{share(part, words):>6}"

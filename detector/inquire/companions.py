@@ -52,15 +52,17 @@ def addresses(memory: Memory, incident: Incident) -> tuple[Address, ...]:
 
 def companions(memory: Memory, incident: Incident, every: Sequence[Incident]) -> tuple[Companion, ...]:
     """Return the others with the evidence of `incident`, those with an incident of their own first."""
+    words = memory.words
     why: dict[str, dict[str, None]] = {}
     for one in addresses(memory, incident):
         for account in one.entered if len(one.entered) <= MOST_SHARING else ():
-            why.setdefault(account, {})[f"used {one.ip} too"] = None
+            why.setdefault(account, {})[words.say("shares.address", address=one.ip)] = None
     for account, network, client in _same_clients(memory, incident):
-        why.setdefault(account, {})[f"came through {network} with {client} too"] = None
+        why.setdefault(account, {})[words.say("shares.pair", network=network, client=client)] = None
     for other in every:
         if other.id in incident.related or incident.id in other.related:
-            why.setdefault(other.who, {})[f"incident {other.id} is related ({other.alert.rule_name})"] = None
+            related = words.say("shares.incident", incident=other.id, rule=other.alert.rule_name)
+            why.setdefault(other.who, {})[related] = None
     why.pop(incident.who, None)
     own = {one.who: one.id for one in reversed(every)}
     found = [Companion(account=name, why=tuple(told), incident=own.get(name)) for name, told in why.items()]

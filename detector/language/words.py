@@ -1,6 +1,6 @@
 """Fill a catalogue's templates in, with numbers and days as its language writes them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -39,6 +39,14 @@ class Words(Formatter):
     def write(self, number: float, form: str) -> str:
         """Return a number in a format of Python, as the language writes it."""
         return self._as_written(format(number, form))
+
+    def count(self, number: float) -> str:
+        """Return a count with its thousands apart."""
+        return self.write(number, ",.0f")
+
+    def names(self, key: str) -> Sequence[str]:
+        """Return a list of names, such as the heads of a table."""
+        return tuple(map(str, self.said[key]))
 
     def clauses(self, parts: Iterable[str]) -> str:
         """Return clauses one after the other."""

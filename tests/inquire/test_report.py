@@ -21,6 +21,7 @@ from detector.inquire.report.countries import world
 from detector.inquire.report.health import gaps, lag
 from detector.inquire.report.markup import Html, joined, table
 from detector.inquire.report.scale import nice, short
+from detector.language import Words
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
 from tests.inquire.conftest import START, abuse, line, quiet_day
@@ -228,7 +229,8 @@ def test_what_is_filled_in_is_escaped_unless_it_is_markup():
 
 def test_axes_end_at_round_numbers():
     assert [nice(one) for one in (0, 1, 7, 11, 101, 2500)] == [1, 1, 8, 20, 200, 3000]
-    assert [short(one) for one in (0.5, 12, 1500, 2e6)] == ["0.5", "12", "1.5k", "2M"]
+    assert [short(one, Words.of("en")) for one in (0.5, 12, 1500, 2e6)] == ["0.5", "12", "1.5k", "2M"]
+    assert short(1500, Words.of("fr")) == "1,5k"
 
 
 def test_the_world_has_its_countries():

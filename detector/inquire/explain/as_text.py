@@ -5,165 +5,208 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
+from detector.detect.models.features import AREAS, CLAIMS, CLIENTELE, HOUR, TRAIT_FEATURES
 from detector.emit.alert import Reason
+from detector.emit.verdicts import Verdict
 from detector.inquire.explain.compiled import Explanation
 from detector.inquire.hours import Hour
-from detector.inquire.usual import Usual
+from detector.inquire.usual import Measure, Usual
+from detector.language import Words
 
 WIDE: Final = 100
 BAR: Final = 30
 MOST_NAMES: Final = 12
 MOST_COMPANIONS: Final = 15
 
+OF_DAYS: Final = {HOUR.name, *(one.name for one in TRAIT_FEATURES.values())}
+"""Features whose numbers are shares of days."""
 
-def text(told: Explanation) -> str:
+OF_LOOKS: Final = {CLIENTELE.name, AREAS.name, CLAIMS.name}
+"""Features whose numbers are shares of what was looked up."""
+
+
+def text(told: Explanation, words: Words) -> str:
     """Return the page, lines of at most `WIDE` characters where words allow it."""
     parts = [
-        ("", _opening(told)),
-        ("What happened, in order", _moments(told)),
-        ("What is odd about it", _reasons(told)),
-        ("What is usual", _usual(told.habit)),
-        ("Activity by " + ("day" if told.daily else "hour") + ", local time", _activity(told)),
-        ("Where from", _addresses(told)),
-        ("Others with the same evidence", _companions(told)),
-        ("What people decided", _verdicts(told)),
-        ("What to do now", _steps(told)),
+        ("", _opening(told, words)),
+        (words.say("explain.moments"), _moments(told, words)),
+        (words.say("explain.reasons"), _reasons(told, words)),
+        (words.say("explain.usual"), _usual(told.habit, words)),
+        (words.say("explain.by_day" if told.daily else "explain.by_hour"), _activity(told, words)),
+        (words.say("explain.where"), _addresses(told, words)),
+        (words.say("explain.others"), _companions(told, words)),
+        (words.say("explain.decided"), _verdicts(told, words)),
+        (words.say("explain.now"), _steps(told)),
     ]
     return "\n".join("\n".join(([title, "-" * len(title)] if title else []) + lines + [""]) for title, lines in
                      ((title, list(lines)) for title, lines in parts) if lines)  # fmt: skip
 
 
-def _opening(told: Explanation) -> Iterator[str]:
+def _opening(told: Explanation, words: Words) -> Iterator[str]:
     habit = told.habit
     profession = f" ({habit.profession})" if habit and habit.profession else ""
-    yield f"Incident {told.incident}: {told.level}, {'closed' if told.state == 'closed' else 'open'}"
+    state = words.say("cards.closed" if told.state == "closed" else "cards.open")
+    level = words.name(f"level.{told.level}", told.level)
+    yield words.say("explain.incident", incident=told.incident, level=level, state=state)
     yield ""
-    span = f"from {when(told.start, told)} to {when(told.last, told)}"
+    span = words.say("explain.span", start=_local(told.start, told), end=_local(told.last, told))
     if told.account:
-        yield from _wrapped(f"The account {told.account}{profession} was used in an unusual way {span}. {_shown(told)}")
+        used = words.say("explain.account", account=told.account, profession=profession, span=span)
+        yield from _wrapped(f"{used} {_shown(told, words)}")
     else:
-        yield from _wrapped(f"{told.who} drew attention {span}. {_tried(told)}")
+        drew = words.say("explain.source", who=told.who, span=span)
+        yield from _wrapped(f"{drew} {_tried(told, words)}")
 
 
-def _shown(told: Explanation) -> str:
-    persons = "insured person was" if told.subjects_count == 1 else "insured persons were"
-    more = f"; at most {number(told.most_subjects_count)} up to the end of what is shown below"
-    more = more if told.most_subjects_count > told.subjects_count else ""
-    return f"By its last alert {number(told.subjects_count)} {persons} displayed to it{more}."
+def _shown(told: Explanation, words: Words) -> str:
+    more = told.most_subjects_count > told.subjects_count
+    persons = {"persons": told.subjects_count, "most": told.most_subjects_count}
+    return words.say("explain.shown_more" if more else "explain.shown", **persons)
 
 
-def _tried(told: Explanation) -> str:
+def _tried(told: Explanation, words: Words) -> str:
     entered = sorted({name for one in told.addresses for name in one.entered} & set(told.users))
-    success = f"Success there had {names(entered)}" if entered else "None of them had success there"
-    shown = f" {number(told.subjects_count)} insured persons were displayed to them." if told.subjects_count else ""
-    return f"It is about {number(len(told.users))} accounts: {names(told.users)}. {success}.{shown}"
+    parts = [
+        words.say("explain.about", accounts=len(told.users), named=names(told.users, words)),
+        words.say("explain.entered" if entered else "explain.none_entered", named=names(entered, words)),
+        words.say("explain.shown_them", persons=told.subjects_count) if told.subjects_count else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
-def _moments(told: Explanation) -> Iterator[str]:
+def _moments(told: Explanation, words: Words) -> Iterator[str]:
     for one in told.moments:
-        level = f" {one.level}" if one.level else ""
-        head = f"{one.at:%a %d %b %H:%M:%S}  "
-        yield from _wrapped(f"{one.kind}{level}: {one.text}" if level else one.text, head)
+        state, level = words.name(f"state.{one.kind}", one.kind), words.name(f"level.{one.level}", "")
+        said = words.say("explain.moment", state=state, level=level, text=one.text) if one.level else one.text
+        yield from _wrapped(said, f"{words.at(one.at, 'second')}  ")
 
 
-def _reasons(told: Explanation) -> Iterator[str]:
+def _reasons(told: Explanation, words: Words) -> Iterator[str]:
     for place, reason in enumerate(told.reasons, 1):
-        yield from _wrapped(reason_line(reason), f"{place:>2}. ")
+        yield from _wrapped(reason_line(reason, words), f"{place:>2}. ")
 
 
-def reason_line(reason: Reason) -> str:
+def reason_line(reason: Reason, words: Words) -> str:
     """Return a reason with its numbers: how odd it is, and how many days of whose history say so."""
     told = [reason.text]
     if reason.observed is not None and reason.expected is not None and reason.surprise is not None:
-        told.append(_numbers(reason.observed, reason.expected, reason.unit or ""))
+        told.append(_numbers(reason, reason.observed, reason.expected, words))
     if reason.surprise is not None:
-        told.append(f"surprise {reason.surprise:.1f}: {one_in(reason.surprise)}")
+        told.append(words.say("surprise.told", surprise=reason.surprise, one_in=one_in(reason.surprise, words)))
     if reason.baseline == "account":
-        told.append(f"by its own {reason.history_days} days")
+        told.append(words.say("explain.by_own", days=reason.history_days))
     elif reason.baseline:
-        told.append(f"by its peers, as it has {reason.history_days} days of its own")
-    return "; ".join(told)
+        told.append(words.say("explain.by_peers", days=reason.history_days))
+    return words.clauses(told)
 
 
-def _numbers(observed: float, expected: float, unit: str) -> str:
-    if unit == "share of days":
-        return f"so on {share(expected)} of its days"
-    if unit.startswith("share"):
-        return f"{share(observed)} instead of {share(expected)}{unit.removeprefix('share')}"
-    return f"{figure(observed)} instead of {figure(expected)} {unit}"
+def _numbers(reason: Reason, observed: float, expected: float, words: Words) -> str:
+    if reason.feature in OF_DAYS:
+        return words.say("numbers.days", expected=expected)
+    if reason.feature in OF_LOOKS:
+        return words.say(f"numbers.{reason.feature}", observed=observed, expected=expected)
+    shown = {"observed": figure(observed, words), "expected": figure(expected, words)}
+    return words.say("numbers.counts", unit=reason.unit or "", **shown)
 
 
-def one_in(surprise: float) -> str:
+def one_in(surprise: float, words: Words) -> str:
     """Return how seldom chance alone would show as much."""
     if surprise < 0.3:
-        return "nothing out of the ordinary"
+        return words.say("surprise.none")
     if surprise >= 6:
-        return "less than one day in a million"
+        return words.say("surprise.most")
     exact = 10**surprise
     rounded = round(exact, 1 - len(str(int(exact)))) if exact >= 10 else round(exact)
-    return f"about one day in {rounded:,.0f}"
+    return words.say("surprise.one_in", days=rounded)
 
 
-def _usual(habit: Usual | None) -> Iterator[str]:
+def _usual(habit: Usual | None, words: Words) -> Iterator[str]:
     if habit is None:
         return
     if not habit.days:
-        yield from _wrapped(f"Nothing is known of {habit.account} yet: it is judged by its peers alone.")
-    yield f"{'at its highest, in a day':<66}{'usual':>8}{'odd from':>10}{'peers':>8}"
-    for one in habit.measures:
-        if one.usual is not None or one.peers_usual is not None:
-            yield f"  {one.label:<64}{figure(one.usual):>8}{figure(one.limit):>10}{figure(one.peers_usual):>8}"
-    new, peers = share(habit.new_share), share(habit.peers_new_share)
-    yield f"  {'persons never shown to it before':<64}{new:>8}{'':>10}{peers:>8}"
+        yield from _wrapped(words.say("explain.unknown", account=habit.account))
+    yield usual_head(words)
+    yield from (usual_line(one, words) for one in habit.measures if (one.usual, one.peers_usual) != (None, None))
+    yield new_line(habit, words)
     yield ""
-    for label, values in (("countries", habit.countries), ("networks", habit.networks), ("clients", habit.clients)):
+    for what, values in (("countries", habit.countries), ("networks", habit.networks), ("clients", habit.clients)):
         if values:
-            yield from _wrapped(f"{label}: " + ", ".join(f"{name} {share(part)}" for name, part in values.items()))
-    peers_of = habit.profession or "everybody"
-    learned = f"Learned from {number(habit.days)} days of its own and {number(habit.peers_days)} of its peers"
-    frozen = "; it learns nothing while the incident is open" if habit.frozen else ""
-    yield from _wrapped(f"{learned} ({peers_of}){frozen}.")
+            shares = ", ".join(f"{name} {share(part, words)}" for name, part in values.items())
+            yield from _wrapped(words.say(f"explain.{what}", shares=shares))
+    peers = habit.profession or words.say("explain.everybody")
+    yield from _wrapped(
+        words.say("explain.learned_frozen" if habit.frozen else "explain.learned",
+                  days=habit.days, peers_days=habit.peers_days, peers=peers)
+    )  # fmt: skip
 
 
-def _activity(told: Explanation) -> Iterator[str]:
+def usual_head(words: Words) -> str:
+    """Return the head of the table of what a day usually reaches."""
+    highest, usual, odd, peers = words.names("explain.usual_heads")
+    return f"{highest:<66}{usual:>8}{odd:>10}{peers:>8}"
+
+
+def usual_line(one: Measure, words: Words) -> str:
+    """Return a row of it."""
+    usual, limit, peers = (figure(value, words) for value in (one.usual, one.limit, one.peers_usual))
+    return f"  {one.label:<64}{usual:>8}{limit:>10}{peers:>8}"
+
+
+def new_line(habit: Usual, words: Words) -> str:
+    """Return its row of persons that the account never saw before."""
+    new, peers = share(habit.new_share, words), share(habit.peers_new_share, words)
+    return f"  {words.say('explain.new_persons'):<64}{new:>8}{'':>10}{peers:>8}"
+
+
+def _activity(told: Explanation, words: Words) -> Iterator[str]:
     if told.activity:
-        yield from activity_lines(told.activity, daily=told.daily)
+        yield from activity_lines(told.activity, words, daily=told.daily)
 
 
-def activity_lines(some: Sequence[Hour], *, daily: bool) -> Iterator[str]:
+def activity_lines(some: Sequence[Hour], words: Words, *, daily: bool) -> Iterator[str]:
     """Yield a table of hours (or days), with a bar each and a mark where more was displayed than is usual."""
     most = max((one.records for one in some), default=0) or 1
-    yield f"{'':<17}{'requests':>9}{'records':>9}{'persons':>9}{'new':>7}{'missed':>8}"
+    sizes = (9, 9, 9, 9, 8)
+    heads = "".join(f"{name:>{size}}" for name, size in zip(words.names("explain.activity_heads"), sizes, strict=True))
+    yield f"{'':<20}{heads}"
     for one in some:
-        at = f"{one.start:%a %d %b}" if daily else f"{one.start:%a %d %b %H:%M}"
         counts = (one.requests, one.records, one.persons, one.strangers, one.missed)
-        cells = "".join(f"{number(count):>{size}}" for count, size in zip(counts, (9, 9, 9, 7, 8), strict=True))
+        cells = "".join(f"{words.count(count):>{size}}" for count, size in zip(counts, sizes, strict=True))
         odd = one.odd if not daily else not one.at_work
-        bar = "#" * -(-one.records * BAR // most) + (" <- odd" if odd else "")
-        yield f"{at:<17}{cells}  {bar}".rstrip()
+        bar = "#" * -(-one.records * BAR // most) + (words.say("explain.odd") if odd else "")
+        yield f"{words.at(one.start, 'row_day' if daily else 'row_hour'):<20}{cells}  {bar}".rstrip()
 
 
-def _addresses(told: Explanation) -> Iterator[str]:
+def _addresses(told: Explanation, words: Words) -> Iterator[str]:
     for one in told.addresses[:MOST_NAMES]:
-        who = f"{number(len(one.entered))} accounts: " if len(one.entered) > 1 else ""
-        yield from _wrapped(f"{one.ip}: {who}{names(one.entered) or 'nobody had success there'}")
+        key = "many" if len(one.entered) > 1 else "one" if one.entered else "none"
+        named = names(one.entered, words)
+        yield from _wrapped(words.say(f"explain.entered_{key}", ip=one.ip, accounts=len(one.entered), named=named))
     if len(told.addresses) > MOST_NAMES:
-        yield f"and {len(told.addresses) - MOST_NAMES} more"
+        yield words.say("explain.more", more=len(told.addresses) - MOST_NAMES)
 
 
-def _companions(told: Explanation) -> Iterator[str]:
+def _companions(told: Explanation, words: Words) -> Iterator[str]:
     for one in told.companions[:MOST_COMPANIONS]:
-        own = f" (incident {one.incident})" if one.incident else ""
-        yield from _wrapped(f"{one.account}{own}: {'; '.join(one.why[:4])}")
+        own = f" ({words.say('shared.incident', incident=one.incident)})" if one.incident else ""
+        yield from _wrapped(
+            words.say("explain.companion", account=one.account, own=own, why=words.clauses(one.why[:4]))
+        )
     if len(told.companions) > MOST_COMPANIONS:
-        yield f"and {len(told.companions) - MOST_COMPANIONS} more"
+        yield words.say("explain.more", more=len(told.companions) - MOST_COMPANIONS)
 
 
-def _verdicts(told: Explanation) -> Iterator[str]:
+def _verdicts(told: Explanation, words: Words) -> Iterator[str]:
     for one in told.verdicts:
-        said = f"{one.action} by {one.who}" + (f": {one.note}" if one.note else "")
-        outcome = told.outcomes.get(one.seq)
+        said, outcome = decided(one, words), told.outcomes.get(one.seq)
         yield from _wrapped(f"{said} ({outcome})" if outcome else said, f"{one.at}  ")
+
+
+def decided(one: Verdict, words: Words) -> str:
+    """Say what a person decided, and their note."""
+    action = words.name(f"verdict.{one.action}", one.action)
+    said = words.say("verdict.by", action=action, who=one.who)
+    return words.say("verdict.noted", said=said, note=one.note) if one.note else said
 
 
 def _steps(told: Explanation) -> Iterator[str]:
@@ -172,30 +215,26 @@ def _steps(told: Explanation) -> Iterator[str]:
     yield from (f"  {command}" for command in told.commands)
 
 
-def when(moment: datetime, told: Explanation) -> str:
-    """Return a moment in the zone of the portal."""
-    return f"{moment.astimezone(told.moments[0].at.tzinfo):%a %d %b %Y %H:%M:%S}"
+def _local(moment: datetime, told: Explanation) -> datetime:
+    return moment.astimezone(told.moments[0].at.tzinfo)
 
 
-def names(some: Sequence[str]) -> str:
+def names(some: Sequence[str], words: Words) -> str:
     """Return the first names and how many more there are."""
-    more = f" and {len(some) - MOST_NAMES:,} more" if len(some) > MOST_NAMES else ""
-    return ", ".join(some[:MOST_NAMES]) + more
+    named = ", ".join(some[:MOST_NAMES])
+    return words.say("names.more", named=named, more=len(some) - MOST_NAMES) if len(some) > MOST_NAMES else named
 
 
-def figure(value: float | None) -> str:
+def figure(value: float | None, words: Words) -> str:
     """Return a figure with as many digits as mean something."""
-    return "-" if value is None else f"{value:,.0f}" if value >= 10 or value == int(value) else f"{value:.2g}"
+    if value is None:
+        return "-"
+    return words.count(value) if value >= 10 or value == int(value) else words.write(value, ".2g")
 
 
-def number(count: int) -> str:
-    """Return a count with its thousands apart."""
-    return f"{count:,}"
-
-
-def share(part: float | None) -> str:
+def share(part: float | None, words: Words) -> str:
     """Return a share in per cent."""
-    return "-" if part is None else f"{part:.0%}"
+    return "-" if part is None else words.write(part, ".0%")
 
 
 def _wrapped(line: str, head: str = "") -> list[str]:

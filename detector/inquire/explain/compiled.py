@@ -117,7 +117,7 @@ def _moments(memory: Memory, incident: Incident) -> tuple[Moment, ...]:
         for one in incident.alerts
     ]
     return (
-        Moment(at=incident.start.astimezone(zone), kind="evidence", level=None, text="The first evidence."),
+        Moment(at=incident.start.astimezone(zone), kind="evidence", level=None, text=memory.words.say("explain.first")),
         *told,
     )
 

@@ -23,7 +23,7 @@ RECENT: Final = timedelta(days=7)
 """How long a closed incident stays on the page of a state."""
 
 _PAGE: Final = Html(
-    '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+    '<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
     '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
     '<meta name="referrer" content="no-referrer">{refresh}'
@@ -47,8 +47,11 @@ def write_report(
         trend_section(memory, totals),
         health_section(memory, telemetry, silent),
     ]
-    title = f"Portal detector: {still} open" if shown else "Portal detector"
-    return str(_PAGE.format(refresh=refresh, title=title, style=Html(style()), body=joined(sections)))
+    words = memory.words
+    title = words.say("page.title_open", open=still) if shown else words.say("page.title")
+    return str(
+        _PAGE.format(language=words.language, refresh=refresh, title=title, style=Html(style()), body=joined(sections))
+    )
 
 
 def style() -> str:

@@ -12,9 +12,10 @@ from detector.emit.alert import Alert
 from detector.inquire.chronicle import Incident
 from detector.inquire.hours import HOUR_FEATURE, Hour, hours
 from detector.inquire.memory import Memory
-from detector.inquire.report.markup import Html, count, figure, joined, picture, table
+from detector.inquire.report.markup import Html, figure, joined, picture, table
 from detector.inquire.report.scale import Frame, nice
 from detector.inquire.usual import Usual
+from detector.language import Words
 
 BEFORE: Final = timedelta(days=2)
 """What is drawn from before the first evidence on: how it usually goes."""
@@ -53,19 +54,17 @@ def course(memory: Memory, incident: Incident, habit: Usual, done: pl.DataFrame)
     return Course(incident=incident, habit=habit, since=since, until=until, hours=tuple(mine))
 
 
-def drawn(told: Course) -> Html:
+def drawn(told: Course, words: Words) -> Html:
     """Return the picture, its caption, and the table behind it."""
     inside = [one for one in told.hours if one.start <= told.until]
     most = max([told.limit, *(one.records for one in inside)], default=1.0)
-    frame = Frame(width=WIDTH, height=HEIGHT, since=told.since, until=told.until, most=nice(most))
-    parts = [frame.axes(), _band(frame, told), *_bars(frame, inside), *_alerts(frame, told)]
+    frame = Frame(width=WIDTH, height=HEIGHT, since=told.since, until=told.until, most=nice(most), words=words)
+    parts = [frame.axes(), _band(frame, told), *_bars(frame, inside), *_alerts(frame, told, words)]
     odd = sum(one.odd for one in inside)
-    title = (
-        f"Records displayed to {told.habit.account} by the hour: {count(sum(one.records for one in inside))} in all;"
-        f" {odd} {'hour' if odd == 1 else 'hours'} beyond what is usual"
-    )
-    caption = "Records by the hour. Shaded: usual at that hour. Orange: more than usual. Triangles: alerts."
-    return figure(picture(WIDTH, HEIGHT, title, joined(parts)), caption, hours_table(told.hours))
+    records = sum(one.records for one in inside)
+    title = words.say("activity.title", account=told.habit.account, records=records, odd=odd)
+    drawing = picture(WIDTH, HEIGHT, title, joined(parts))
+    return figure(drawing, words.say("activity.caption"), hours_table(told.hours, words), words)
 
 
 def _band(frame: Frame, told: Course) -> Html:
@@ -93,50 +92,53 @@ def _bars(frame: Frame, some: Sequence[Hour]) -> Iterator[Html]:
         yield Html('<path class="{}" d="{}"/>').format(kind, "".join(bars))
 
 
-def _alerts(frame: Frame, told: Course) -> Iterator[Html]:
+def _alerts(frame: Frame, told: Course, words: Words) -> Iterator[Html]:
     for alert in told.incident.alerts:
         if told.since <= alert.timestamp <= told.until and alert.state != "closed":
             x = frame.x(alert.timestamp.astimezone(told.since.tzinfo))
-            mark = Html('<path class="alert" d="M{} {}l-4-7h8z"><title>{:%a %H:%M} {} {}</title></path>')
-            yield mark.format(x, frame.top - 1, alert.timestamp.astimezone(told.since.tzinfo), alert.state, alert.level)
+            mark = Html('<path class="alert" d="M{} {}l-4-7h8z"><title>{} {} {}</title></path>')
+            state, level = words.name(f"state.{alert.state}", ""), words.name(f"level.{alert.level}", alert.level)
+            at = words.at(alert.timestamp.astimezone(told.since.tzinfo), "weekday_clock")
+            yield mark.format(x, frame.top - 1, at, state, level)
 
 
-def hours_table(some: Sequence[Hour]) -> Html:
+def hours_table(some: Sequence[Hour], words: Words) -> Html:
     """Return hours as a table."""
-    heads = ("hour", "", "requests", "records", "persons", "new to it", "missed")
     return table(
-        heads,
+        words.names("activity.heads"),
         (
             (
-                f"{one.start:%a %-d %b %H:%M}",
-                "more than usual" if one.odd else "",
-                *map(count, (one.requests, one.records, one.persons, one.strangers, one.missed)),
+                words.at(one.start, "hour"),
+                words.say("activity.odd") if one.odd else "",
+                *map(words.count, (one.requests, one.records, one.persons, one.strangers, one.missed)),
             )
             for one in some
         ),
         figures=5,
+        none=words.say("page.none"),
     )
 
 
-def exposed(told: Course) -> Html:
+def exposed(told: Course, words: Words) -> Html:
     """Draw how many insured persons were displayed since the first evidence."""
     points = _exposure(told)
     total, until = points[-1][1], max(points[-1][0], points[0][0] + timedelta(hours=6))
-    frame = Frame(width=WIDTH, height=HEIGHT, since=points[0][0], until=until, most=nice(max(total, 1)))
+    frame = Frame(width=WIDTH, height=HEIGHT, since=points[0][0], until=until, most=nice(max(total, 1)), words=words)
     line = "L".join(f"{frame.x(at)} {frame.y(value)}" for at, value in points)
     area = Html('<path class="area" d="M{}V{}H{}Z"/><path class="line" d="M{}"/>').format(
         line, frame.y(0), frame.x(points[0][0]), line
     )
-    dot = Html('<circle class="dot" cx="{}" cy="{}" r="3"><title>{:%a %H:%M}: {}</title></circle>')
+    dot = Html('<circle class="dot" cx="{}" cy="{}" r="3"><title>{}: {}</title></circle>')
     dots = [
-        dot.format(frame.x(at), frame.y(value), at, count(value))
+        dot.format(frame.x(at), frame.y(value), words.at(at, "weekday_clock"), words.count(value))
         for at, value in (_told_by(told, alert) for alert in told.incident.alerts)
         if at <= until
     ]
-    title = f"Insured persons displayed to {told.habit.account} since the first evidence: at most {count(total)}"
-    caption = "Insured persons displayed since the first evidence, the account's own work included. Dots: alerts."
-    numbers = table(("until", "persons"), [(f"{at:%a %-d %b %H:%M}", count(value)) for at, value in points], figures=1)
-    return figure(picture(WIDTH, HEIGHT, title, joined([frame.axes(), area, *dots])), caption, numbers)
+    title = words.say("exposed.title", account=told.habit.account, persons=total)
+    rows = [(words.at(at, "hour"), words.count(value)) for at, value in points]
+    numbers = table(words.names("exposed.heads"), rows, figures=1)
+    drawing = picture(WIDTH, HEIGHT, title, joined([frame.axes(), area, *dots]))
+    return figure(drawing, words.say("exposed.caption"), numbers, words)
 
 
 def _exposure(told: Course) -> list[tuple[datetime, int]]:

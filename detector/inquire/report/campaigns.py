@@ -9,6 +9,7 @@ from detector.inquire.chronicle import Incident
 from detector.inquire.companions import rare_pairs
 from detector.inquire.memory import Memory
 from detector.inquire.report.markup import NOTHING, Html, figure, joined, picture, table
+from detector.language import Words
 
 MOST_ACCOUNTS: Final = 24
 MOST_SHARED: Final = 12
@@ -32,7 +33,7 @@ def campaigns(memory: Memory, shown: Sequence[Incident]) -> list[Campaign]:
     users: dict[str, dict[str, None]] = {}
     rare = rare_pairs(memory, shown) if shown else {}
     for incident in shown:
-        for evidence in _evidence(incident, rare):
+        for evidence in _evidence(incident, rare, memory.words):
             users.setdefault(evidence, {}).update(dict.fromkeys(_who(incident)))
     shared = {evidence: tuple(sorted(who)) for evidence, who in users.items() if len(who) > 1}
     groups: list[set[str]] = []
@@ -56,14 +57,14 @@ def _who(incident: Incident) -> tuple[str, ...]:
     return incident.users if incident.alert.rule_id == MODEL else ()
 
 
-def _evidence(incident: Incident, rare: Collection[tuple[str, str]]) -> Iterator[str]:
+def _evidence(incident: Incident, rare: Collection[tuple[str, str]], words: Words) -> Iterator[str]:
     if incident.alert.rule_id == MODEL:  # each of its addresses is of some of its accounts: their own incidents tell
-        yield f"incident {incident.id}"
+        yield words.say("shared.incident", incident=incident.id)
         return
     yield from incident.addresses
     for alert in incident.alerts:
         if (alert.network, alert.client) in rare:
-            yield f"{alert.network} with {alert.client}"
+            yield words.say("shared.pair", network=alert.network, client=alert.client)
 
 
 def campaign_section(memory: Memory, shown: Sequence[Incident]) -> Html:
@@ -71,14 +72,15 @@ def campaign_section(memory: Memory, shown: Sequence[Incident]) -> Html:
     found = campaigns(memory, shown)
     if not found:
         return NOTHING
-    drawn = joined(_drawn(one) for one in found[:MOST_CAMPAIGNS])
-    more = Html("<p>{} smaller groups are not drawn.</p>").format(len(found) - MOST_CAMPAIGNS)
-    return Html(
-        '<section id="shared"><h2>Accounts that share evidence</h2><div class="pair">{}</div>{}</section>'
-    ).format(drawn, more if len(found) > MOST_CAMPAIGNS else NOTHING)
+    words = memory.words
+    drawn = joined(_drawn(one, words) for one in found[:MOST_CAMPAIGNS])
+    more = Html("<p>{}</p>").format(words.say("shared.more", groups=len(found) - MOST_CAMPAIGNS))
+    return Html('<section id="shared"><h2>{}</h2><div class="pair">{}</div>{}</section>').format(
+        words.say("shared.title"), drawn, more if len(found) > MOST_CAMPAIGNS else NOTHING
+    )
 
 
-def _drawn(one: Campaign) -> Html:
+def _drawn(one: Campaign, words: Words) -> Html:
     shared = dict(sorted(one.shared.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:MOST_SHARED])
     accounts = one.accounts[:MOST_ACCOUNTS]
     height = ROW * max(len(accounts), len(shared)) + 10
@@ -95,14 +97,16 @@ def _drawn(one: Campaign) -> Html:
         *(_node(130, y, name, "account") for name, y in left.items()),
         *(_node(260, y, name, "shared") for name, y in right.items()),
     ]
-    title = f"{len(one.accounts)} accounts joined by {len(one.shared)} shared addresses or clients"
-    cut = f" The first {MOST_ACCOUNTS} are drawn." if len(one.accounts) > MOST_ACCOUNTS else ""
-    caption = f"{len(one.accounts)} accounts (left) and what their incidents share (right).{cut}"
+    accounts_of = len(one.accounts)
+    title = words.say("shared.joined", accounts=accounts_of, shared=len(one.shared))
+    caption = words.say("shared.caption", accounts=accounts_of)
+    caption += words.say("shared.cut", most=MOST_ACCOUNTS) if accounts_of > MOST_ACCOUNTS else ""
     rows = [(evidence, len(users), ", ".join(users)) for evidence, users in one.shared.items()]
     return figure(
         picture(WIDTH, height, title, joined(parts), kind="graph"),
         caption,
-        table(("shared", "accounts", "which"), rows),
+        table(words.names("shared.heads"), rows),
+        words,
     )
 
 

@@ -7,12 +7,13 @@ from typing import Final
 from detector.emit.alert import Reason
 from detector.emit.verdicts import Verdict
 from detector.inquire.chronicle import Incident
-from detector.inquire.explain.as_text import names, reason_line
+from detector.inquire.explain.as_text import decided, names, reason_line
 from detector.inquire.memory import Memory
 from detector.inquire.report.activity import Course, course, drawn, exposed
 from detector.inquire.report.countries import name
-from detector.inquire.report.markup import NOTHING, Html, behind, count, joined, table
+from detector.inquire.report.markup import NOTHING, Html, behind, joined, table
 from detector.inquire.usual import usual
+from detector.language import Words
 
 MOST_CARDS: Final = 20
 """Incidents told at length; the others stand in a table."""
@@ -33,86 +34,102 @@ def incident_section(memory: Memory, shown: Sequence[Incident]) -> Html:
         _card(memory, one, course(memory, one, habits[one.account], done) if one.account else None, verdicts)
         for one in told
     ]
-    left_out = len(shown) - MOST_ROWS
-    return Html('<section id="incidents"><h2>Incidents</h2>{}{}{}</section>').format(
-        joined(cards) if cards else Html("<p>None.</p>"),
+    left_out, words = len(shown) - MOST_ROWS, memory.words
+    return Html('<section id="incidents"><h2>{}</h2>{}{}{}</section>').format(
+        words.say("cards.title"),
+        joined(cards) if cards else Html("<p>{}</p>").format(words.say("page.none")),
         _rows(memory, rest) if rest else NOTHING,
-        Html("<p>{} less grave incidents are not shown.</p>").format(count(left_out)) if left_out > 0 else NOTHING,
+        Html("<p>{}</p>").format(words.say("cards.left_out", incidents=left_out)) if left_out > 0 else NOTHING,
     )
 
 
 def _card(memory: Memory, one: Incident, told: Course | None, verdicts: Mapping[str, Verdict]) -> Html:
-    profession = told.habit.profession if told else None
-    first = one.alerts[0]
+    profession, words = told.habit.profession if told else None, memory.words
     return Html(
         '<article class="card {}" id="i-{}"><header><span class="badge {}">{}</span><span class="state">{}</span>'
-        '<h3>{}{}</h3><p class="big">{}<small>persons displayed</small></p></header>'
-        '<p class="lead">{}</p><p class="meta">{}</p>{}{}<p class="next"><strong>Next:</strong> {}</p>{}</article>'
+        '<h3>{}{}</h3><p class="big">{}<small>{}</small></p></header>'
+        '<p class="lead">{}</p><p class="meta">{}</p>{}{}<p class="next"><strong>{}</strong> {}</p>{}</article>'
     ).format(
         one.level,
         one.id,
         one.level,
-        one.level,
-        "open" if one.open else "closed",
+        words.name(f"level.{one.level}", one.level),
+        words.say("cards.open" if one.open else "cards.closed"),
         one.who,
         Html(" <small>{}</small>").format(profession) if profession else NOTHING,
-        count(one.subjects_count),
-        first.message,
+        words.count(one.subjects_count),
+        words.say("cards.persons", persons=one.subjects_count),
+        one.alerts[0].message,
         joined(_facts(memory, one, verdicts.get(one.id)), " · "),
-        _pictures(told) if told else _tried(one),
-        _reasons(one.reasons),
+        _pictures(told, words) if told else _tried(one, words),
+        _reasons(one.reasons, words),
+        words.say("cards.next"),
         one.alert.next_step,
-        behind("Alerts in order, and what to type", joined([_turns(memory, one), _commands(memory, one)])),
+        behind(words.say("cards.behind"), joined([_turns(memory, one), _commands(memory, one)])),
     )
 
 
 def _facts(memory: Memory, one: Incident, verdict: Verdict | None) -> list[str]:
-    told = [f"{_at(memory, one.start)} to {_at(memory, one.last)}"]
+    words = memory.words
+    told = [words.say("cards.span", start=_at(memory, one.start), end=_at(memory, one.last))]
     if one.countries:
-        told.append("from " + ", ".join(name(code) for code in one.countries))
+        told.append(words.say("cards.from", countries=", ".join(name(code, words.language) for code in one.countries)))
     if one.networks:
-        told.append(names(one.networks))
+        told.append(names(one.networks, words))
     if one.related:
-        told.append(f"related: {', '.join(one.related)}")
+        told.append(words.say("cards.related", incidents=", ".join(one.related)))
     if verdict:
-        told.append(f"{verdict.action} by {verdict.who}" + (f": {verdict.note}" if verdict.note else ""))
-    return [*told, f"incident {one.id}"]
+        told.append(decided(verdict, words))
+    return [*told, words.say("shared.incident", incident=one.id)]
 
 
 def _at(memory: Memory, moment: datetime) -> str:
-    return f"{moment.astimezone(memory.config.zone):%a %-d %b %H:%M}"
+    return memory.words.at(moment.astimezone(memory.config.zone), "hour")
 
 
-def _pictures(told: Course) -> Html:
-    return Html('<div class="pair">{}{}</div>').format(drawn(told), exposed(told))
+def _pictures(told: Course, words: Words) -> Html:
+    return Html('<div class="pair">{}{}</div>').format(drawn(told, words), exposed(told, words))
 
 
-def _tried(one: Incident) -> Html:
-    return Html("<p>{} accounts: {}</p>").format(count(len(one.users)), names(one.users)) if one.users else NOTHING
+def _tried(one: Incident, words: Words) -> Html:
+    told = words.say("cards.tried", accounts=len(one.users), named=names(one.users, words))
+    return Html("<p>{}</p>").format(told) if one.users else NOTHING
 
 
-def _reasons(reasons: Sequence[Reason]) -> Html:
-    rows = [_reason(one) for one in reasons[:MOST_REASONS]]
-    more = [Html("<li>{}</li>").format(reason_line(one)) for one in reasons[MOST_REASONS:]]
-    rest = behind(f"{len(more)} more reasons", Html("<ul>{}</ul>").format(joined(more))) if more else NOTHING
-    return Html('<h4>Why</h4><ul class="reasons">{}</ul>{}').format(joined(rows), rest)
+def _reasons(reasons: Sequence[Reason], words: Words) -> Html:
+    rows = [_reason(one, words) for one in reasons[:MOST_REASONS]]
+    more = [Html("<li>{}</li>").format(reason_line(one, words)) for one in reasons[MOST_REASONS:]]
+    rest = (
+        behind(words.say("cards.more_reasons", reasons=len(more)), Html("<ul>{}</ul>").format(joined(more)))
+        if more
+        else NOTHING
+    )
+    return Html('<h4>{}</h4><ul class="reasons">{}</ul>{}').format(words.say("cards.why"), joined(rows), rest)
 
 
-def _reason(one: Reason) -> Html:
+def _reason(one: Reason, words: Words) -> Html:
     part = min((one.surprise or 0.0) / WIDEST, 1.0)
-    said, _, rest = reason_line(one).partition(one.text)
+    said, _, rest = reason_line(one, words).partition(one.text)
     bar = Html('<span class="surprise" style="width:{:.0f}%"></span>').format(100 * part) if one.surprise else NOTHING
     return Html('<li>{}<span class="said">{}{}</span> <small>{}</small></li>').format(
-        bar, said, one.text, rest.removeprefix("; ")
+        bar, said, one.text, rest.removeprefix(words.said["form.between"])
     )
 
 
 def _turns(memory: Memory, one: Incident) -> Html:
+    words = memory.words
     rows = [
-        (_at(memory, turn.timestamp), turn.state, turn.level, turn.rule_name, turn.message, count(turn.subjects_count))
+        (
+            _at(memory, turn.timestamp),
+            words.name(f"state.{turn.state}", turn.state),
+            words.name(f"level.{turn.level}", turn.level),
+            turn.rule_name,
+            turn.message,
+            words.count(turn.subjects_count),
+        )
         for turn in one.alerts
     ]
-    return table(("when", "turn", "level", "rule", "what", "persons"), rows, figures=1)
+    return table(words.names("cards.turn_heads"), rows, figures=1)
 
 
 def _commands(memory: Memory, one: Incident) -> Html:
@@ -125,10 +142,10 @@ def _commands(memory: Memory, one: Incident) -> Html:
 
 
 def _rows(memory: Memory, rest: Sequence[Incident]) -> Html:
-    heads = ("who", "level", "state", "since", "what", "incident", "persons")
+    words = memory.words
     rows = (
-        (one.who, one.level, "open" if one.open else "closed", _at(memory, one.start), one.alert.message, one.id,
-         count(one.subjects_count))
+        (one.who, words.name(f"level.{one.level}", one.level), words.say("cards.open" if one.open else "cards.closed"),
+         _at(memory, one.start), one.alert.message, one.id, words.count(one.subjects_count))
         for one in rest
     )  # fmt: skip
-    return Html("<h3>And these</h3>{}").format(table(heads, rows, figures=1))
+    return Html("<h3>{}</h3>{}").format(words.say("cards.rest"), table(words.names("cards.heads"), rows, figures=1))

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from detector.inquire.chronicle import Incident
 from detector.inquire.memory import Memory
-from detector.inquire.report.markup import NOTHING, Html, count, figure, joined, picture, table
+from detector.inquire.report.markup import NOTHING, Html, figure, joined, picture, table
 from detector.inquire.usual import countries_of_all
+from detector.language import Language, Words
 
 USUAL: Final = 0.001
 """Share of account-days from which a country is one that people usually work in."""
@@ -27,9 +28,9 @@ def world() -> dict[str, Any]:
     return tree
 
 
-def name(code: str) -> str:
+def name(code: str, language: Language) -> str:
     """Return a country's name."""
-    named: str = world()["names"]["en"].get(code, code)
+    named: str = world()["names"][language].get(code, code)
     return named
 
 
@@ -39,27 +40,33 @@ def world_map(memory: Memory, shown: Sequence[Incident]) -> Html:
     usual = {code: share for code, share in countries_of_all(memory).items() if share >= USUAL}
     if not seen:
         return NOTHING
-    drawing = world()
+    words, drawing = memory.words, world()
+    language = words.language
     seen_last = sorted(drawing["shapes"].items(), key=lambda pair: pair[0] in seen)
     shapes = [_shape(code, path, code in usual, code in seen) for code, path in seen_last]
-    told = ", ".join(f"{name(code)} ({incidents})" for code, incidents in seen.most_common())
-    title = f"Countries that evidence came from, with the incidents of each: {told}"
-    more = f" and {len(seen) - MOST_NAMED} more countries" if len(seen) > MOST_NAMED else ""
-    named = ", ".join(f"{name(code)} {incidents}" for code, incidents in seen.most_common(MOST_NAMED))
-    caption = f"Incidents by the country their evidence came from: {named}{more}. Shaded: where accounts usually work."
-    rows = [(name(code), share(usual.get(code)), count(seen[code])) for code in _ordered(seen, usual)]
-    numbers = table(("country", "share of usual account-days", "incidents"), rows, figures=2)
-    drawn = picture(drawing["width"], drawing["height"], title, joined([*shapes, *_marks(seen)]), kind="world")
-    return figure(drawn, caption, numbers)
+    told = ", ".join(f"{name(code, language)} ({incidents})" for code, incidents in seen.most_common())
+    title = words.say("map.title", countries=told)
+    named = ", ".join(f"{name(code, language)} {incidents}" for code, incidents in seen.most_common(MOST_NAMED))
+    if len(seen) > MOST_NAMED:
+        named = words.say("map.more", countries=named, more=len(seen) - MOST_NAMED)
+    caption = words.say("map.caption", countries=named)
+    rows = [
+        (name(code, language), share(usual.get(code), words), words.count(seen[code])) for code in _ordered(seen, usual)
+    ]
+    numbers = table(words.names("map.heads"), rows, figures=2)
+    drawn = picture(
+        drawing["width"], drawing["height"], title, joined([*shapes, *_marks(seen, language)]), kind="world"
+    )
+    return figure(drawn, caption, numbers, words)
 
 
 def _ordered(seen: Counter[str], usual: dict[str, float]) -> list[str]:
     return sorted(seen.keys() | usual.keys(), key=lambda code: (-seen[code], -usual.get(code, 0.0), code))
 
 
-def share(part: float | None) -> str:
+def share(part: float | None, words: Words) -> str:
     """Return a share in per cent; hardly any is not none."""
-    return "hardly any" if part is None else f"{part:.1%}"
+    return words.say("map.hardly") if part is None else words.write(part, ".1%")
 
 
 def _shape(code: str, path: str, usual: bool, seen: bool) -> Html:
@@ -67,7 +74,7 @@ def _shape(code: str, path: str, usual: bool, seen: bool) -> Html:
     return Html('<path class="{}" d="{}"/>').format(kind, path)
 
 
-def _marks(seen: Counter[str]) -> list[Html]:
+def _marks(seen: Counter[str], language: Language) -> list[Html]:
     """Return a circle for each country, the largest in its place, the others moved off those before them."""
     middles, most = world()["middles"], max(seen.values())
     placed: list[tuple[float, float, float]] = []
@@ -77,7 +84,7 @@ def _marks(seen: Counter[str]) -> list[Html]:
             size = 8 + 8 * (incidents / most) ** 0.5
             x, y = _apart(middles[code], size, placed)
             placed.append((x, y, size))
-            marks.append(_mark(middles[code], (x, y, size), incidents, code))
+            marks.append(_mark(middles[code], (x, y, size), incidents, name(code, language)))
     return marks
 
 
@@ -95,10 +102,10 @@ def _apart(
     return middle
 
 
-def _mark(middle: Sequence[int], place: tuple[float, float, float], incidents: int, code: str) -> Html:
+def _mark(middle: Sequence[int], place: tuple[float, float, float], incidents: int, country: str) -> Html:
     mark = Html(
         '<g class="mark"><path d="M{} {}L{:.1f} {:.1f}"/><circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/>'
         '<text x="{:.1f}" y="{:.1f}">{}</text><title>{}</title></g>'
     )
     x, y, size = place
-    return mark.format(*middle, x, y, x, y, size, x, y + 4.5, incidents, f"{name(code)}: {incidents}")
+    return mark.format(*middle, x, y, x, y, size, x, y + 4.5, incidents, f"{country}: {incidents}")

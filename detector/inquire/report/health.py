@@ -9,7 +9,8 @@ from typing import Final
 import polars as pl
 
 from detector.inquire.memory import Memory
-from detector.inquire.report.markup import NOTHING, Html, behind, count, joined, table
+from detector.inquire.report.markup import NOTHING, Html, behind, joined, table
+from detector.language import Words
 from detector.telemetry import Telemetry
 
 LEAST_REQUESTS: Final = 20
@@ -49,47 +50,49 @@ def health_section(memory: Memory, telemetry: Telemetry | None, silent: Sequence
             Html('<p class="warning">{}</p>').format(one.text)
             for one in (telemetry.warnings if telemetry else {}).values()
         ),
-        *_gaps(silent),
+        *_gaps(silent, memory.words),
         _days(memory),
-        *(_run(telemetry) if telemetry else ()),
+        *(_run(telemetry, memory.words) if telemetry else ()),
     ]
-    return Html('<section id="health"><h2>Health of the detector</h2>{}</section>').format(joined(parts))
+    return Html('<section id="health"><h2>{}</h2>{}</section>').format(memory.words.say("health.title"), joined(parts))
 
 
-def _gaps(silent: Sequence[Gap]) -> Iterator[Html]:
+def _gaps(silent: Sequence[Gap], words: Words) -> Iterator[Html]:
     if not silent:
-        yield Html("<p>No hour without a request where there usually are many.</p>")
+        yield Html("<p>{}</p>").format(words.say("health.no_gap"))
         return
     rows = [
-        (f"{start:%a %-d %b %H:%M}", f"{end:%a %-d %b %H:%M}", (end - start) // timedelta(hours=1))
-        for start, end in silent
+        (words.at(start, "hour"), words.at(end, "hour"), (end - start) // timedelta(hours=1)) for start, end in silent
     ]
-    yield Html('<p class="warning">Hours without any request, where there usually are many: lines may lack.</p>')
-    yield table(("from", "to", "hours"), rows, figures=1)
+    yield Html('<p class="warning">{}</p>').format(words.say("health.gaps"))
+    yield table(words.names("health.gap_heads"), rows, figures=1)
 
 
 def _days(memory: Memory) -> Html:
+    words = memory.words
     days = sorted(memory.intake.days.items(), reverse=True)[:SHOWN_DAYS]
     rows = [
-        (f"{day:%a %-d %b}", *(count(one) for one in (events + rejects, rejects, late)))
+        (words.at(day, "day"), *(words.count(one) for one in (events + rejects, rejects, late)))
         for day, (events, rejects, late) in days
     ]
-    return behind("Lines by day", table(("day", "lines", "not read", "late"), rows, figures=3)) if rows else NOTHING
+    heads = words.names("health.day_heads")
+    return behind(words.say("health.days"), table(heads, rows, figures=3)) if rows else NOTHING
 
 
-def _run(telemetry: Telemetry) -> Iterator[Html]:
+def _run(telemetry: Telemetry, words: Words) -> Iterator[Html]:
     """Yield the figures of the run."""
     wanted = ("lines", "events", "rejects", "late", "accounts", "seconds", "lines_per_s", "peak_rss_bytes")
     stats = telemetry.stats()
-    rows: list[tuple[str, object]] = [(name, f"{stats[name]:,}") for name in wanted]
-    rows += [("first event", stats["first_event"]), ("last event", stats["last_event"])]
-    rows += [(f"format of {stream}", f"{name}: {why}") for stream, (name, why) in telemetry.formats.items()]
-    yield behind("Figures of this run", table(("figure", "value"), rows))
+    rows: list[tuple[str, object]] = [(words.say(f"run.{name}"), words.write(stats[name], ",")) for name in wanted]
+    rows += [(words.say(f"run.{name}"), stats[name]) for name in ("first_event", "last_event")]
+    rows += [
+        (words.say("run.format", stream=stream), f"{name}: {why}") for stream, (name, why) in telemetry.formats.items()
+    ]
+    yield behind(words.say("run.title"), table(words.names("run.heads"), rows))
     if telemetry.rejects_by_reason:
-        yield Html("<h3>Lines that could not be read</h3>")
-        yield table(
-            ("reason", "lines"), [(why, count(n)) for why, n in telemetry.rejects_by_reason.most_common()], figures=1
-        )
+        yield Html("<h3>{}</h3>").format(words.say("run.rejects_title"))
+        rows = [(why, words.count(n)) for why, n in telemetry.rejects_by_reason.most_common()]
+        yield table(words.names("run.reject_heads"), rows, figures=1)
 
 
 def lag(memory: Memory, made: datetime) -> str | None:
@@ -99,5 +102,5 @@ def lag(memory: Memory, made: datetime) -> str | None:
     age = made - memory.intake.last
     for unit, seconds in (("days", 86400), ("h", 3600), ("min", 60)):
         if age.total_seconds() >= 2 * seconds:
-            return f"{age.total_seconds() // seconds:,.0f} {unit}"
-    return f"{max(age.total_seconds(), 0):.0f} s"
+            return memory.words.say(f"age.{unit}", count=age.total_seconds() // seconds)
+    return memory.words.say("age.s", count=max(age.total_seconds(), 0))

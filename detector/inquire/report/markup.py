@@ -6,6 +6,7 @@ from typing import Any, Final
 from markupsafe import Markup, escape
 
 from detector.emit.alert.plain import printable
+from detector.language import Words
 
 
 class Html(Markup):
@@ -27,15 +28,15 @@ def joined(parts: Iterable[object], between: str = "") -> Html:
     return Html(between).join(map(Html.escape, parts))
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, figures: int = 0) -> Html:
-    """Return a table; its last `figures` columns are set to the right."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, figures: int = 0, none: str = "-") -> Html:
+    """Return a table, or `none` where it has no rows; its last `figures` columns are set to the right."""
     first = len(heads) - figures
     head = joined(_cell("th", name, n >= first) for n, name in enumerate(heads))
     body = joined(
         Html("<tr>{}</tr>").format(joined(_cell("td", cell, n >= first) for n, cell in enumerate(row))) for row in rows
     )
     whole = Html('<div class="scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>')
-    return whole.format(head, body) if body else Html("<p>None.</p>")
+    return whole.format(head, body) if body else Html("<p>{}</p>").format(none)
 
 
 def _cell(kind: str, content: object, right: bool) -> Html:
@@ -49,10 +50,10 @@ def behind(summary: str, content: Html) -> Html:
     return Html("<details><summary>{}</summary>{}</details>").format(summary, content)
 
 
-def figure(picture: Html, caption: str, numbers: Html) -> Html:
+def figure(picture: Html, caption: str, numbers: Html, words: Words) -> Html:
     """Return a picture with its caption, and the table behind it."""
     return Html("<figure>{}<figcaption>{}</figcaption>{}</figure>").format(
-        picture, caption, behind("The figures as a table", numbers)
+        picture, caption, behind(words.say("page.figures"), numbers)
     )
 
 
@@ -61,8 +62,3 @@ def picture(width: float, height: float, title: str, content: Html, *, kind: str
     return Html('<svg class="{}" viewBox="0 0 {:g} {:g}" role="img" aria-label="{}"><title>{}</title>{}</svg>').format(
         kind, width, height, title, title, content
     )
-
-
-def count(number: float) -> str:
-    """Return a count with its thousands apart."""
-    return f"{number:,.0f}"

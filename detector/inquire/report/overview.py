@@ -9,7 +9,8 @@ from detector.inquire.chronicle import Incident
 from detector.inquire.memory import Memory
 from detector.inquire.report.countries import world_map
 from detector.inquire.report.health import Gap, lag
-from detector.inquire.report.markup import NOTHING, Html, count, joined
+from detector.inquire.report.markup import NOTHING, Html, joined
+from detector.language import Words
 from detector.schema import LEVELS
 
 MOST_LISTED: Final = 12
@@ -19,46 +20,40 @@ MOST_LISTED: Final = 12
 def overview(memory: Memory, shown: Sequence[Incident], made: datetime, silent: Sequence[Gap]) -> Html:
     """Return the head of the page: a wall screen shows little more."""
     still = [one for one in shown if one.open]
-    zone = memory.config.zone
+    zone, words = memory.config.zone, memory.words
     last = memory.intake.last
-    upto = f"Events up to {last.astimezone(zone):%A %-d %B %Y, %H:%M}" if last else "No event was read yet"
+    upto = words.say("top.upto", at=last.astimezone(zone)) if last else words.say("top.nothing")
     return Html(
-        '<header class="top"><p class="made">Portal detector</p><h1>{}</h1><p class="made">{}; written {} ({}).</p>'
+        '<header class="top"><p class="made">{}</p><h1>{}</h1><p class="made">{}</p>'
         '<div class="tiles">{}</div><div class="glance">{}{}</div></header>'
     ).format(
-        _headline(still),
-        upto,
-        f"{made.astimezone(zone):%A %-d %B %Y, %H:%M}",
-        str(zone),
+        words.say("page.title"),
+        words.say("top.open", open=len(still)) if still else words.say("top.none_open"),
+        words.say("top.made", upto=upto, at=made.astimezone(zone), zone=str(zone)),
         joined(_tiles(memory, shown, made, len(silent))),
-        _list(shown),
+        _list(shown, words),
         world_map(memory, shown),
     )
 
 
-def _headline(still: Sequence[Incident]) -> str:
-    if not still:
-        return "No incident is open"
-    return "1 incident is open" if len(still) == 1 else f"{len(still):,} incidents are open"
-
-
 def _tiles(memory: Memory, shown: Sequence[Incident], made: datetime, holes: int) -> Iterator[Html]:
-    still = [one for one in shown if one.open]
+    words, still = memory.words, [one for one in shown if one.open]
     levels = Counter(one.level for one in still)
-    told = ", ".join(f"{levels[level]} {level}" for level in reversed(LEVELS) if levels[level])
-    yield _tile("Open incidents", count(len(still)), told or "none")
+    told = ", ".join(
+        f"{levels[level]} {words.name(f'level.{level}', level)}" for level in reversed(LEVELS) if levels[level]
+    )
+    yield _tile(words.say("tile.open"), words.count(len(still)), told or words.say("tile.no_level"))
     persons = sum(one.subjects_count for one in still)
-    yield _tile("Persons displayed", count(persons), "in open incidents, by their last alerts")
+    yield _tile(words.say("tile.persons"), words.count(persons), words.say("tile.persons_of"))
     day = max(memory.intake.days, default=None)
     if day is not None:
         events, rejects, _ = memory.intake.days[day]
-        yield _tile(
-            "Lines", count(events + rejects), f"on {day:%-d %B}; {count(rejects)} not read", bad=rejects > events / 50
-        )
+        of_day = words.say("tile.lines_of", day=day, rejects=rejects)
+        yield _tile(words.say("tile.lines"), words.count(events + rejects), of_day, bad=rejects > events / 50)
     age = lag(memory, made)
     if age is not None:
-        yield _tile("Behind", age, "from the latest event to the writing of this page")
-    yield _tile("Gaps", count(holes), "silences of an hour and more, in five weeks", bad=holes > 0)
+        yield _tile(words.say("tile.behind"), age, words.say("tile.behind_of"))
+    yield _tile(words.say("tile.gaps"), words.count(holes), words.say("tile.gaps_of"), bad=holes > 0)
 
 
 def _tile(label: str, value: str, about: str, *, bad: bool = False) -> Html:
@@ -67,14 +62,22 @@ def _tile(label: str, value: str, about: str, *, bad: bool = False) -> Html:
     )
 
 
-def _list(shown: Sequence[Incident]) -> Html:
+def _list(shown: Sequence[Incident], words: Words) -> Html:
     """Return the way to each incident at one glance."""
     rows = [
-        Html('<li><a href="#i-{}"><span class="badge {}">{}</span> {}</a> <small>{} persons{}</small></li>').format(
-            one.id, one.level, one.level, one.who, count(one.subjects_count), "" if one.open else ", closed"
+        Html('<li><a href="#i-{}"><span class="badge {}">{}</span> {}</a> <small>{}</small></li>').format(
+            one.id,
+            one.level,
+            words.name(f"level.{one.level}", one.level),
+            one.who,
+            words.say("top.persons" if one.open else "top.persons_closed", persons=one.subjects_count),
         )
         for one in shown[:MOST_LISTED]
     ]
-    more = Html("<li><small>and {} more below</small></li>").format(len(shown) - MOST_LISTED)
+    more = Html("<li><small>{}</small></li>").format(words.say("top.more", more=len(shown) - MOST_LISTED))
     rows += [more] if len(shown) > MOST_LISTED else []
-    return Html('<nav aria-label="Incidents"><ol>{}</ol></nav>').format(joined(rows)) if rows else NOTHING
+    return (
+        Html('<nav aria-label="{}"><ol>{}</ol></nav>').format(words.say("cards.title"), joined(rows))
+        if rows
+        else NOTHING
+    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.inquire.report.markup import Html, count, joined
+from detector.inquire.report.markup import Html, joined
+from detector.language import Words
 
 STEPS: Final = (1, 2, 3, 6, 12, 24, 48, 72, 168, 336, 672)
 """Hours between two labels of a time axis."""
@@ -23,6 +24,7 @@ class Frame:
     since: datetime
     until: datetime
     most: float
+    words: Words
     left: float = 34
     right: float = 6
     top: float = 12
@@ -46,7 +48,7 @@ class Frame:
         line = Html('<path class="grid" d="M{} {}H{}"/><text class="tick" x="{}" y="{}" text-anchor="end">{}</text>')
         for level in levels(self.most):
             y = self.y(level)
-            yield line.format(self.left, y, self.width - self.right, self.left - 4, y + 3, short(level))
+            yield line.format(self.left, y, self.width - self.right, self.left - 4, y + 3, short(level, self.words))
 
     def _times(self) -> Iterator[Html]:
         hours = (self.until - self.since) / timedelta(hours=1)
@@ -56,7 +58,7 @@ class Frame:
         for moment in _every(midnight, self.until, step):
             if moment >= self.since:
                 x, y = self.x(moment), self.height - self.bottom
-                label = f"{moment:%-d %b}" if moment.hour == 0 else f"{moment:%H:%M}"
+                label = self.words.at(moment, "day_month" if moment.hour == 0 else "clock")
                 side = "end" if x > self.width - 24 else "middle"
                 yield line.format(x, y, x, y + 13, side, label)
 
@@ -82,9 +84,9 @@ def levels(most: float) -> list[float]:
     return [most / 2, most] if most >= 2 else [most]
 
 
-def short(value: float) -> str:
+def short(value: float, words: Words) -> str:
     """Return a figure as a label: 1200 is 1.2k."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if value >= size:
-            return f"{value / size:.3g}{letter}"
-    return count(value) if value == int(value) else f"{value:g}"
+            return words.write(value / size, ".3g") + letter
+    return words.count(value) if value == int(value) else words.write(value, "g")
