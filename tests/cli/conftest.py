@@ -1,7 +1,11 @@
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
+
+from detector.cli import main
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LINE = '{ip} - {user} [{time}] "GET /patients/{person}/rights HTTP/1.1" 200 812 "-" "Mozilla/5.0 (X11) Chrome/126.0"'
@@ -23,3 +27,16 @@ def log(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("log") / "access.log"
     path.write_text("\n".join([*lines, "no line at all"]) + "\n", "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def parsed() -> Callable[[list[str]], click.Context]:
+    """Read a command line as far as click does before it runs anything."""
+
+    def parsed(words: list[str]) -> click.Context:
+        command, context = main, click.Context(main)
+        while isinstance(command, click.Group) and words and command.get_command(context, words[0]):
+            command, words = command.get_command(context, words[0]), words[1:]
+        return command.make_context("detector", words)
+
+    return parsed

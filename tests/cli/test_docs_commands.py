@@ -34,16 +34,8 @@ def commands(page: str) -> list[list[str]]:
     return [shlex.split(line, comments=True) for body in blocks(page, "sh") for line in body.splitlines() if line]
 
 
-def parsed(words: list[str]) -> click.Context:
-    """Read a command line as far as click does before it runs anything."""
-    command, context = main, click.Context(main)
-    while isinstance(command, click.Group) and words and command.get_command(context, words[0]):
-        command, words = command.get_command(context, words[0]), words[1:]
-    return command.make_context("detector", words)
-
-
 @pytest.mark.parametrize("page", PAGES)
-def test_every_command_is_one(page):
+def test_every_command_is_one(page, parsed):
     for program, *words in commands(page):
         assert program in {"detector", "pip", "nats"}
         if program == "detector":
@@ -192,7 +184,7 @@ def test_systemd_takes_the_units(tmp_path):
 
 
 @pytest.mark.parametrize("unit", ["portal-detector.service", "portal-detector-once.service"])
-def test_what_the_units_start_is_a_command(unit):
+def test_what_the_units_start_is_a_command(unit, parsed):
     (body,) = blocks("service", f"ini {unit}")
     (line,) = re.findall(r"^ExecStart=(.*)$", body, re.MULTILINE)
     parsed(shlex.split(line)[1:])

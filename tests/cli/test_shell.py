@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,16 @@ def test_whatever_prints_for_people_prints_json_too():
 def test_every_command_shows_an_example_of_itself():
     for words, command in leaves(main):
         assert f"detector {words}" in (command.epilog or ""), words
+
+
+def test_every_example_is_a_command(parsed):
+    """A line of another program, such as an editor's, is none of ours."""
+    for words, command in [("", main), *leaves(main)]:
+        text = (command.epilog or "").replace("\\\n", "")
+        examples = [line.split(" > ")[0] for line in map(str.strip, text.splitlines()) if line.startswith("detector ")]
+        assert examples, words
+        for line in examples:
+            parsed(shlex.split(line)[1:])
 
 
 @pytest.fixture(scope="module")
