@@ -25,7 +25,7 @@ from detector.collect.enrich.secret import Secret, read_secret
 from detector.context import frames
 from detector.errors import StateError, StateLockedError
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 FILE: Final = "state.sqlite"
 KEY_FILE: Final = "subject.key"
 KEY_ID: Final = "enrich.key"
@@ -156,13 +156,18 @@ def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
     return database
 
 
+def other_version(path: Path | str, found: str | None) -> str:
+    """Return what is said of a state that another version of the program made."""
+    return (
+        f"{path}: state of version {found}, required {SCHEMA_VERSION}: made by another version of the program;"
+        " begin a new state directory, and teach it with `detector batch --learn` over the last weeks"
+    )
+
+
 def _check_version(database: sqlite3.Connection, path: str) -> None:
     found = dict(database.execute("SELECT name, value FROM meta"))
     if int(found.get("schema", SCHEMA_VERSION)) != SCHEMA_VERSION:
-        raise StateError(
-            f"{path}: state of version {found['schema']}, required {SCHEMA_VERSION}: made by another version of the"
-            " program; begin a new state directory"
-        )
+        raise StateError(other_version(path, found["schema"]))
     told = {"schema": str(SCHEMA_VERSION)} | {f"library.{name}": version(name) for name in ("polars", "river")}
     database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", told.items())
     database.commit()

@@ -47,7 +47,7 @@ class Intake:
         return {NAME: json.dumps(told, separators=(",", ":")).encode()}
 
     def restore(self, saved: Mapping[str, bytes]) -> None:
-        """Take up the figures that `snapshot` gave; a state from before there were any has none."""
-        told = json.loads(saved.get(NAME, b'{"days": {}, "last": null}'))
+        """Take up the figures that `snapshot` gave."""
+        told = json.loads(saved[NAME])
         self.days = {date.fromisoformat(day): counts for day, counts in told["days"].items()}
         self.last = datetime.fromisoformat(told["last"]) if told["last"] else None

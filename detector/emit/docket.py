@@ -96,7 +96,7 @@ class Docket:
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take up the state that `snapshot` gave."""
-        told = json.loads(saved.get("docket", b'{"upto": 0, "due": []}'))  # a state from before verdicts has none
+        told = json.loads(saved["docket"])
         self._upto = told["upto"]
         self._due = [(datetime.fromisoformat(one["moment"]), Verdict(**one["verdict"])) for one in told["due"]]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from detector.checkpoint import FILE, SCHEMA_VERSION
+from detector.checkpoint import FILE, SCHEMA_VERSION, other_version
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
@@ -100,7 +100,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             database.execute("BEGIN")
             (found,) = database.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() or (None,)
             if found != str(SCHEMA_VERSION):
-                raise StateError(f"{path}: state of version {found}, required {SCHEMA_VERSION}")
+                raise StateError(other_version(path, found))
             yield database
     except sqlite3.DatabaseError as fault:
         raise StateError(f"{path}: not a readable state file: {fault}") from None

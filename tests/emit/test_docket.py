@@ -103,12 +103,6 @@ def test_a_word_takes_effect_at_its_moment_and_a_restart_keeps_it(bench, tmp_pat
     assert again.next is None
 
 
-def test_a_state_from_before_verdicts_is_taken_up(tmp_path):
-    docket = Docket(tmp_path, sqlite3.connect(":memory:"))
-    docket.restore({})
-    assert docket.next is None
-
-
 def test_what_is_observed_again_is_noted_once(bench, tmp_path):
     docket, incidents, (first, _), memory = bench
     say(tmp_path, first, "benign")

@@ -166,11 +166,10 @@ class Campaigns:
         return {**self.tally.snapshot(), **self.raised.snapshot(), "campaign.due": frames.pack(self.due)}
 
     def restore(self, saved: dict[str, bytes]) -> None:
-        """Take up what `snapshot` gave; a state from before there were campaigns has none."""
-        if "campaign.due" in saved:
-            self.tally.restore(saved)
-            self.raised.restore(saved)
-            self.due = frames.unpack(saved["campaign.due"])
+        """Take up what `snapshot` gave."""
+        self.tally.restore(saved)
+        self.raised.restore(saved)
+        self.due = frames.unpack(saved["campaign.due"])
 
 
 def _counts(keys: pl.DataFrame) -> tuple[Any, Any, Any]:
