@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+DOCS = sorted((ROOT / "detector" / "docs").rglob("*.md"))
 ALERT = re.compile(r"(?<=```json\n).*?(?=\n```)", re.DOTALL)
 SUMMARY = re.compile(r"(?<=and the summary on standard error:\n\n```\n).*?(?=\n```)", re.DOTALL)
 TIMES = re.compile(r"in [0-9.,]+ s \([0-9,]+ a second\)")
@@ -33,9 +34,22 @@ def run() -> tuple[dict, str]:
     first = json.loads(done.stdout.splitlines()[0])
     summary = done.stderr.strip().replace(f"{ROOT}/", "")
     if os.environ.get("REFRESH"):
-        text = ALERT.sub(lambda _: shown(first), README.read_text("utf-8"), count=1)
-        README.write_text(SUMMARY.sub(lambda _: summary, text, count=1), "utf-8")
+        refresh(first, summary)
     return first, summary
+
+
+def refresh(first: dict, summary: str) -> None:
+    """Write the README's alert and summary anew, and its incident into every page that names it."""
+    text = README.read_text("utf-8")
+    former = incident(json.loads(ALERT.search(text)[0]))
+    text = ALERT.sub(lambda _: shown(first), text, count=1)
+    README.write_text(SUMMARY.sub(lambda _: summary, text, count=1), "utf-8")
+    for page in (README, *DOCS):
+        page.write_text(page.read_text("utf-8").replace(former, incident(first)), "utf-8")
+
+
+def incident(alert: dict) -> str:
+    return alert["portal"]["incident"]["id"]
 
 
 def timeless(alert: dict) -> dict:
@@ -51,6 +65,12 @@ def test_the_alert_is_the_one_that_the_first_command_raises(run):
 def test_the_summary_is_the_one_it_writes(run):
     text = SUMMARY.search(README.read_text("utf-8"))[0]
     assert TIMES.sub("", text) == TIMES.sub("", run[1])
+
+
+def test_the_incident_that_commands_name_is_the_one_that_is_raised(run):
+    for page in (README, ROOT / "detector" / "docs" / "quickstart.md"):
+        named = re.findall(r"(?<=detector explain )[0-9a-f]{20}", page.read_text("utf-8"))
+        assert named == [incident(run[0])]
 
 
 def test_the_test_command_is_the_one_that_ci_runs():

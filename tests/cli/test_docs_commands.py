@@ -24,6 +24,9 @@ PAGES = sorted(set(pages()) - {"aipd", "datasets"})
 
 BLOCK = re.compile(r"^ *```([\w. -]*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 
+INCIDENT = re.search(r"detector explain ([0-9a-f]{20})", pages()["quickstart"].read_text("utf-8"))[1]
+"""The one in the samples that ship, in every page."""
+
 
 def blocks(page: str, kind: str) -> list[str]:
     return [dedent(body) for of, body in BLOCK.findall(pages()[page].read_text("utf-8")) if of == kind]
@@ -106,7 +109,7 @@ def operator(log, tmp_path, monkeypatch) -> dict[str, str]:
         "/etc/nginx/": f"{tmp_path}/",
         "/root/": f"{tmp_path}/",
         "ph600005": alert["user"]["name"],
-        "1938b5f7374a07ba184f": alert["portal"]["incident"]["id"],
+        INCIDENT: alert["portal"]["incident"]["id"],
     }
 
 
@@ -150,7 +153,7 @@ def test_the_quick_start_is_started(operator, tmp_path, monkeypatch):
         typed(words, places)
         if "alerts.jsonl" in words and "sample_logs" in words:
             alert = json.loads(Path("alerts.jsonl").read_text().splitlines()[0])
-            places["1938b5f7374a07ba184f"] = alert["portal"]["incident"]["id"]
+            places[INCIDENT] = alert["portal"]["incident"]["id"]
             assert alert["user"]["name"] == "ph600005"
     assert Path("report.html").stat().st_size > 10_000
     assert len(pl.read_csv("persons.csv")) > 700
