@@ -116,7 +116,7 @@ def one_in(surprise: float, words: Words) -> str:
     if surprise >= 6:
         return words.say("surprise.most")
     exact = 10**surprise
-    rounded = round(exact, 1 - len(str(int(exact)))) if exact >= 10 else round(exact)
+    rounded = round(int(exact), 1 - len(str(int(exact)))) if exact >= 10 else round(exact)
     return words.say("surprise.one_in", days=rounded)
 
 
