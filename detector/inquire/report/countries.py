@@ -54,9 +54,7 @@ def world_map(memory: Memory, shown: Sequence[Incident]) -> Html:
         (name(code, language), share(usual.get(code), words), words.count(seen[code])) for code in _ordered(seen, usual)
     ]
     numbers = table(words.names("map.heads"), rows, figures=2)
-    drawn = picture(
-        drawing["width"], drawing["height"], title, joined([*shapes, *_marks(seen, language)]), kind="world"
-    )
+    drawn = picture(drawing["width"], drawing["height"], title, joined([*shapes, *_marks(seen, words)]), kind="world")
     return figure(drawn, caption, numbers, words)
 
 
@@ -74,7 +72,7 @@ def _shape(code: str, path: str, usual: bool, seen: bool) -> Html:
     return Html('<path class="{}" d="{}"/>').format(kind, path)
 
 
-def _marks(seen: Counter[str], language: Language) -> list[Html]:
+def _marks(seen: Counter[str], words: Words) -> list[Html]:
     """Return a circle for each country, the largest in its place, the others moved off those before them."""
     middles, most = world()["middles"], max(seen.values())
     placed: list[tuple[float, float, float]] = []
@@ -84,7 +82,8 @@ def _marks(seen: Counter[str], language: Language) -> list[Html]:
             size = 8 + 8 * (incidents / most) ** 0.5
             x, y = _apart(middles[code], size, placed)
             placed.append((x, y, size))
-            marks.append(_mark(middles[code], (x, y, size), incidents, name(code, language)))
+            about = words.say("map.mark", country=name(code, words.language), incidents=incidents)
+            marks.append(_mark(middles[code], (x, y, size), incidents, about))
     return marks
 
 
@@ -102,10 +101,10 @@ def _apart(
     return middle
 
 
-def _mark(middle: Sequence[int], place: tuple[float, float, float], incidents: int, country: str) -> Html:
+def _mark(middle: Sequence[int], place: tuple[float, float, float], incidents: int, about: str) -> Html:
     mark = Html(
         '<g class="mark"><path d="M{} {}L{:.1f} {:.1f}"/><circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}"/>'
         '<text x="{:.1f}" y="{:.1f}">{}</text><title>{}</title></g>'
     )
     x, y, size = place
-    return mark.format(*middle, x, y, x, y, size, x, y + 4.5, incidents, f"{country}: {incidents}")
+    return mark.format(*middle, x, y, x, y, size, x, y + 4.5, incidents, about)

@@ -40,7 +40,9 @@ def _tiles(memory: Memory, shown: Sequence[Incident], made: datetime, holes: int
     words, still = memory.words, [one for one in shown if one.open]
     levels = Counter(one.level for one in still)
     told = ", ".join(
-        f"{levels[level]} {words.name(f'level.{level}', level)}" for level in reversed(LEVELS) if levels[level]
+        words.say("tile.level", incidents=levels[level], level=words.name(f"level.{level}", level))
+        for level in reversed(LEVELS)
+        if levels[level]
     )
     yield _tile(words.say("tile.open"), words.count(len(still)), told or words.say("tile.no_level"))
     persons = sum(one.subjects_count for one in still)

@@ -1,5 +1,6 @@
 """Read which tokens are asked for: a CSV or Parquet with a column `portal.subject`, or one token a line."""
 
+from collections.abc import Collection
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final
@@ -9,13 +10,33 @@ import polars as pl
 from detector.collect.enrich.wanted import HALVES, SUBJECT, TokenSet, halves
 from detector.errors import InputError
 
+_WHOSE: Final = "whose"
 _PARQUET: Final = b"PAR1"
 
 
 def read_tokens(path: Path) -> TokenSet:
     """Read the tokens of a file. Raises: `InputError`, which shows nothing of what the file holds."""
+    return TokenSet(_rows(path).select(HALVES.names()))
+
+
+def chosen_tokens(path: Path, whose: Collection[str]) -> tuple[TokenSet, int]:
+    """Read the tokens of the rows that a scope calls one of `whose`, and how many rows that leaves out.
+
+    Rows of which no scope says whose they are count as asked for. Raises: `InputError`.
+    """
+    rows = _rows(path)
+    chosen = rows.filter(pl.col(_WHOSE).is_null() | pl.col(_WHOSE).is_in(list(whose)))
+    if chosen.is_empty():
+        raise InputError(f"{path}: no token of {', '.join(whose)} is in it; rows of others: {rows.height:,}")
+    return TokenSet(chosen.select(HALVES.names())), rows.height - chosen.height
+
+
+def _rows(path: Path) -> pl.DataFrame:
+    """Read the rows that have a token. Shapes: -> HALVES with {whose}, null where the file does not say."""
     try:
-        read = _scanned(path).select(pl.col(SUBJECT).is_not_null().alias("said"), *halves(pl.col(SUBJECT)))
+        table = _scanned(path)
+        whose = pl.col(_WHOSE) if _WHOSE in table.collect_schema() else pl.lit(None, pl.String).alias(_WHOSE)
+        read = table.select(pl.col(SUBJECT).is_not_null().alias("said"), *halves(pl.col(SUBJECT)), whose)
         rows = read.collect(engine="streaming")
     except OSError as fault:
         raise InputError(f"{path}: cannot be read: {fault.strerror or 'no such file'}") from None
@@ -29,10 +50,10 @@ def read_tokens(path: Path) -> TokenSet:
             f"{path}: tokens of 32 hexadecimal digits are required; rows of something else: {len(wrong):,},"
             f" the first is number {wrong[0] + 1:,}"
         )
-    tokens = rows.select(HALVES.names()).drop_nulls()
+    tokens = rows.drop("said").drop_nulls(HALVES.names())
     if tokens.is_empty():
         raise InputError(f"{path}: no token is in it")
-    return TokenSet(tokens)
+    return tokens
 
 
 def digest_of(path: Path) -> str:

@@ -15,7 +15,7 @@ from detector.collect.enrich.wanted import SUBJECT, Wanted, as_identifiers
 from detector.config import Config
 from detector.errors import DetectorError
 from detector.inquire.reveal import audit
-from detector.inquire.reveal.asked import digest_of, read_tokens
+from detector.inquire.reveal.asked import chosen_tokens, digest_of
 from detector.inquire.reveal.searching import Answer, Search
 
 HEADER: Final = (SUBJECT, IDENTIFIER, "as_logged")
@@ -25,7 +25,7 @@ _PERSONAL: Final = re.compile(r"\d(?:[ ._-]?[\dABab]){12}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked for, by whom and why. `output` None is standard output."""
+    """What is asked for, by whom and why: the tokens of `whose` rows. `output` None is standard output."""
 
     tokens: Path
     key: Secret
@@ -33,17 +33,20 @@ class Request:
     reason: str
     output: Path | None
     log: Path
+    whose: tuple[str, ...]
 
 
-def give(request: Request, config: Config, search: Search, terminal: BinaryIO) -> tuple[Answer, str]:
-    """Write the token, the identifier and how the archives spell it; return the answer and the audit log's last hash.
+def give(request: Request, config: Config, search: Search, terminal: BinaryIO) -> tuple[Answer, int, str]:
+    """Write the token, the identifier and how the archives spell it.
+
+    Return the answer, how many rows of TOKENS were left out as nobody's of `whose`, and the audit log's last hash.
 
     The audit log has the request on the disk before anything is written; how it ended is noted after. What ends the
     search early leaves no file behind. Raises: `DetectorError`, never with anything of a line in it.
     """
     if not request.reason.strip() or _PERSONAL.search(request.reason):
         raise DetectorError("a reason is required: a case or a request, without anybody's identifier in it")
-    tokens = read_tokens(request.tokens)
+    tokens, left_out = chosen_tokens(request.tokens, request.whose)
     wanted = Wanted(config.portal.subjects, request.key.every, tokens, as_identifiers)
     with _opened(request.output, terminal) as out:
         number, _ = audit.append(request.log, _begun(request, len(tokens)))
@@ -60,7 +63,7 @@ def give(request: Request, config: Config, search: Search, terminal: BinaryIO) -
         finally:
             ended = {"action": "reveal_ended", "of": number, "outcome": outcome, "found": wanted.given_count}
             _, last = audit.append(request.log, ended)
-    return answer, last
+    return answer, left_out, last
 
 
 def _begun(request: Request, asked: int) -> dict[str, Any]:
@@ -69,6 +72,7 @@ def _begun(request: Request, asked: int) -> dict[str, Any]:
         **audit.who(),
         "reason": request.reason.strip(),
         "asked": asked,
+        "whose": list(request.whose),
         "tokens": str(request.tokens),
         "tokens_sha256": digest_of(request.tokens),
         "keys": [key.id for key in request.key.every],

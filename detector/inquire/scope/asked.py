@@ -8,6 +8,7 @@ from datetime import datetime
 
 from detector.collect.enrich.address import parse_address
 from detector.errors import DetectorError
+from detector.inquire.chronicle import find, incidents
 from detector.inquire.state import alerts
 
 
@@ -37,17 +38,15 @@ def canonical(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(map(str, found.values()))
 
 
-def of_incident(database: sqlite3.Connection, incident: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the accounts of an incident, and the addresses that raised its alerts.
+def of_incident(database: sqlite3.Connection, asked: str) -> Asked:
+    """Return the id and the accounts of an incident, and as suspect the addresses that raised its alerts.
 
-    Raises: DetectorError when the state keeps no alert of it.
+    `asked` is its id, one of its alerts', or the beginning of either. Raises: InputError when the state keeps none.
     """
-    told = alerts(database, incident=incident)
-    if not told:
-        raise DetectorError(f"incident {incident}: the state keeps no alert of it; its id stands in portal.incident.id")
-    accounts = {name for alert in told for name in (alert.account, *alert.users) if name is not None}
-    raised = canonical(alert.source_ip for alert in told if alert.source_ip is not None)
-    return frozenset(accounts), raised
+    told = find(incidents(alerts(database)), asked)
+    accounts = {name for alert in told.alerts for name in (alert.account, *alert.users) if name is not None}
+    raised = canonical(alert.source_ip for alert in told.alerts if alert.source_ip is not None)
+    return Asked(accounts=frozenset(accounts), suspect=raised, incident=told.id)
 
 
 def spellings(address: str) -> set[str]:
