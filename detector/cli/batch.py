@@ -20,7 +20,8 @@ Example:
 def batch(paths: tuple[str, ...], state: Path | None, **asked: Any) -> None:
     """Read logs, oldest event first, and write alerts.
 
-    PATH is a file, a folder, a glob or - (standard input); .gz, .zst, .bz2 and .xz are known by content.
+    PATH is a file, a folder, a glob or - (standard input); .gz, .zst, .bz2 and .xz are known by content. Without
+    --state the file of --alerts is begun anew; with it, alerts are appended.
     """
     from detector.cli.run import Order, finish, run
 
