@@ -70,9 +70,8 @@ def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:
         pl.col("unbilled").sum(),
     )
     area = "portal.subject_area"
-    placed = (
-        looks.filter(pl.col("stranger") & pl.col(area).is_not_null()).group_by(ACCOUNT, area).len().sort(ACCOUNT, area)
-    )
+    strangers = looks.filter(pl.col("stranger") & pl.col(area).is_not_null())
+    placed = strangers.group_by(ACCOUNT, area, maintain_order=True).len()  # as they came: another key, another number
     found = {row.pop(ACCOUNT): row | {"areas": {}} for row in counts.to_dicts()}
     for account, where, count in placed.iter_rows():
         found[account]["areas"][where] = count

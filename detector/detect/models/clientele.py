@@ -207,7 +207,8 @@ class Clientele(AnomalyDetector):
         for area, count in areas.items():
             weights[area] = weights.get(area, 0.0) + count
         if len(weights) > self._most():
-            weights = dict(sorted(weights.items(), key=lambda one: (-one[1], one[0]))[: self._most()])
+            heaviest = sorted(weights.items(), key=lambda one: -one[1])  # of equal ones those known longest
+            weights = dict(heaviest[: self._most()])
         self.areas = weights
 
     def _most(self) -> int:

@@ -139,3 +139,12 @@ def test_an_account_keeps_its_chief_areas_only():
     model = taught(areas={area: 1 + area % 3 for area in range(1, 90)})
     assert len(model.areas) == 24
     assert min(model.areas.values()) == max(model.areas.values())
+
+
+def test_which_areas_are_kept_does_not_depend_on_the_numbers_that_a_key_gives_them():
+    one, other = Clientele(), Clientele()
+    for day in range(0, 60, 10):
+        for model, number in ((one, lambda area: area), (other, lambda area: 1000 - area)):
+            areas = {number(area): 1 for area in range(day, day + 20)}
+            model.learn_one({"persons": 20, "strangers": 20, "areas": areas})
+    assert [1000 - area for area in other.areas] == list(one.areas)
