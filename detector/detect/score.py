@@ -93,7 +93,8 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
             taken.get_column(f"{feature.name}.mean").to_numpy(),
             taken.get_column(f"{feature.name}.shape").to_numpy(),
         )
-        believed = np.nan_to_num(scores, nan=0.0) * taken.get_column("trust").to_numpy()
+        trust = taken.get_column("trust").to_numpy() * (feature.family not in off)
+        believed = np.nan_to_num(scores, nan=0.0) * trust
         columns.append(pl.Series(f"surprise.{feature.name}", believed))
         members[feature.family].append(f"surprise.{feature.name}")
     columns.append((taken.get_column("habit") * taken.get_column("trust")).alias("surprise.clientele"))
