@@ -20,6 +20,7 @@ from detector.emit.sinks import Sink, open_sink
 from detector.emit.sinks.secure import lacking_secrets
 from detector.emit.summary import summarize
 from detector.errors import DetectorError, Fault, FaultsError
+from detector.language import Words
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
 
@@ -85,7 +86,7 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
         telemetry.settle(share)
         if stats:
             stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
-    summarize(telemetry, pipeline.digest.alerts(), learned=order.learn)
+    summarize(telemetry, pipeline.digest.alerts(), Words.of(config.language), learned=order.learn)
     if deliver and any(one.pending or (one.dead_letters and not order.state) for one in telemetry.sinks):
         return UNDELIVERED
     if order.fail_on is None:

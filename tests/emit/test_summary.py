@@ -7,6 +7,7 @@ from detector.config import Config
 from detector.emit.alert import Alert
 from detector.emit.incident import Incidents
 from detector.emit.summary import summarize, worst
+from detector.language import Words
 from detector.telemetry import Telemetry
 from tests.emit.signals import at, frame, signal
 
@@ -31,7 +32,7 @@ def told(found: list[Alert]) -> Telemetry:
 def summary(found: list[Alert], *, terminal: bool = False, learned: bool = False) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=200, highlight=False, soft_wrap=True)
-    summarize(told(found), found, learned=learned, console=console)
+    summarize(told(found), found, Words.of("en"), learned=learned, console=console)
     return out.getvalue()
 
 

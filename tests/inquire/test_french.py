@@ -35,6 +35,7 @@ def french(log, tmp_path_factory):
     outs = ["--alerts", str(folder / "alerts.jsonl"), "--report", str(folder / "report.html")]
     result = CliRunner().invoke(main, [*told, *outs])
     assert result.exit_code == 0, result.output
+    (folder / "summary").write_text(result.stderr, "utf-8")
     return folder
 
 
@@ -84,6 +85,12 @@ def test_the_report_speaks_french(french, names):
     text = unescape(re.sub(r"<[^>]+>", "\n", told) + labels)
     assert english(text.partition("Chiffres de cette exécution")[0], names) == set()
     assert "incidents sont ouverts" in text
+
+
+def test_the_summary_speaks_french(french, names):
+    *_, told = (french / "summary").read_text("utf-8").partition("incidents ouverts ; alertes : ")
+    assert told
+    assert english(re.sub("ATTENTION : .*", "", told), names) == set()
 
 
 def test_explain_and_baseline_speak_french(french, alerts, names):
