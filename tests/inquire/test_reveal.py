@@ -109,6 +109,26 @@ def test_tokens_of_former_keys_are_found_and_lists_from_before_and_after_count_a
     assert joined.filter(pl.col("former").is_in(now)).select((pl.col("former") == pl.col(SUBJECT)).all()).item()
 
 
+def test_persons_whom_only_the_owner_saw_are_revealed_on_demand_alone(folder):
+    tokens = tokens_of(folder, read_secret(folder / "a.key"))[:8]
+    whose = ["attacker", "owner", "both", "undecided", None, "owner", "owner", "attacker"]
+    told = pl.DataFrame({SUBJECT: tokens, "whose": whose})
+    told.write_csv(folder / "persons.csv")
+    told.write_parquet(folder / "persons.parquet")
+    concerned = {token for token, side in zip(tokens, whose, strict=True) if side != "owner"}
+    for name in ("persons.csv", "persons.parquet"):
+        said = reveal(folder, folder / name, "--output", folder / f"{name}.out").stderr
+        assert set(rows(folder / f"{name}.out")) == concerned
+        assert "5 of 5 found" in said
+        assert "left out: 3, which scope calls none of attacker, both, undecided" in said
+    reveal(folder, folder / "persons.csv", "--whose", "owner", "--output", folder / "own.csv")
+    assert set(rows(folder / "own.csv")) == {*tokens} - concerned | {tokens[4]}  # of whom nobody says anything
+    assert [one["whose"] for one in entries(folder) if "whose" in one][-1] == ["owner"]
+    told.filter(pl.col("whose") == "owner").write_csv(folder / "none.csv")
+    refused = reveal(folder, folder / "none.csv", code=3).stderr
+    assert "no token of attacker, both, undecided is in it; rows of others: 3" in refused
+
+
 def test_the_log_has_it_before_the_first_identifier_is_written(folder):
     log = folder / "a.key.audit.jsonl"
 
@@ -120,10 +140,10 @@ def test_the_log_has_it_before_the_first_identifier_is_written(folder):
 
     tokens = tokens_of(folder, read_secret(folder / "a.key"))
     request = Request(tokens=asked(folder, tokens), key=read_secret(folder / "a.key"), reason="Case 12", output=None,
-                      archives=(str(folder / "access.log"),), log=log)  # fmt: skip
+                      archives=(str(folder / "access.log"),), log=log, whose=())  # fmt: skip
     out = Watching()
     search = Search(request.archives, CONFIG.input, Telemetry(), lambda telemetry: None)
-    answer, last = give(request, CONFIG, search, out)
+    answer, _, last = give(request, CONFIG, search, out)
     assert answer.found == len(tokens) == len(out.getvalue().splitlines()) - 1
     assert audit.check(log).last == last
 
@@ -220,7 +240,7 @@ class Stumbling(Telemetry):
 def test_what_ends_early_leaves_no_file_and_shows_nobody(folder, fault, raised, outcome):
     key, log = read_secret(folder / "a.key"), folder / "a.key.audit.jsonl"
     request = Request(tokens=asked(folder, tokens_of(folder, key)), key=key, archives=(str(folder / "access.log"),),
-                      reason="Case 12", output=folder / "out.csv", log=log)  # fmt: skip
+                      reason="Case 12", output=folder / "out.csv", log=log, whose=())  # fmt: skip
     search = Search(request.archives, CONFIG.input, Stumbling(fault), lambda telemetry: None)
     with pytest.raises(raised) as seen:
         give(request, CONFIG, search, io.BytesIO())
