@@ -35,7 +35,9 @@ Examples:
 @click.option("--account", "accounts", multiple=True, metavar="NAME", help="As logged; may be repeated.")
 @click.option("--session", "sessions", multiple=True, metavar="ID", help="As logged. All of it is the attacker's.")
 @click.option("--address", "addresses", multiple=True, metavar="IP", help="All of it is the attacker's.")
-@click.option("--incident", metavar="ID", help="The accounts of an incident; needs --state.")
+@click.option(
+    "--incident", metavar="ID", help="The accounts of an incident, by its id or the beginning of it; needs --state."
+)
 @click.option("--state", type=FOLDER, metavar="DIR", help="Where the incident is, and the key if none is configured.")
 @click.option("--since", type=Moment(), help="Count what was displayed from then on; what came before tells of habits.")
 @click.option("--until", type=Moment(), help="Count what was displayed before.")
@@ -103,18 +105,17 @@ def _asked(
     from detector.inquire.scope.asked import Asked, canonical, of_incident
     from detector.inquire.state import reading
 
-    found, raised = frozenset[str](), frozenset[str]()
+    found = Asked()
     if incident is not None:
         if state is None:
             raise click.UsageError("--incident needs --state DIR: the incident is there")
         with reading(state) as database:
-            found, raised = of_incident(database, incident)
-    return Asked(
-        accounts=frozenset(accounts) | found,
+            found = of_incident(database, incident)
+    return replace(
+        found,
+        accounts=frozenset(accounts) | found.accounts,
         sessions=frozenset(sessions),
         addresses=canonical(addresses),
-        suspect=raised,
-        incident=incident,
     )
 
 

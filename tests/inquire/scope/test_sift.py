@@ -113,7 +113,7 @@ def test_what_is_no_address_is_refused_by_name():
 def test_an_incident_that_the_state_does_not_keep_is_refused(tmp_path):
     database = sqlite3.connect(":memory:")
     database.execute("CREATE TABLE outbox (seq INTEGER PRIMARY KEY, id TEXT, body TEXT)")
-    with pytest.raises(DetectorError, match="incident abc: the state keeps no alert of it"):
+    with pytest.raises(DetectorError, match="no alert or incident 'abc': the state keeps none yet"):
         of_incident(database, "abc")
 
 
