@@ -91,8 +91,8 @@ def test_a_count_without_a_gap_is_exact():
     assert "Nombre approximatif de personnes : 11 003 -" in said(EXACT)
     assert "le nombre est exact pour eux" in said(EXACT)
     assert "Approximate number of persons: 11,003 -" in said(EXACT, language="en")
-    assert "100,000 log lines (2 files, 1 March 2026 at 10:15" in said(EXACT, language="en")
-    assert "(60 persons, of whom 13 were displayed to the perpetrator too" in said(EXACT, language="en")
+    assert "100,000 log lines (number of files: 2, 1 March 2026 at 10:15" in said(EXACT, language="en")
+    assert "(number of persons: 60; displayed to the perpetrator too, and so counted: 13)" in said(EXACT, language="en")
 
 
 def test_a_lower_bound_says_at_least_and_why():
@@ -100,7 +100,7 @@ def test_a_lower_bound_says_at_least_and_why():
     assert "Nombre approximatif de personnes : au moins 11 003, et 11 100 en comptant tout" in french
     assert "aucune ligne du 3 mars 2026 à 10 h 15 (UTC+01:00) au 4 mars 2026 à 10 h 15 (UTC+01:00)" in french
     assert "(`access.log.2.gz` ; manque estimé : 1 500)" in french
-    assert "97 personnes n'ont été affichées que par des requêtes qui peuvent être" in french
+    assert "des personnes (nombre : 97) n'ont été affichées que par des requêtes qui peuvent être" in french
     assert "des listes ont été exportées (2)" in french
     assert "au plus tard le 13 mars 2026" in french
     assert "at least 11,003, and 11,100 with all that may be" in english
@@ -123,7 +123,7 @@ def test_categories_and_sources_are_tables_and_the_professionals_own_place_is_in
     assert "| non tranchée | FR | AS64500 | 1 | 1\u202f200 |" in text
     assert "AS64496" not in text
     assert "nombre de comptes : 2" in flat(text)
-    assert "Numéro de sécurité sociale (NIR) : affiché, pour 10 990 personnes" in flat(text)
+    assert "Numéro de sécurité sociale (NIR) : affiché (nombre de personnes : 10 990)" in flat(text)
 
 
 def test_no_account_address_or_token_is_in_a_letter():

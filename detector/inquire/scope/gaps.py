@@ -109,7 +109,7 @@ def of_exports(count: int, start: datetime | None, end: datetime | None) -> Iter
     """Return the gap that lists taken away by the attacker leave: whom they held is not in the log."""
     if not count:
         return ()
-    text = f"{count} lists were taken away that the log does not name the persons of: ask the portal what they held"
+    text = f"lists were taken away ({count:,}) that the log does not name the persons of: ask the portal what they held"
     return (_gap("export", "", start, end, count, text),)
 
 
@@ -128,12 +128,12 @@ def _numbers(family: str, aged: list[tuple[Age, FileCover]]) -> Iterator[Gap]:
 
 
 def _days(family: str, aged: list[tuple[Age, FileCover]]) -> Iterator[Gap]:
-    days = [age.day for age, _ in aged]
-    for older, newer, lacking in missing_days(days):
+    for older, newer, lacking in missing_days([age.day for age, _ in aged]):
         before = next(file for age, file in reversed(aged) if age.day == older)
         after = next(file for age, file in aged if age.day == newer)
         if _apart(before, after):
-            text = f"between {_base(before)} and {_base(after)} lack {len(lacking)} files: {', '.join(lacking[:5])}"
+            days = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
+            text = f"between {_base(before)} and {_base(after)} lacks the log of {days}"
             yield _gap("missing_file", family, before.last, after.first, len(lacking), text)
 
 
