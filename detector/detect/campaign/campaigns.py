@@ -137,6 +137,11 @@ class Campaigns:
             campaign.chain |= chain
         return campaign
 
+    @property
+    def evicted_count(self) -> int:
+        """Pairs of a key and an account that were dropped for want of room."""
+        return self.settled.evicted_count + self.tally.evicted_count
+
     def named(self, today: date) -> set[str]:
         """Return the accounts of the day's campaigns: what they do is not to be learned."""
         return self.raised.of_day(today.toordinal())
@@ -148,9 +153,8 @@ class Campaigns:
             pl.len().cast(pl.Int64).alias("newcomers"),
             *((pl.col("level") > number).sum().cast(pl.Int64).alias(name) for number, name in enumerate(ODD)),
         )
-        keys = keys.sort("kind", "key").with_columns(
-            pl.Series("population", self.settled.population(keys.get_column("key").to_numpy()))
-        )
+        keys = keys.sort("kind", "key")
+        keys = keys.with_columns(pl.Series("population", self.settled.population(keys.get_column("key").to_numpy())))
         for kind, name in enumerate(KINDS):
             model = self._model(kind)
             model.learn_many(*_counts(keys.filter(pl.col("kind") == kind)))

@@ -1,6 +1,7 @@
 """Accounts abused together are one incident that names them; what befalls many for good reasons is none."""
 
 import sqlite3
+from datetime import timedelta
 from functools import cache
 from itertools import pairwise
 
@@ -13,10 +14,13 @@ from detector.config import Config
 from detector.context.day import ACCOUNT
 from detector.detect.behaviour import Behaviour
 from detector.detect.campaign.explain import MODEL
-from tests.detect.campaign.portal import ACCOUNTS, LAST, events, looks, misses, ordinary
+from detector.detect.campaign.newcomers import FADE, SIZES
+from detector.detect.campaign.visits import KINDS
+from tests.detect.campaign.portal import ACCOUNTS, LAST, START, events, looks, misses, ordinary
 
 VICTIMS = range(10, 22)
 NAMES = {f"u{one:03d}" for one in VICTIMS}
+LAST_DAY = START.date() + timedelta(days=LAST)
 ATTACKER = {"source": "198.51.100.9", "network": "AS64510"}
 ORDER = ["@timestamp", "rule.id", "signal.key"]
 
@@ -179,3 +183,19 @@ def test_every_reason_says_what_was_seen_against_what():
         assert reason["observed"] > (reason["expected"] or 0)
         assert f"{reason['observed']:.0f}" in reason["text"]
     assert "198.51.100.9" in first["signal.text"]
+
+
+def test_the_company_at_a_key_is_learned_by_how_many_are_at_home_there():
+    rows, rng = moved(20, network="AS64496"), np.random.default_rng(2)
+    for account in range(30, 36):
+        rows += looks(rng, account, LAST, 3, network=f"AS{64510 + account % 4}", version=f"{150 + account % 4}")
+    told = watch(rows)[1].campaigns
+    before = [told._model(kind).company.copy() for kind in range(len(KINDS))]
+    found = [np.zeros(len(SIZES) + 1) for _ in KINDS]
+    for (kind, key), pairs in told.tally.pairs.group_by("kind", "key"):
+        (home,) = told.settled.population(np.array([key], np.uint64))
+        found[kind][sum(home >= size for size in SIZES)] += pairs.height - 1
+    assert found[2][0] > 0 < found[2][1]
+    told.close_day(LAST_DAY, ())
+    for kind, more in enumerate(found):
+        assert told._model(kind).company[1] == pytest.approx(before[kind][1] * FADE + more)
