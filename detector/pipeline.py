@@ -323,6 +323,10 @@ class Pipeline:
         self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
         self.telemetry.counts["activity_evicted"] += self.activity.evicted_count
         self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
+        self.telemetry.counts["acquaintances_evicted"] += self.behaviour.known.evicted_count
+        self.telemetry.counts["newcomers_evicted"] += self.behaviour.campaigns.evicted_count
+        self.telemetry.counts["tenants_evicted"] += self.behaviour.tenants.evicted_count
+        self.telemetry.counts["sessions_evicted"] += self.sessions.evicted_count
         self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
         self._attend(self, True)
