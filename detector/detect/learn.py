@@ -86,6 +86,8 @@ def learn(
     everybody: str,
 ) -> None:
     """Teach cohorts first, with the accounts as they stood, then each account its own day; write both."""
+    if not days:
+        return
     owns = [(account, accounts.get(account) or AccountModels()) for account, _ in days]
     members: dict[str, list[tuple[AccountModels, ClosedDay]]] = {}
     for (account, own), (_, day) in zip(owns, days, strict=True):
