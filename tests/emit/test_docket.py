@@ -118,6 +118,7 @@ def test_what_is_observed_again_is_noted_once(bench, tmp_path):
 
 def test_a_file_that_cannot_be_read_is_named_once_and_stops_nothing(bench, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(log, "propagate", True)  # a command that ran before in this process has its own handler
+    caplog.set_level("WARNING", logger=log.name)
     docket = bench[0]
     (tmp_path / FILE).write_bytes(b"no database at all" * 100)
     assert not docket.take_up(at(5))
