@@ -203,12 +203,13 @@ class Behaviour:
             lessons.sort(days, self.day, self.lookups.ledger, self.today)
             lessons.learn(self.day, self.known, self.today)
             changed = lessons.changed
-            self.campaigns.close_day(self.today, alerted.union(frozen))
-            self._learn_unrest(alerted.union(frozen), len(days))
+            self.campaigns.close_day(self.today, lessons.untaught)
+            self._learn_unrest(alerted.union(frozen, lessons.untaught), len(days))
         shown = pl.concat([self.held, *self.day.displays])
-        self.held = shown.filter(pl.col(ACCOUNT).is_in(list(frozen))).unique(
-            [ACCOUNT, "portal.subject"], keep="first", maintain_order=True
-        )
+        shown = shown.filter(pl.col(ACCOUNT).is_in(list(frozen)))
+        shown = shown.unique([ACCOUNT, "portal.subject"], keep="first", maintain_order=True)
+        self.held = shown.tail(self.day.most_rows)
+        self.day.evicted_count += shown.height - self.held.height
         self._clear()
         return changed
 
@@ -221,7 +222,8 @@ class Behaviour:
     def subjects_count(self, accounts: Collection[str], since: datetime, until: datetime) -> int:
         """Return how many distinct persons were displayed to `accounts` from `since` to `until`, both included.
 
-        Exact over the running day, and over earlier days for accounts that were `frozen` when they closed.
+        Exact over the running day, and over earlier days for accounts that were `frozen` when they closed, as long as
+        no display was evicted.
         """
         mine = pl.col(ACCOUNT).is_in(list(accounts)) & pl.col("@timestamp").is_between(since, until)
         shown = [part.filter(mine).get_column("portal.subject") for part in (self.held, *self.day.displays)]

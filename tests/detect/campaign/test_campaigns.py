@@ -199,3 +199,14 @@ def test_the_company_at_a_key_is_learned_by_how_many_are_at_home_there():
     told.close_day(LAST_DAY, ())
     for kind, more in enumerate(found):
         assert told._model(kind).company[1] == pytest.approx(before[kind][1] * FADE + more)
+
+
+def test_the_places_of_a_day_that_a_person_confirmed_to_be_an_abuse_are_not_learned():
+    behaviour = watch(two())[1]
+    theirs = behaviour.campaigns.due.filter(pl.col(ACCOUNT).is_in(["u010", "u011"]))
+    pairs = (theirs.get_column("key").to_numpy(), theirs.get_column("account_key").to_numpy())
+    behaviour.withheld.bar("i1", ["u010", "u011"])
+    behaviour.reached = behaviour.reached.clear()  # an incident of days ago: today they were over no threshold
+    behaviour.close_day({})
+    assert len(theirs)
+    assert not behaviour.campaigns.settled.is_written(*pairs).any()
