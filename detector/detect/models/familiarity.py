@@ -10,7 +10,7 @@ from typing import Any, Self
 from river.base import AnomalyDetector
 
 FADE = 0.98
-"""What a day's weight keeps each active day: half in five weeks of work."""
+"""What a day's weight keeps each active day: half in 34 of them, some seven weeks of work."""
 
 LEAST_WEIGHT = 0.05
 """A value whose weight fell below this is forgotten."""
