@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from detector.cli import printable
-from detector.cli.files import written
+from detector.cli.files import replacing
 from detector.cli.options import FILE, FOLDER, FORM, Moment, anchored_span, config_option, configured, with_samples
 from detector.errors import DetectorError
 
@@ -82,7 +82,7 @@ def scope(
     asked = replace(asked, since=first, until=last)
     with ExitStack() as stack:
         # opened now: a long run must not end in "cannot be written"
-        out = stack.enter_context(written(output)) if output else None
+        out = stack.enter_context(replacing(output)) if output else None
         folder = Path(stack.enter_context(_scratch(scratch)))
         with progress_bar(shown=not no_progress) as show:
             scoping = Scoping(

@@ -101,6 +101,18 @@ def test_what_cannot_be_done_is_said_with_its_exit_code(log, monkeypatch, argume
     assert said in told.output
 
 
+def test_a_scope_that_fails_leaves_the_list_that_is_there(log, tmp_path):
+    persons = tmp_path / "persons.csv"
+    scope("--account", "dr.who", "--output", persons, log)
+    before = persons.read_bytes()
+    failed = CliRunner().invoke(
+        main, ["scope", "--account", "dr.who", "--output", str(persons), str(tmp_path / "none.log")]
+    )
+    assert failed.exit_code == 3, failed.output
+    assert persons.read_bytes() == before
+    assert [one.name for one in tmp_path.iterdir() if "persons" in one.name] == ["persons.csv"]
+
+
 def test_an_incident_gives_its_accounts_and_the_addresses_that_raised_it(log, tmp_path):
     config = tmp_path / "detector.yml"
     config.write_text("rules: {min_level: low}\n", "utf-8")

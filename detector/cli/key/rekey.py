@@ -36,7 +36,7 @@ def rekey_key(
     empty where the archives do not have the person. So lists written before and after a rotation can be counted as one.
     Nobody's identifier is written.
     """
-    from detector.cli.files import written
+    from detector.cli.files import replacing
     from detector.cli.progress import progress_bar
     from detector.cli.reveal import tell_answer
     from detector.collect.enrich.secret import read_secret
@@ -51,7 +51,7 @@ def rekey_key(
     wanted = Wanted(config.portal.subjects, key.every, read_tokens(tokens), as_tokens(key))
     with progress_bar(shown=not no_progress) as show:
         search = Search(with_samples((*archives, *more)), config.input, telemetry, show)
-        with written(output) as out:
+        with replacing(output) as out:
             answer = search.write(out, wanted, ("former", SUBJECT))
     tell_reading(telemetry)
     tell_answer(answer, str(output))
