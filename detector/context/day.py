@@ -73,6 +73,9 @@ DISPLAYS: Final = pl.Schema(
 def marked(events: pl.DataFrame) -> pl.DataFrame:
     """Keep of the events that name an account what models count, and mark what they are.
 
+    A log-on that failed is not the account's doing: whoever tries names would make accounts of them, and a place known
+    by trying.
+
     Shapes: EVENT in event time -> one row an event with an account: account, time, `slot` (ten minutes
     since 1970), hour of the week, traits, `displayed` (a record was shown), `missed` (a record or search
     was refused or not found), `claimed`, `portal.subject` and `portal.subject_area` as 64-bit numbers, null
@@ -83,11 +86,12 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
     asked = looked | (pl.col("portal.action") == "search").fill_null(False)
     success = (pl.col("event.outcome") == "success").fill_null(False)
     shown = looked & success & pl.col("portal.subject").is_not_null()
+    failed = ((pl.col("portal.action") == "logon") & (pl.col("event.outcome") == "failure")).fill_null(False)
     number, area = (plh.col(name).nchash.xxhash64() for name in ("portal.subject", "portal.subject_area"))
     session = pl.concat_str(ACCOUNT, pl.coalesce("portal.session", "portal.source"), separator=" ", ignore_nulls=True)
     return (
         events.lazy()
-        .filter(pl.col(ACCOUNT).is_not_null())
+        .filter(pl.col(ACCOUNT).is_not_null() & ~failed)
         .select(
             ACCOUNT,
             "@timestamp",

@@ -84,6 +84,26 @@ def test_a_frozen_or_alerted_account_learns_nothing_that_day(frozen):
     assert (behaviour.accounts.get("u001") is None) == bool(frozen)
 
 
+def test_a_log_on_that_failed_makes_no_account_and_no_place_familiar():
+    tried = QUIET.filter(pl.col("user.name") == "u002").with_columns(
+        pl.lit("logon").alias("portal.action"), pl.lit("failure").alias("event.outcome"),
+        pl.lit("AS9009").alias("portal.network"),
+    )  # fmt: skip
+    invented = tried.with_columns(pl.lit("nobody").alias("user.name"))
+    frame = pl.concat([QUIET, tried, invented]).sort("@timestamp", maintain_order=True)
+    _, behaviour = watch(frame)
+    assert behaviour.accounts.get("nobody") is None
+    assert "AS9009" not in behaviour.accounts.get("u002").traits["portal.network"].values
+
+
+def test_displays_kept_of_an_open_incident_are_bounded_and_the_evicted_counted():
+    _, behaviour = watch(THEFT)
+    behaviour.day.most_rows = 5
+    behaviour.close_day({"u001": "incident"})
+    assert behaviour.held.height == 5
+    assert behaviour.day.evicted_count > 0
+
+
 def test_subjects_are_counted_between_two_moments():
     _, behaviour = watch(THEFT)
     theft = THEFT.filter(pl.col("portal.network") == "AS9009")
