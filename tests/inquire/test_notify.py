@@ -34,7 +34,7 @@ def source(whose: str, ip: str, account: str = "ph1", country: str = "FI", netwo
 EXACT = Finding(
     accounts=("ph1",), sessions=(), addresses=(), incident="1938b5f7374a07ba184f", since=at(1), until=at(20),
     first=at(2), last=at(19), requests=Counts(attacker=1200, owner=800), records=Counts(attacker=12_345, owner=90),
-    exports=Counts(),
+    unnamed=Counts(),
     subjects=Subjects(
         count=11_050, attacker_count=11_003, owner_count=60, both_count=13, undecided_count=0, lower_bound=False
     ),
@@ -50,14 +50,14 @@ GAP = Gap(start=at(3), end=at(4), kind="silence", archive="/logs/access.log.2.gz
 BOUND = replace(
     EXACT,
     subjects=replace(EXACT.subjects, lower_bound=True, undecided_count=97),
-    exports=Counts(undecided=2),
+    unnamed=Counts(undecided=2),
     sources=(*EXACT.sources, source("undecided", "198.51.100.9", account="ph2", country="FR")),
     gaps=(GAP, replace(GAP, kind="missing_file", start=None, missing_count=None)),
 )
 ALL = [(addressee, language) for addressee in ("regulator", "controller") for language in ("fr", "en")]
 NOTHING = Finding(
     accounts=(), sessions=(), addresses=(), incident=None, since=None, until=None, first=None, last=None,
-    requests=Counts(), records=Counts(), exports=Counts(), categories={}, owner_categories={}, sources=(), others=None,
+    requests=Counts(), records=Counts(), unnamed=Counts(), categories={}, owner_categories={}, sources=(), others=None,
     gaps=(), archives=(), every_line=True, key_id=None,
     subjects=Subjects(
         count=0, attacker_count=0, owner_count=0, both_count=0, undecided_count=0, lower_bound=False
@@ -101,7 +101,7 @@ def test_a_lower_bound_says_at_least_and_why():
     assert "aucune ligne du 3 mars 2026 à 10 h 15 (UTC+01:00) au 4 mars 2026 à 10 h 15 (UTC+01:00)" in french
     assert "(`access.log.2.gz` ; manque estimé : 1 500)" in french
     assert "des personnes (nombre : 97) n'ont été affichées que par des requêtes qui peuvent être" in french
-    assert "des listes ont été exportées (2)" in french
+    assert "des listes ont été exportées ou des dossiers affichés (2)" in french
     assert "au plus tard le 13 mars 2026" in french
     assert "at least 11,003, and 11,100 with all that may be" in english
     assert "a file is missing in the sequence of logs, from [?] to 4 March 2026" in english

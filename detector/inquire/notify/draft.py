@@ -85,16 +85,16 @@ class _Draft:
 
     def _extent(self) -> dict[str, str]:
         finding, say = self._finding, self._words.say
-        persons, exports = finding.subjects, finding.exports.attacker + finding.exports.undecided
+        persons, unnamed = finding.subjects, finding.unnamed.attacker + finding.unnamed.undecided
         identity = finding.categories.get("identity_number", 0)
         return {
             "subjects": self._amount(persons.attacker_count, persons.undecided_count),
             "records": self._amount(finding.records.attacker, finding.records.undecided),
-            "exports": self._words.write(exports) if exports else say("none_found"),
+            "unnamed": self._words.write(unnamed) if unnamed else say("none_found"),
             "nir": say("nir_shown", count=identity) if identity else say("nir_not_shown"),
             "categories": self._categories(),
             "method": self._method(),
-            "why": self._why(exports),
+            "why": self._why(unnamed),
         }
 
     def _amount(self, least: int, open_count: int) -> str:
@@ -144,19 +144,19 @@ class _Draft:
             both=persons.both_count,
         )
 
-    def _why(self, exports: int) -> str:
-        reasons = list(self._reasons(exports))
+    def _why(self, unnamed: int) -> str:
+        reasons = list(self._reasons(unnamed))
         if not reasons:
             return self._words.say("why_exact")
         return "\n".join([self._words.say("why"), "", *(f"- {one}" for one in reasons)])
 
-    def _reasons(self, exports: int) -> Iterator[str]:
+    def _reasons(self, unnamed: int) -> Iterator[str]:
         finding, say = self._finding, self._words.say
         if finding.subjects.undecided_count:
             yield say("undecided_why", count=finding.subjects.undecided_count)
-        if exports:
-            yield say("exports_why", count=exports)
-        gaps = [one for one in finding.gaps if one.kind != "export"]
+        if unnamed:
+            yield say("unnamed_why", count=unnamed)
+        gaps = [one for one in finding.gaps if one.kind != "unnamed"]
         yield from map(self._gap, gaps[:MOST_ROWS])
         if len(gaps) > MOST_ROWS:
             yield say("gaps_more", count=len(gaps) - MOST_ROWS)

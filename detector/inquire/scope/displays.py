@@ -3,8 +3,8 @@
 A request displayed the insured person it names when it viewed a record, sent a claim (its answer shows the rights of
 whom it is for) or took a person's export away; was answered with success (`portal.actions` says by which status), by
 2xx other than 204 and 205 or by 304, which lets a client show the copy it has; and when the answer, if its size is
-logged, was not empty. A search displays nobody, whatever it found: it is counted as a request. An export that names
-nobody displayed persons that the log does not tell: it is counted by itself, as a gap.
+logged, was not empty. A search displays nobody, whatever it found: it is counted as a request. An export or a
+view that names nobody displayed persons whom the log does not tell: it is counted by itself, as a gap.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,9 @@ DISPLAYED: Final = (
     & _ANSWERED
     & pl.col("portal.subject").is_not_null()
 )
-UNNAMED_EXPORT: Final = (_ACTION == "export").fill_null(value=False) & _ANSWERED & pl.col("portal.subject").is_null()
+UNNAMED: Final = (
+    _ACTION.is_in(["record_view", "export"]).fill_null(value=False) & _ANSWERED & pl.col("portal.subject").is_null()
+)
 CLAIMED: Final = ((_ACTION == "claim") & (pl.col("event.outcome") == "success")).fill_null(value=False)
 
 

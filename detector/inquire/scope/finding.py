@@ -11,7 +11,7 @@ from detector.errors import InputError
 Whose = Literal["attacker", "owner", "undecided"]
 WHOSE: Final[tuple[Whose, ...]] = ("attacker", "owner", "undecided")
 
-GapKind = Literal["silence", "not_covered", "missing_file", "backwards", "rejects", "damage", "export"]
+GapKind = Literal["silence", "not_covered", "missing_file", "backwards", "rejects", "damage", "unnamed"]
 """Why the archives may not hold everything.
 
 - `silence`: no line for so long that the usual rhythm of the log rules chance out
@@ -20,7 +20,7 @@ GapKind = Literal["silence", "not_covered", "missing_file", "backwards", "reject
 - `backwards`: time runs back from one rotated file to the next
 - `rejects`: lines that may matter could not be read
 - `damage`: a file is cut off or damaged
-- `export`: a list was taken away, and the log does not say whom it held
+- `unnamed`: a list was taken away or a record displayed, and the log does not say whose
 """
 
 
@@ -111,10 +111,11 @@ class Archive:
 class Finding:
     """Whose data was displayed, to whom, and how sure that is.
 
-    `sessions` are tokens. `requests` and `records` (displays of one person's data) by side; `exports` are lists taken
-    away whose persons the log does not name. `categories`: distinct persons by category of data, of `attacker` and
-    undecided requests; `owner_categories`: of the professional's. `others` is None where it was not asked for.
-    `every_line`: all lines were read, so that rejects are counted exactly and not only among those that matter.
+    `sessions` are tokens. `requests` and `records` (displays of one person's data) by side; `unnamed` are lists taken
+    away and records displayed whose persons the log does not name. `categories`: distinct persons by category of data,
+    of `attacker` and undecided requests; `owner_categories`: of the professional's. `others` is None where it was not
+    asked for. `every_line`: all lines were read, so that rejects are counted exactly and not only among those that
+    matter.
     """
 
     version: Literal[1] = 1
@@ -128,7 +129,7 @@ class Finding:
     last: datetime | None
     requests: Counts
     records: Counts
-    exports: Counts
+    unnamed: Counts
     subjects: Subjects
     categories: dict[str, int]
     owner_categories: dict[str, int]

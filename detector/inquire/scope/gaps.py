@@ -105,12 +105,12 @@ class Gaps:
 _SIDE = {"begins": "after what was asked for", "ends": "before it"}
 
 
-def of_exports(count: int, start: datetime | None, end: datetime | None) -> Iterable[Gap]:
-    """Return the gap that lists taken away by the attacker leave: whom they held is not in the log."""
+def of_unnamed(count: int, start: datetime | None, end: datetime | None) -> Iterable[Gap]:
+    """Return the gap that requests of the attacker leave which displayed persons whom the log does not name."""
     if not count:
         return ()
-    text = f"lists were taken away ({count:,}) that the log does not name the persons of: ask the portal what they held"
-    return (_gap("export", "", start, end, count, text),)
+    text = f"lists were taken away or records displayed ({count:,}) that name nobody in the log: ask the portal whom"
+    return (_gap("unnamed", "", start, end, count, text),)
 
 
 def _top(cover: StreamCover, files: list[FileCover]) -> datetime:

@@ -10,7 +10,7 @@ from detector.config import Config
 from detector.inquire.scope.asked import Asked
 from detector.inquire.scope.coverage import Coverage
 from detector.inquire.scope.finding import WHOSE, Archive, Counts, Finding, Gap, Other, Source, Subjects
-from detector.inquire.scope.gaps import Gaps, of_exports
+from detector.inquire.scope.gaps import Gaps, of_unnamed
 from detector.inquire.scope.persons import Totals
 from detector.inquire.scope.rhythm import Usual
 from detector.inquire.scope.units import ACCOUNT
@@ -38,7 +38,7 @@ class Reckoning:
                 *(pl.col(name).first() for name in _TRAITS),
                 pl.col("first").min(),
                 pl.col("last").max(),
-                pl.col("requests", "records", "exports").sum(),
+                pl.col("requests", "records", "unnamed").sum(),
                 pl.col("reasons").first(),
             )
             .with_row_index("source")
@@ -65,12 +65,12 @@ class Reckoning:
     ) -> Finding:
         """Make the finding; `others` names the accounts beside, None where they were not looked for."""
         first, last = self._span()
-        exports = self._counts("exports")
+        unnamed = self._counts("unnamed")
         gaps = Gaps(
             coverage, Usual(config.calendar), since=asked.since, until=asked.until,
             share=config.input.reject_share_warning,
         ).found()  # fmt: skip
-        gaps = (*gaps, *of_exports(exports.attacker + exports.undecided, first, last))
+        gaps = (*gaps, *of_unnamed(unnamed.attacker + unnamed.undecided, first, last))
         return Finding(
             accounts=tuple(sorted(asked.accounts | self._accounts())),
             sessions=sessions,
@@ -82,7 +82,7 @@ class Reckoning:
             last=last,
             requests=self._counts("requests"),
             records=self._counts("records"),
-            exports=exports,
+            unnamed=unnamed,
             subjects=_subjects(totals, gaps),
             categories=dict(totals.categories.most_common()),
             owner_categories=dict(totals.owner_categories.most_common()),
@@ -109,7 +109,7 @@ class Reckoning:
 
     def _told(self, totals: Totals) -> tuple[Source, ...]:
         rank = {side: at for at, side in enumerate(("attacker", "undecided", "owner"))}
-        rows = self._sources.rename(_NAMES).drop("exports").rows(named=True)
+        rows = self._sources.rename(_NAMES).drop("unnamed").rows(named=True)
         told = [
             Source(**{**row, "reasons": tuple(row["reasons"] or ())}, subjects=totals.sources[number])
             for row in rows

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from detector.inquire.scope.displays import CLAIMED, DISPLAYED, UNNAMED_EXPORT
+from detector.inquire.scope.displays import CLAIMED, DISPLAYED, UNNAMED
 from detector.schema import TIME
 
 ACCOUNT: Final = "user.name"
@@ -36,10 +36,10 @@ UNITS: Final = pl.Schema(
         "requests": pl.Int64(),
         "records": pl.Int64(),
         "claims": pl.Int64(),
-        "exports": pl.Int64(),
+        "unnamed": pl.Int64(),
     }
 )
-"""`unit` is a number made of the keys. `records`: displays of one person's data; `exports` name nobody."""
+"""`unit` is a number made of the keys. `records`: displays of one person's data; `unnamed` tell not whose."""
 
 
 class Units:
@@ -67,7 +67,7 @@ class Units:
                 pl.len().cast(pl.Int64).alias("requests"),
                 pl.col("displayed").sum().cast(pl.Int64).alias("records"),
                 CLAIMED.sum().cast(pl.Int64).alias("claims"),
-                UNNAMED_EXPORT.sum().cast(pl.Int64).alias("exports"),
+                UNNAMED.sum().cast(pl.Int64).alias("unnamed"),
             )
         )
         if len(self._held) > 64:  # small frames of many steps
@@ -76,7 +76,7 @@ class Units:
 
     def table(self) -> pl.DataFrame:
         """Return all units, oldest first. Shapes: UNITS."""
-        counts = ("requests", "records", "claims", "exports")
+        counts = ("requests", "records", "claims", "unnamed")
         return (
             pl.concat([pl.DataFrame(schema=UNITS), *self._held])
             .group_by("unit")

@@ -9,6 +9,7 @@ import pytest
 from detector import config
 from detector.emit.sinks.file import FileSink
 from detector.emit.summary import summarize as tell_summary
+from detector.language.words import Words
 from detector.pipeline import Pipeline
 from detector.telemetry import Telemetry
 
@@ -151,5 +152,5 @@ def test_what_is_allowed_is_counted_and_shown_with_its_reason(settings, tmp_path
     assert alerts(tmp_path / "alerts.jsonl") == {one for one in EXPECTED if one[0] != "count"}
     told = telemetry.stats()["muted"]["ours: load test"]
     assert (told["events"], told["latest"][-1]["source.ip"]) == (3, "192.0.2.0")
-    tell_summary(telemetry, [], learned=False)
+    tell_summary(telemetry, [], Words.of("en"), learned=False)
     assert "kept from rules: 3 events: ours: load test" in capsys.readouterr().err

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 import polars as pl
 import pytest
 
+from detector.inquire.scope.displays import UNNAMED
+
 LINE = re.compile(r'(\S+) - (\S+) \[[^]]+\] "GET /patients/(\d+)/(?:rights|invoices) HTTP/1.1" 200 (\d+) ')
 
 
@@ -94,8 +96,8 @@ def test_what_shows_nobody_is_not_counted(tmp_path, portal, scoped):
     got = scoped([log], portal.config, accounts=["dr.who"], addresses=["192.0.2.7"])
     assert set(got.persons["portal.subject"]) == got.token({"6851234567806", "6851234567807"})
     assert got.finding.requests.attacker == len(lines)
-    assert got.finding.exports.attacker == 1
-    assert [gap.kind for gap in got.finding.gaps] == ["export"]
+    assert got.finding.unnamed.attacker == 1
+    assert [gap.kind for gap in got.finding.gaps] == ["unnamed"]
     assert got.finding.categories["invoices"] == 1
     assert got.finding.categories["coverage"] == 1
     assert got.finding.first == datetime(2026, 3, 10, 9, tzinfo=UTC)
@@ -110,3 +112,13 @@ def test_persons_have_their_own_first_last_count_and_categories(portal, scoped):
     assert own["attacker_count"].sum() == got.finding.records.attacker
     told = own.explode("categories")["categories"].value_counts()
     assert dict(told.iter_rows()) == got.finding.categories
+
+
+def test_a_record_displayed_that_names_nobody_is_counted_and_a_search_or_claim_is_not():
+    events = pl.DataFrame({
+        "portal.action": ["record_view", "record_view", "export", "search", "claim"],
+        "event.outcome": ["success", "failure", "success", "success", "success"],
+        "http.response.status_code": [200, 404, 200, 200, 200], "http.response.body.bytes": [800] * 5,
+        "portal.subject": pl.Series([None] * 5, dtype=pl.String),
+    })  # fmt: skip
+    assert events.select(UNNAMED).to_series().to_list() == [True, False, True, False, False]
