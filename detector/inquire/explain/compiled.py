@@ -124,11 +124,11 @@ def _moments(memory: Memory, incident: Incident) -> tuple[Moment, ...]:
 
 def _commands(incident: Incident, entered: Sequence[str], state: Path) -> Sequence[str]:
     at = f"--state {quote(str(state))}"
-    since, until = rfc3339(incident.start), rfc3339(incident.last + timedelta(minutes=1))
+    since = rfc3339(incident.start)  # and no end: an abuse goes on behind the last signal of its incident
     accounts = [incident.account] if incident.account else [*entered, *incident.users][:1]
     told = [f"detector scope --incident {incident.id} {at} ARCHIVES"]
     named = [f"-- {quote(one)}" if one.startswith("-") else quote(one) for one in accounts]
-    told += [f"detector timeline {at} --since {since} --until {until} {one} ARCHIVES" for one in named]
+    told += [f"detector timeline {at} --since {since} {one} ARCHIVES" for one in named]
     told += [f"detector baseline {at} {one}" for one in named]
     if incident.open:
         told.append(f"detector export blocklist {at}")
