@@ -70,11 +70,15 @@ DISPLAYS: Final = pl.Schema(
 """
 
 
+def subnet(source: pl.Expr) -> pl.Expr:
+    """Return the /24 of an IPv4 address; `portal.source` of IPv6 is a /64 already."""
+    return source.str.replace(r"\.\d+$", ".0/24")
+
+
 def marked(events: pl.DataFrame) -> pl.DataFrame:
     """Keep of the events that name an account what models count, and mark what they are.
 
-    A log-on that failed is not the account's doing: whoever tries names would make accounts of them, and a place known
-    by trying.
+    A log-on that failed is not the account's doing: who tries names would make accounts of them, and his places known.
 
     Shapes: EVENT in event time -> one row an event with an account: account, time, `slot` (ten minutes
     since 1970), hour of the week, traits, `displayed` (a record was shown), `missed` (a record or search
@@ -98,7 +102,7 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
             (pl.col("@timestamp").dt.epoch("s") // SLOT_S).cast(pl.Int32).alias("slot"),
             pl.col("portal.hour_of_week").alias("hour_of_week"),
             *COMMON_TRAITS,
-            pl.col("portal.source").str.replace(r"\.\d+$", ".0/24").alias(SUBNET),
+            subnet(pl.col("portal.source")).alias(SUBNET),
             "source.ip",
             "portal.source",
             "user_agent.version",

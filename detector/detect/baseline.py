@@ -9,6 +9,7 @@ from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
 from detector.detect.models.account import MONTH, WEEK, AccountModels, Cohort, group_of
+from detector.detect.models.clientele import Clientele
 from detector.detect.models.features import COUNTS, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
 from detector.detect.models.peers import predict
@@ -106,37 +107,31 @@ class Baselines:
 
     def _limits(self, names: list[str], ordinal: int) -> pl.DataFrame:
         columns: dict[str, object] = {ACCOUNT: names}
-        owns = [self.accounts.get(name) for name in names]
+        unknown = AccountModels()
+        owns = [self.accounts.get(name) or unknown for name in names]
+        professions = [self._profession(name) for name in names]
+        cohorts = {profession: self._named(profession) for profession in set(professions)}
         for before, span in zip(BEFORE.values(), (WEEK, MONTH), strict=True):
-            columns[before] = [(own or AccountModels()).before_today(ordinal, span) for own in owns]
+            columns[before] = [own.before_today(ordinal, span) for own in owns]
         gaps = self._named(EVERYBODY).gaps
-        columns["silent_days"] = [float(own.silent_days(ordinal)) if own else 0.0 for own in owns]
-        columns[SILENCE.name] = [own.silence(ordinal, gaps) if own else 0.0 for own in owns]
-        told_by = zip(owns, names, strict=True)
-        columns["voice"] = [
-            (own or AccountModels()).clientele.voice(self.cohort(name).clientele) for own, name in told_by
-        ]
-        days = np.array([own.days if own else 0 for own in owns], dtype=np.float64)
+        columns["silent_days"] = [float(own.silent_days(ordinal)) for own in owns]
+        columns[SILENCE.name] = [own.silence(ordinal, gaps) for own in owns]
+        habits = [(own.clientele, cohorts[name].clientele) for own, name in zip(owns, professions, strict=True)]
+        columns["voice"] = [own.voice(peers) for own, peers in habits]
+        days = np.array([own.days for own in owns], dtype=np.float64)
         half = self.learning_days / 2
         grouped = np.array([name in self.professions for name in names])
         columns["trust"] = (days + np.where(grouped, half, 0.0)) / (days + self.learning_days)
         columns["trust_where"] = days / (days + half)
-        professions = [self._profession(name) for name in names]
-        told = {profession: _peaks(self._named(profession)) for profession in set(professions)}
-        peers = np.stack([told[profession] for profession in professions], axis=-1)
-        unknown = AccountModels().moments
-        mean, shape = predict(np.stack([own.moments if own else unknown for own in owns], axis=-1), peers)
-        mean[_UNCLAIMED, [self._hardly_claims(own, name) for own, name in zip(owns, names, strict=True)]] = np.nan
+        told = {profession: _peaks(cohort) for profession, cohort in cohorts.items()}
+        peaks = np.stack([told[profession] for profession in professions], axis=-1)
+        mean, shape = predict(np.stack([own.moments for own in owns], axis=-1), peaks)
+        mean[_UNCLAIMED, [_hardly_claims(own, peers) for own, peers in habits]] = np.nan
         limits = tail.limit(mean, shape)
         for row, feature in enumerate(COUNTS):
             parts = zip(("mean", "shape", "limit"), (mean[row], shape[row], limits[row]), strict=True)
             columns |= {f"{feature.name}.{part}": values for part, values in parts}
         return pl.DataFrame(columns, schema=LIMITS)
-
-    def _hardly_claims(self, own: AccountModels | None, name: str) -> bool:
-        """Say whether an account's records are followed by no claim anyway: a row without one is then mere volume."""
-        bare = (own or AccountModels()).clientele.bare_share(self.cohort(name).clientele)
-        return bare is not None and bare > MOSTLY_BARE
 
     @property
     def areas(self) -> pl.DataFrame:
@@ -177,3 +172,9 @@ class Baselines:
 
 def _peaks(cohort: Cohort) -> tail.Array:
     return np.array([cohort.peaks[feature.name].numbers() for feature in COUNTS]).T
+
+
+def _hardly_claims(own: Clientele, peers: Clientele) -> bool:
+    """Say whether an account's records are followed by no claim anyway: a row without one is then mere volume."""
+    bare = own.bare_share(peers)
+    return bare is not None and bare > MOSTLY_BARE

@@ -14,7 +14,17 @@ from detector.config import Models
 from detector.context.day import ACCOUNT
 from detector.detect.baseline import over_days
 from detector.detect.models import tail
-from detector.detect.models.features import CLIENTELE, COUNTS, FAMILIES, HOUR, SILENCE, TRAIT_FEATURES, WHERE_CAP
+from detector.detect.models.features import (
+    CLIENTELE,
+    COUNTS,
+    FAMILIES,
+    HOUR,
+    OVERLAP,
+    SILENCE,
+    TRAIT_FEATURES,
+    WHERE_CAP,
+    Feature,
+)
 
 LEAST_THRESHOLD: Final = WHERE_CAP
 """However large the budget: being elsewhere than usual is no theft by itself."""
@@ -83,29 +93,12 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
     Shapes: rows of `points` with the novelty columns and `hour` -> the same rows with a column
     `surprise.<feature>` and `family.<family>` each, and `score`.
     """
-    members: dict[str, list[str]] = {family: [] for family in FAMILIES}
     places = (*TRAIT_FEATURES.values(), HOUR, SILENCE)
     taken = taken.with_columns(pl.lit(0.0).alias(feature.name) for feature in places if feature.family in off)
-    columns = []
-    for feature in COUNTS:
-        scores = tail.surprise(
-            taken.get_column(feature.name).cast(pl.Float64).to_numpy(),
-            taken.get_column(f"{feature.name}.mean").to_numpy(),
-            taken.get_column(f"{feature.name}.shape").to_numpy(),
-        )
-        trust = taken.get_column("trust").to_numpy() * (feature.family not in off)
-        believed = np.nan_to_num(scores, nan=0.0) * trust
-        columns.append(pl.Series(f"surprise.{feature.name}", believed))
-        members[feature.family].append(f"surprise.{feature.name}")
-    columns.append((taken.get_column("habit") * taken.get_column("trust")).alias("surprise.clientele"))
-    members[CLIENTELE.family].append("surprise.clientele")
-    for feature in places:
-        columns.append(
-            (taken.get_column(feature.name) * taken.get_column("trust_where")).alias(f"surprise.{feature.name}")
-        )
-        members[feature.family].append(f"surprise.{feature.name}")
-    columns += _overlap(taken, columns)
-    members["session"].remove("surprise.overlap_day")
+    told = _surprises(taken, off)
+    columns = [surprise.alias(f"surprise.{feature.name}") for feature, surprise in told.items()]
+    members = {family: [f"surprise.{one.name}" for one in told if one.family == family] for family in FAMILIES}
+    members["session"].remove(f"surprise.{OVERLAP.name}")
     members["session"].append("overlap.apart")
     members["source"].append("overlap.where")
     parts = [
@@ -116,22 +109,35 @@ def families(taken: pl.DataFrame, off: Collection[str] = ()) -> pl.DataFrame:
     ]
     where = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if family.where])
     what = pl.sum_horizontal([f"family.{name}" for name, family in FAMILIES.items() if not family.where])
-    silent = [pl.lit(0.0).alias(name) for family in off for name in members.get(family, ())]
     return (
-        taken.with_columns(columns)
-        .with_columns(silent)
+        taken.with_columns(*columns, *_overlap(taken, told[OVERLAP]))
         .with_columns(parts)
         .with_columns((where.clip(0.0, WHERE_CAP) + what).alias("score"))
     )
 
 
-def _overlap(taken: pl.DataFrame, columns: list[pl.Series]) -> list[pl.Series]:
+def _surprises(taken: pl.DataFrame, off: Collection[str]) -> dict[Feature, pl.Series]:
+    """Return how far each feature's surprise is believed, a value a row; 0 in the families that are `off`."""
+    trust, where = taken.get_column("trust"), taken.get_column("trust_where")
+    told = {feature: _of_count(taken, feature) * trust for feature in COUNTS}
+    told[CLIENTELE] = taken.get_column("habit") * trust
+    told |= {feature: taken.get_column(feature.name) * where for feature in (*TRAIT_FEATURES.values(), HOUR, SILENCE)}
+    none = pl.zeros(taken.height, eager=True)
+    return {feature: none if feature.family in off else surprise for feature, surprise in told.items()}
+
+
+def _of_count(taken: pl.DataFrame, feature: Feature) -> pl.Series:
+    count = taken.get_column(feature.name).cast(pl.Float64).to_numpy()
+    mean, shape = (taken.get_column(f"{feature.name}.{part}").to_numpy() for part in ("mean", "shape"))
+    return pl.Series(np.nan_to_num(tail.surprise(count, mean, shape), nan=0.0))
+
+
+def _overlap(taken: pl.DataFrame, told: pl.Series) -> list[pl.Series]:
     """Say whether two places in use at once tell of a theft, or of where somebody is.
 
     Colleagues and substitutes work beside the holder too. Where an account's look-ups can tell (`VOICE`), they are
     heard; elsewhere it must do.
     """
-    told = next(one for one in columns if one.name == "surprise.overlap_day")
     heard = taken.get_column("voice") >= VOICE
     none = pl.zeros(len(told), eager=True)
     return [told.zip_with(heard, none).alias("overlap.where"), none.zip_with(heard, told).alias("overlap.apart")]

@@ -5,7 +5,7 @@ from typing import Final
 import polars as pl
 import polars_hash as plh
 
-from detector.context.day import ACCOUNT, KEY
+from detector.context.day import ACCOUNT, KEY, subnet
 from detector.schema import TIME
 
 KINDS: Final = ("source", "subnet", "network", "client", "version", "sequence")
@@ -16,9 +16,7 @@ SEQUENCE: Final = KINDS.index("sequence")
 _PLACE: Final = ("portal.source", "portal.network", "portal.client", "user_agent.version")
 _VALUES: Final = (
     pl.col("portal.source"),
-    pl.when(pl.col("portal.source").str.contains(".", literal=True)).then(
-        pl.col("portal.source").str.replace(r"\d+$", "0/24")
-    ),
+    pl.when(pl.col("portal.source").str.contains(".", literal=True)).then(subnet(pl.col("portal.source"))),
     pl.col("portal.network"),
     pl.col("portal.client"),
     pl.concat_str("portal.client", "user_agent.version", separator=" "),

@@ -70,8 +70,10 @@ class AccountModels:
     def silence(self, ordinal: int, everybody: Gaps) -> float:
         """Return the surprise of being active on the day `ordinal` after none since the last active one."""
         gap = self.silent_days(ordinal)
+        if gap <= 1:
+            return 0.0
         own = own_surprise(self.days, self.last - self.since + 1, gap - 1)
-        return min(own, everybody.score_one({"days": gap})) if gap > 1 else 0.0
+        return min(own, everybody.score_one({"days": gap}))
 
     def see(self, ordinal: int) -> None:
         """Note an active day of which nothing else is learned: an account that is held back is not silent."""

@@ -14,6 +14,7 @@ class Feature:
     family: str
 
 
+OVERLAP: Final = Feature(name="overlap_day", family="session")
 COUNTS: Final = (
     Feature(name="records_10min", family="volume"),
     Feature(name="records_1h", family="volume"),
@@ -25,7 +26,7 @@ COUNTS: Final = (
     Feature(name="unclaimed", family="session"),
     Feature(name="missed_day", family="errors"),
     Feature(name="unfamiliar_day", family="source"),
-    Feature(name="overlap_day", family="session"),
+    OVERLAP,
 )
 
 CLIENTELE: Final = Feature(name="clientele", family="subjects")
