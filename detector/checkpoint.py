@@ -10,7 +10,6 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +22,7 @@ import polars as pl
 from detector.collect.enrich.keyfile import new_key
 from detector.collect.enrich.secret import Secret, read_secret
 from detector.context import frames
+from detector.emit.ledger import reserve
 from detector.errors import StateError, StateLockedError
 
 SCHEMA_VERSION: Final = 3
@@ -144,8 +144,7 @@ def _lock(folder: Path) -> int:
 
 
 def _open(path: Path, *, durable: bool) -> sqlite3.Connection:
-    with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    reserve(path)
     database = sqlite3.connect(path, check_same_thread=False)
     try:
         database.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file; one that is there keeps its own

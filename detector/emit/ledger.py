@@ -39,10 +39,15 @@ CREATE TEMP VIEW sent_back AS SELECT h.sink, o.seq, o.id, o.body, h.dead, h.reas
 # new: what a sink wants and has not looked at; sent_back: what it has looked at and not got.
 
 
-def open_ledger(path: Path, state: Path) -> sqlite3.Connection:
-    """Return a connection to the ledger, made where there is none, with the state's outbox beside it to read."""
+def reserve(path: Path) -> None:
+    """Make a file that only its owner may read, where there is none, for SQLite to fill."""
     with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def open_ledger(path: Path, state: Path) -> sqlite3.Connection:
+    """Return a connection to the ledger, made where there is none, with the state's outbox beside it to read."""
+    reserve(path)
     ledger = sqlite3.connect(path, timeout=BUSY_S, uri=True, check_same_thread=False)
     try:
         ledger.execute("PRAGMA journal_mode = WAL")

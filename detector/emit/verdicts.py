@@ -3,13 +3,14 @@
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from detector.clock import rfc3339
+from detector.emit.ledger import reserve
 from detector.errors import StateError
 
 FILE: Final = "verdicts.sqlite"
@@ -45,8 +46,7 @@ class Verdict:
 def record(folder: Path, *, at: datetime, who: str, incident: str, action: Action, note: str) -> Verdict:
     """Add a verdict to those in `folder`, and return it once it is on disk. Raises: StateError."""
     path = folder / FILE
-    with suppress(FileExistsError):  # never open one that is there: closing it again would drop SQLite's locks on it
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    reserve(path)
     told = (rfc3339(at), who, incident, action, note)
     with _opened(path, "rw") as database, database:
         database.executescript(_TABLE)

@@ -1,29 +1,13 @@
-"""`detector incidents close`."""
+"""`detector incidents close`: `detector feedback`, where somebody looks for it."""
 
-from pathlib import Path
+from copy import copy
 from typing import Final
 
-import click
-
-from detector.cli.incidents.deciding import decided, word_options
+from detector.cli.feedback import feedback
 
 EPILOG: Final = """\b
 Example:
   detector incidents close 1938b5f7 benign --note 'on duty in Lille' --state /var/lib/detector"""
 
-
-@click.command("close", epilog=EPILOG)
-@click.argument("incident")
-@click.argument("verdict", type=click.Choice(["benign", "confirmed"]))
-@word_options
-def close_incident(
-    incident: str,
-    verdict: str,
-    note: str,
-    state: Path,
-    who: str | None,
-    config_file: Path | None,
-    log_level: str | None,
-) -> None:
-    """Say what INCIDENT was: the same as `detector feedback`. One that is confirmed closes when it is quiet."""
-    decided(incident, verdict, note, state, who, config_file, log_level)
+close_incident = copy(feedback)
+close_incident.name, close_incident.epilog = "close", EPILOG
