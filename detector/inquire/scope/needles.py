@@ -1,10 +1,8 @@
 """Find the lines that may matter by literal texts, before anything is parsed: none that matters is left out."""
 
-import json
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote
 
 import polars as pl
 
@@ -21,15 +19,11 @@ _FEW: Final = 6
 def needles(value: str) -> set[str]:
     """Return texts of which a line that holds `value` in any escape holds one.
 
-    A part that nobody escapes does for the whole: the first that is long enough, else the longest.
+    A part that nobody escapes does for the whole: the first that is long enough, else the longest. Of a name without
+    any, every format makes something else: every line holds the empty text.
     """
     parts = _PLAIN.findall(value)
-    if parts:
-        return {next((part for part in parts if len(part) >= _TELLING), max(parts, key=len))}
-    escaped = "".join(f"\\x{byte:02x}" for byte in value.encode())
-    percent, unicode = quote(value, safe=""), json.dumps(value)[1:-1]
-    return {value, percent, percent.lower(), unicode, unicode.upper().replace("\\U", "\\u"), escaped,
-            escaped.upper().replace("\\X", "\\x")}  # fmt: skip
+    return {next((part for part in parts if len(part) >= _TELLING), max(parts, key=len, default=""))}
 
 
 def holding(lines: pl.Series, texts: Iterable[str]) -> pl.Series:
