@@ -16,6 +16,8 @@ from detector.emit.verdicts import record
 from detector.inquire.incidents import incidents
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch as read_archives
+from detector.pipeline.live import tail
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -47,7 +49,7 @@ def run(portal, folder, work, kind=Pipeline):
 
 
 def batch(portal, folder, part, kind=Pipeline):
-    return run(portal, folder, lambda pipeline: pipeline.batch([portal / part]), kind)
+    return run(portal, folder, lambda pipeline: read_archives(pipeline, [portal / part]), kind)
 
 
 def say(folder, action="benign", of=-1):
@@ -93,7 +95,7 @@ def test_a_tail_raises_the_same(portal, expected, tmp_path):
     log = tmp_path / "access.log"
 
     def once(pipeline):
-        pipeline.tail([log], from_start=True, once=True)
+        tail(pipeline, [log], from_start=True, once=True)
 
     log.write_bytes((portal / "first.log").read_bytes())
     run(portal, tmp_path, once)

@@ -16,6 +16,8 @@ from detector.emit.sinks.file import FileSink
 from detector.errors import OutboxFullError
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch as read_archives
+from detector.pipeline.live import tail as follow_live
 from detector.telemetry import Telemetry
 from tests.emit.queue import Memory, failing
 
@@ -44,7 +46,7 @@ def batch(settings, paths, folder, name="batch", state=None):
     alerts = folder / f"{name}.jsonl"
     sink = FileSink(config.ToFile(path=alerts))
     telemetry = Telemetry()
-    Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry).batch(paths)
+    read_archives(Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry), paths)
     sink.close()
     assert telemetry.lines == telemetry.events + telemetry.rejects
     return ids(alerts)
@@ -53,7 +55,7 @@ def batch(settings, paths, folder, name="batch", state=None):
 def follow(settings, path, folder, state, **how):
     alerts = folder / "tail.jsonl"
     sink = FileSink(config.ToFile(path=alerts))
-    Pipeline(settings, state=state, sinks=[sink]).tail([path], from_start=True, once=True, **how)
+    follow_live(Pipeline(settings, state=state, sinks=[sink]), [path], from_start=True, once=True, **how)
     sink.close()
     return ids(alerts)
 
@@ -147,7 +149,7 @@ def test_an_outbox_that_is_full_stops_reading_and_loses_nothing(generated, expec
     for ends in ({"once": True}, {"idle_exit_s": 0.0}, {"once": True}):
         pipeline = Pipeline(small, state=tmp_path / "state", sinks=[Memory("down", failing(9999))])
         with pytest.raises(OutboxFullError, match="down waits for"):
-            pipeline.tail([log], from_start=True, **ends)
+            follow_live(pipeline, [log], from_start=True, **ends)
         stopped += pipeline.telemetry.events
     assert 0 < stopped < whole
     assert follow(settings(generated), log, tmp_path, tmp_path / "state") == expected
@@ -155,7 +157,7 @@ def test_an_outbox_that_is_full_stops_reading_and_loses_nothing(generated, expec
 
 def test_the_sample_raises_one_incident_within_forty_records_and_nothing_else(tmp_path):
     sink = FileSink(config.ToFile(path=tmp_path / "alerts.jsonl"))
-    Pipeline(config.load(), sinks=[sink]).batch([SAMPLE])
+    read_archives(Pipeline(config.load(), sinks=[sink]), [SAMPLE])
     sink.close()
     alerts = [json.loads(line) for line in (tmp_path / "alerts.jsonl").read_bytes().splitlines()]
     assert {alert["user"]["name"] for alert in alerts} == {"ph600005"}

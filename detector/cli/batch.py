@@ -24,6 +24,7 @@ def batch(paths: tuple[str, ...], state: Path | None, **asked: Any) -> None:
     --state the file of --alerts is begun anew; with it, alerts are appended.
     """
     from detector.cli.run import Order, finish, run
+    from detector.pipeline.archives import batch as read
 
     order = Order(state=state, **asked)
-    finish(run(order, lambda pipeline, show: pipeline.batch(with_samples(paths), on_progress=show)))
+    finish(run(order, lambda pipeline, show: read(pipeline, with_samples(paths), on_progress=show)))

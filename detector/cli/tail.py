@@ -35,11 +35,13 @@ def tail(
     An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time.
     """
     from detector.cli.run import Order, finish, run
+    from detector.pipeline.live import tail as follow
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
-            pipeline.tail(
+            follow(
+                pipeline,
                 [Path(path) for path in paths],
                 from_start=from_start,
                 once=once,

@@ -37,7 +37,8 @@ def break_points(ranges: pl.DataFrame) -> pl.DataFrame:
     last = ranges["end"].max()
     ranges = ranges.sort("start", "end").unique("start", keep="last", maintain_order=True)
     following = pl.col("start").shift(-1)
-    gaps = ranges.filter((pl.col("end") < following - 1) | (following.is_null() & pl.col("end").eq_missing(pl.lit(last))))
+    ends = following.is_null() & pl.col("end").eq_missing(pl.lit(last))
+    gaps = ranges.filter((pl.col("end") < following - 1) | ends)
     gaps = gaps.filter(pl.col("end") < pl.lit(2**64 - 1, pl.UInt64)).select(
         pl.col("end") + 1, pl.lit(None, ranges.schema["value"]).alias("value")
     )

@@ -22,6 +22,7 @@ from detector.lab.simulate import SHAPES, simulate
 from detector.lab.truth import Truth, read_alerts, read_truth
 from detector.lab.unusual import causes
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
 
 CONFIGURATION: Final = "detector.yml"
 """What reads a log lies beside its labels under this name."""
@@ -138,7 +139,7 @@ def _judged(truth: Truth, config: Config) -> Judged:
     with TemporaryDirectory() as folder:
         alerts = Path(folder) / "alerts.jsonl"
         alerts.touch()  # nothing raised is an empty file
-        Pipeline(config, sinks=[open_sink(ToFile(path=alerts))]).batch([truth.log])
+        batch(Pipeline(config, sinks=[open_sink(ToFile(path=alerts))]), [truth.log])
         return judge(truth, read_alerts(alerts))
 
 

@@ -10,6 +10,7 @@ from detector.config import ToFile, ToSyslog
 from detector.emit.sinks import open_sink
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
 from tests.emit.queue import State
 from tests.emit.sinks.battery import deliver
 from tests.emit.sinks.certificates import make_certificates
@@ -64,7 +65,7 @@ def detect(portal, *options):
     settings = config.load(portal / "detector.yml")
     settings = settings.model_copy(update={"outbox": config.Outbox(drain_s=0)})
     pipeline = Pipeline(settings, sinks=[open_sink(one) for one in options])
-    pipeline.batch([portal / "access.log"])
+    batch(pipeline, [portal / "access.log"])
     spent = pipeline.telemetry.seconds_by_stage
     assert sum(pipeline.telemetry.alerts.values()) > 0
     return sum(spent.values())

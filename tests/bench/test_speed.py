@@ -11,6 +11,7 @@ import pytest
 from detector import clock, config
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
 
 LINES = 2_000_000
 ROUNDS = 3
@@ -39,7 +40,7 @@ def timed(work, *given):
 
 def detect(folder):
     pipeline = Pipeline(config.load(folder / "detector.yml"))
-    pipeline.batch([folder / "busy.log"])
+    batch(pipeline, [folder / "busy.log"])
     assert pipeline.telemetry.events == LINES
 
 

@@ -23,6 +23,7 @@ from detector.inquire.report.markup import Html, joined, table
 from detector.inquire.report.scale import nice, short
 from detector.language import Words
 from detector.pipeline import Pipeline
+from detector.pipeline.live import tail
 from detector.telemetry import Telemetry
 from tests.inquire.conftest import START, abuse, line, quiet_day
 
@@ -177,7 +178,7 @@ def test_a_tail_rewrites_its_page_and_a_browser_follows(log, config, tmp_path):
         seen.append((ended, path.read_text("utf-8")))
 
     loaded = configuration.load(config)
-    Pipeline(loaded, state=tmp_path / "state", attend=attend).tail([live], from_start=True, once=True)
+    tail(Pipeline(loaded, state=tmp_path / "state", attend=attend), [live], from_start=True, once=True)
     assert [ended for ended, _ in seen].count(True) == 1
     assert 'http-equiv="refresh" content="3600"' in seen[0][1]
     assert seen[0][1] == seen[1][1]  # not old yet

@@ -2,23 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import UTC, date, datetime, time
-from os import PathLike
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
-from detector import clock, schema
+from detector import schema
 from detector.checkpoint import KEY_ID, Checkpoint
 from detector.collect.enrich import Enricher
 from detector.collect.enrich.secret import cautions, configured_secret
 from detector.collect.order import Sequencer
-from detector.collect.reader import Collected, Reader, first_time
+from detector.collect.reader import Collected
 from detector.collect.source.block import Position
-from detector.collect.source.files import Files
-from detector.collect.source.follow import Follower
 from detector.config import Config
 from detector.context.activity import Activity
 from detector.context.intake import Intake
@@ -38,10 +34,7 @@ ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
 TODAY: Final = "pipeline.today"
 SEEN: Final = "pipeline.seen"
 POSITIONS: Final = "reader.positions"
-POLL_S: Final = 0.25
-"""How long a quiet log rests between two looks: half of it is added to an alert's way, on average."""
 
-Paths = Sequence[str | PathLike[str]]
 Progress = Callable[[Telemetry], None]
 
 
@@ -73,7 +66,7 @@ class Pipeline:
         self.telemetry = telemetry or Telemetry()
         self.digest = Digest()
         self.learn = learn
-        self._attend = attend or (lambda pipeline, ended: None)
+        self.attend = attend or (lambda pipeline, ended: None)
         self._span = (since, until)
         self.rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
@@ -101,88 +94,7 @@ class Pipeline:
         self._parts = (self.sessions, self.rules, self.behaviour, self.incidents, self.docket)
         self._restore()
 
-    def batch(self, paths: Paths, on_progress: Progress | None = None) -> None:
-        """Read files to their end, oldest event first. A state is committed once, at the end.
-
-        Raises: `InputError` for a path that cannot be read.
-        """
-        source = Files(paths, self.config.input, first_time(self.config.input))
-        self.telemetry.bytes_total = source.total_bytes
-        with closing(source), closing(self.checkpoint), closing(self), self.delivery:
-            self.delivery.make_room(wait=False)
-            self._take_up()
-            self._read(source, on_progress)
-            self.delivery.drain()
-
-    def _read(self, source: Files, on_progress: Progress | None) -> None:
-        reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input)
-        kept: list[Alert] = []
-        for got in reader.batches():
-            alerts = self._take(got, on_progress)
-            if self.checkpoint.durable:
-                kept += alerts
-            else:
-                self._commit(alerts, got.events)
-                self.delivery.make_room(wait=False)
-        kept += self._take(reader.settle(), on_progress)
-        self.learned = True  # whatever was learned: one snapshot ends the run
-        self._commit(kept, schema.empty(schema.EVENT))
-
-    def tail(
-        self,
-        paths: Paths,
-        *,
-        from_start: bool = False,
-        once: bool = False,
-        idle_exit_s: float | None = None,
-        on_progress: Progress | None = None,
-    ) -> None:
-        """Follow files and commit after every batch; end when `once` nothing is left, or after a quiet time.
-
-        Raises: `InputError` for a path that cannot be followed.
-        """
-        source = Follower(paths, self.config.input, self.positions, from_start=from_start)
-        reader = Reader(source, self.enricher.enrich, self.sequencer, self.config.input, self.positions)
-        for path in source.awaited:
-            log.warning("nothing is there yet; it is waited for", extra={"path": path})
-        last = clock.monotonic_s()
-        with closing(source), closing(self.checkpoint), closing(self), self.delivery:
-            while True:
-                self._take_up()
-                for got in reader.batches():
-                    self.delivery.make_room(wait=not (once or idle_exit_s is not None))
-                    alerts = self._take(got, on_progress)
-                    self.positions = dict(got.positions)
-                    self._commit(alerts, got.events)
-                    self._take_up()
-                    self._attend(self, False)
-                    last = clock.monotonic_s() if got.lines else last
-                self._attend(self, False)
-                quiet_s = clock.monotonic_s() - last
-                if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
-                    break
-                clock.pause(POLL_S)
-            self._settle(reader, on_progress)
-            self.delivery.drain()
-            for path in (*source.lost, *source.refused):
-                self.telemetry.fault("source", f"{path}: not read to its end")
-
-    def _settle(self, reader: Reader, on_progress: Progress | None) -> None:
-        """Judge what is held, as if nothing came after it; but save the state from before.
-
-        Lines may still come that belong between those held. The next run finds them held again, orders them with
-        what came, and repeats the same alerts with the same ids.
-        """
-        saved, before = self.snapshot(), self.seen
-        database = self.checkpoint.database
-        database.execute("SAVEPOINT settle")
-        alerts = self._take(reader.settle(), on_progress) + self._rule(self.seen)
-        database.execute("ROLLBACK TO settle")
-        database.execute("RELEASE settle")
-        self.checkpoint.write_snapshot(saved | {SEEN: _told(before, self.seen)})
-        self._put(alerts)
-
-    def _take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
+    def take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
         """Count what was read and observe what was released."""
         self.telemetry.observe_read(got)
         self.intake.observe(got.events, got.rejects.height)
@@ -197,18 +109,19 @@ class Pipeline:
             events = events.filter(pl.col("@timestamp") >= since)
         return events if until is None else events.filter(pl.col("@timestamp") < until)
 
-    def _take_up(self) -> None:
+    def take_up(self) -> None:
         """Let people's new verdicts take effect, and commit that by itself: a restart finds it done, or not begun.
 
         Only right after a commit, when what is held and the positions are of one moment. What was judged ahead, as
         if nothing came any more, is judged again before a verdict on it.
         """
         if self.seen is not None and self.docket.take_up(max(self.seen, self.judged or self.seen)):
-            alerts = self._rule(self.seen)
+            alerts = self.rule(self.seen)
             self.learned = True
-            self._commit(alerts, schema.empty(schema.EVENT))
+            self.commit(alerts, schema.empty(schema.EVENT))
 
-    def _rule(self, until: datetime | None) -> list[Alert]:
+    def rule(self, until: datetime | None) -> list[Alert]:
+        """Return the alerts that people's verdicts lead to up to an event time."""
         subjects = self.behaviour.subjects_count
         return [] if until is None else self.docket.rule(until, self.incidents, self.behaviour.withheld, subjects)
 
@@ -220,7 +133,7 @@ class Pipeline:
         latest = events.get_column("@timestamp").max()
         while isinstance(latest, datetime) and (moment := self.docket.next) is not None and moment < latest:
             before = pl.col("@timestamp") <= moment
-            alerts += self._observe(events.filter(before)) + self._rule(moment)
+            alerts += self._observe(events.filter(before)) + self.rule(moment)
             events = events.filter(~before)
         alerts += self._observe(events)
         if isinstance(latest, datetime):
@@ -263,7 +176,7 @@ class Pipeline:
         self.learned = True
         return alerts + self.incidents.reopen(changed, midnight, self.behaviour.subjects_count)
 
-    def _commit(self, alerts: Sequence[Alert], observed: pl.DataFrame) -> None:
+    def commit(self, alerts: Sequence[Alert], observed: pl.DataFrame) -> None:
         """Keep what was observed, its alerts and the positions together; then deliver."""
         if self.checkpoint.durable:
             with self.telemetry.stage("commit"):
@@ -272,9 +185,10 @@ class Pipeline:
                 else:
                     self.checkpoint.write_journal(self._within(observed), self._small())
         self.learned = False
-        self._put(alerts)
+        self.put(alerts)
 
-    def _put(self, alerts: Sequence[Alert]) -> None:
+    def put(self, alerts: Sequence[Alert]) -> None:
+        """Put alerts into the outbox, end the transaction, and count them."""
         self.delivery.put(alerts)
         self.checkpoint.commit()
         self.delivery.look()
@@ -291,7 +205,7 @@ class Pipeline:
     def snapshot(self) -> dict[str, bytes]:
         """Return all memory that is not in the state's tables already."""
         today = (self.today.isoformat() if self.today else "").encode()
-        saved = {TODAY: today, SEEN: _told(self.seen, self.judged), **self._small()}
+        saved = {TODAY: today, SEEN: told(self.seen, self.judged), **self._small()}
         for part in self._parts:
             saved |= {f"{type(part).__name__}/{name}": body for name, body in part.snapshot().items()}
         return saved
@@ -329,10 +243,10 @@ class Pipeline:
         self.telemetry.counts["sessions_evicted"] += self.sessions.evicted_count
         self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
-        self._attend(self, True)
+        self.attend(self, True)
 
 
-def _told(seen: datetime | None, judged: datetime | None) -> bytes:
+def told(seen: datetime | None, judged: datetime | None) -> bytes:
     """Write up to which event time all is observed, and up to which it was judged ahead, at an end."""
     return json.dumps([one and one.isoformat() for one in (seen, judged)]).encode()
 
