@@ -112,7 +112,7 @@ def test_a_tail_raises_the_same(portal, expected, tmp_path):
 class Dying(Pipeline):
     """Dies when a word is taken up and not committed yet."""
 
-    def _put(self, alerts):
+    def put(self, alerts):
         raise SystemExit(9)
 
 
