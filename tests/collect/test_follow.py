@@ -440,6 +440,29 @@ def test_what_was_rotated_away_while_nobody_looked_is_told(log: Path, server: Se
     assert tail.follower.lost == [str(log)]
 
 
+def test_how_far_behind_it_is_counts_files_in_hand_and_rotated_ones(log: Path, server: Server) -> None:
+    tail = Tail(log, from_start=True, chunk_bytes=25)
+    server.write(2)
+    by_rename(log, server)
+    server.write(3)
+    tail.follower.refresh()
+    (size,) = {len(line) for line in log.read_bytes().splitlines(keepends=True)}
+    assert tail.follower.behind_bytes == 3 * size
+    tail.poll(most=1)
+    assert tail.follower.behind_bytes == 2 * size
+    server.write(4)
+    by_rename(log, server)
+    server.write(5)
+    tail.follower.refresh()
+    assert tail.follower.behind_bytes == 11 * size
+    tail.poll()
+    assert tail.follower.behind_bytes == 0
+    server.write_raw(b"half a line")
+    tail.poll()
+    assert tail.follower.behind_bytes == 11
+    tail.close()
+
+
 def test_an_old_compressed_file_beside_the_log_is_not_read(log: Path, server: Server) -> None:
     Path(f"{log}.3.bz2").write_bytes(bz2.compress(b"999999 long ago\n"))
     tail = Tail(log.parent)

@@ -62,6 +62,11 @@ class Follower:
         """Paths at which there is nothing to follow yet."""
         return [path for path in self._paths if not _is_there(path)]
 
+    @property
+    def behind_bytes(self) -> int:
+        """Bytes as stored not read yet, as of the last looks: how far reading is behind the writers."""
+        return sum(log.behind_bytes for log in list(self._logs.values()))
+
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
         for stream, (members, named) in self._scan().items():

@@ -29,6 +29,7 @@ class FollowedLog:
         self._marks = list(marks)
         self._open: list[LogFile] = []
         self._seen: set[tuple[int, int]] = set()
+        self._unopened_bytes = 0
 
     @property
     def known(self) -> bool:
@@ -45,6 +46,11 @@ class FollowedLog:
         """How far reading has come in the files in hand."""
         return sum(file.stored_bytes for file in self._open)
 
+    @property
+    def behind_bytes(self) -> int:
+        """Bytes as stored that were not read yet: of the files in hand, and of those that could not be opened."""
+        return self._unopened_bytes + sum(file.behind_bytes for file in self._open)
+
     def position(self) -> Position:
         """Return where reading is."""
         return Position(stream=self.stream, files=(*self._marks, *(file.mark() for file in self._open)))
@@ -55,6 +61,8 @@ class FollowedLog:
         `beginning`: files and offsets to begin with, where no file was ever in hand.
         """
         self.drained = False
+        for file in self._open:
+            file.look()
         self._release_replaced()
         if not members:
             return  # gone for now: what is known of it is kept for its return
@@ -129,11 +137,13 @@ class FollowedLog:
             or (one.modified_ns > modified and (one.inode, one.device) not in self._seen)
         ]
 
-    def _take_up(self, new: Iterable[tuple[Found, int]]) -> None:
-        for found, offset in new:
+    def _take_up(self, new: Sequence[tuple[Found, int]]) -> None:
+        self._unopened_bytes = 0
+        for index, (found, offset) in enumerate(new):
             file = self._opened(found, offset)
-            if file is None:
-                break  # the next look takes it up, and what is newer after it
+            if file is None:  # the next look takes it up, and what is newer after it
+                self._unopened_bytes = sum(one.size_bytes - begin for one, begin in new[index:])
+                break
             self._open.append(file)
 
     def _opened(self, found: Found, offset: int) -> LogFile | None:

@@ -43,7 +43,8 @@ class LogFile:
         if offset:
             self._bytes.skip(offset)
         self._cutter = Cutter(path, max_line_bytes=settings.max_line_bytes, offset=offset)
-        self._modified_ns = os.fstat(self._raw.fileno()).st_mtime_ns if self._regular else 0
+        self._modified_ns, self._size_bytes = 0, 0
+        self.look()
         self._fingerprint = (-1, "")
         self._finished = False
 
@@ -69,6 +70,13 @@ class LogFile:
         return self._raw.tell() if self._regular else self._cutter.read_offset
 
     @property
+    def behind_bytes(self) -> int:
+        """Bytes as stored, as of the last look at the file, of which no line was given out yet."""
+        if self.compressed:
+            return max(0, self._size_bytes - self._raw.tell())
+        return max(0, self._size_bytes - self._cutter.offset)
+
+    @property
     def modified(self) -> datetime | None:
         """When it was last written to, as far as was seen; None for a pipe."""
         return datetime.fromtimestamp(self._modified_ns / 1e9, UTC) if self._regular else None
@@ -87,10 +95,15 @@ class LogFile:
         data = self._bytes.peek(HEAD_BYTES)
         return _first_lines(data, whole=len(data) < HEAD_BYTES, settings=self._settings)
 
+    def look(self) -> None:
+        """See how long the file is now, and when it was last written to."""
+        if self._regular:
+            found = os.fstat(self._raw.fileno())
+            self._modified_ns, self._size_bytes = found.st_mtime_ns, found.st_size
+
     def read(self) -> Cut | None:
         """Return the next lines that are whole; None: at its (present) end."""
-        if self._regular:
-            self._modified_ns = os.fstat(self._raw.fileno()).st_mtime_ns
+        self.look()
         while data := self._bytes.read(self._settings.chunk_bytes):
             if self._live and self.replaced:
                 return None  # these bytes may be of another file's middle: it is looked at anew
