@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from detector.config.section import Origin, Section
 from detector.config.sinks import clashes
 from detector.config.whole import Config
+from detector.config.yaml_text import problem_of, read_documents
 from detector.errors import Fault, FaultsError, duplicate_keys, line_of
 
 S = TypeVar("S", bound=Section)
@@ -25,15 +26,6 @@ def shipped(*parts: str) -> Path:
     return inside if inside.exists() else Path(str(files("detector"))).parent.joinpath(*parts)
 
 
-class _TextDates(yaml.SafeLoader):
-    """Leaves dates to the validation, which says in which line an impossible one stands; YAML would just fail."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012  # the base class declares it so
-        first: [one for one in found if one[0] != "tag:yaml.org,2002:timestamp"]
-        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
 def load(path: Path | None = None) -> Config:
     """Read and validate a configuration file; None is the shipped one.
 
@@ -46,15 +38,16 @@ def load(path: Path | None = None) -> Config:
     except (OSError, UnicodeDecodeError) as fault:
         raise FaultsError([Fault(str(path), 1, f"cannot be read: {fault}")]) from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        documents: list[tuple[Any, Any]] = [*read_documents(text)] or [(None, {})]
     except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        raise FaultsError([Fault(str(path), line, f"not YAML: {getattr(fault, 'problem', fault)}")]) from None
+        raise FaultsError([Fault(str(path), *problem_of(fault))]) from None
+    node, tree = documents[0]
     faults = [Fault(str(path), line, message) for line, message in duplicate_keys(node)] if node else []
-    tree: Any = yaml.load(text, Loader=_TextDates) or {}  # noqa: S506  # a SafeLoader that leaves dates as text
+    faults += [
+        Fault(str(path), one.start_mark.line + 1, "a second document came, one is required") for one, _ in documents[1:]
+    ]
     try:
-        config = Config.model_validate(tree)
+        config = Config.model_validate(tree or {})
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False, include_input=False):
             where = ".".join(map(str, error["loc"])) or "the file"

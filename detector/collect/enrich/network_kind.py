@@ -12,6 +12,7 @@ from detector.collect.enrich.network import NUMBER
 from detector.collect.enrich.place import by_family
 from detector.collect.enrich.ranges import prefix_ranges
 from detector.config import shipped
+from detector.config.yaml_text import problem_of, read_documents
 from detector.errors import Fault, FaultsError, duplicate_keys
 
 KINDS: Final = ("hosting", "vpn", "tor", "relay", "mobile", "private", "none")
@@ -66,9 +67,12 @@ def read_kinds(path: Path) -> tuple[dict[int, str], list[Entry]]:
     """
     try:
         text = path.read_text("utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as fault:
+        nodes = [node for node, _ in read_documents(text)]
+    except (OSError, UnicodeDecodeError) as fault:
         raise FaultsError([Fault(str(path), 1, f"cannot be read: {fault}")]) from None
+    except yaml.YAMLError as fault:
+        raise FaultsError([Fault(str(path), *problem_of(fault))]) from None
+    node = nodes[0] if nodes else None
     faults = [Fault(str(path), line, message) for line, message in duplicate_keys(node)] if node else []
     asns: dict[int, str] = {}
     prefixes: list[Entry] = []

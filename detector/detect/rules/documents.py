@@ -3,22 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
+from detector.config.yaml_text import problem_of, read_documents
 from detector.errors import Fault, duplicate_keys, line_of
-
-_FASTEST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's, ten times as fast, where it is built in
-
-
-class _Loader(_FASTEST):  # type: ignore[misc]  # whichever of two it is
-    """Leaves dates to those who know in which line an impossible one stands; YAML would just fail."""
-
-    yaml_implicit_resolvers: ClassVar = {
-        first: [one for one in found if one[0] != "tag:yaml.org,2002:timestamp"]
-        for first, found in _FASTEST.yaml_implicit_resolvers.items()
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +40,13 @@ def read(path: Path) -> tuple[list[Document], list[Fault]]:
         return [], [Fault(str(path), 1, f"cannot be read: {fault}")]
     found: list[Document] = []
     faults: list[Fault] = []
-    loader = _Loader(text)
     try:
-        while loader.check_node():
-            node = loader.get_node()
+        for node, data in read_documents(text):
             faults += [Fault(str(path), line, message) for line, message in duplicate_keys(node)]
-            data = loader.construct_document(node)
             if isinstance(data, dict):
                 found.append(Document(path=path, data=data, node=node))
             elif data is not None:
                 faults.append(Fault(str(path), node.start_mark.line + 1, "a rule is a mapping of keys to values"))
     except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        faults.append(Fault(str(path), line, f"not YAML: {getattr(fault, 'problem', None) or fault}"))
-    finally:
-        loader.dispose()
+        faults.append(Fault(str(path), *problem_of(fault)))
     return found, faults
