@@ -50,6 +50,12 @@ class StateError(DetectorError):
     """A state file that is corrupted, foreign or of a version that cannot be migrated."""
 
 
+class StateWriteError(DetectorError):
+    """The state cannot be written for now: no room, a read-only file system, a disk that fails."""
+
+    exit_code: ClassVar[int] = 6
+
+
 class OutboxFullError(DetectorError):
     """No room for more alerts: they wait for a sink."""
 

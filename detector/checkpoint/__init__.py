@@ -1,0 +1,23 @@
+"""Keep position, memory and outbox together: one SQLite file, one transaction a batch.
+
+Between two snapshots the journal holds the events that detection has seen, redacted as they leave
+`collect`. A restart restores the last snapshot and observes the journal again, which by invariant 1 gives
+the very same memory: no stage needs to write its running windows at every batch.
+"""
+
+from detector.checkpoint.lock import LOCK, lock
+from detector.checkpoint.opening import FILE, SCHEMA_VERSION, other_version
+from detector.checkpoint.saved import KEY_FILE, KEY_ID, Checkpoint, Saved, noted_key
+
+__all__ = [
+    "FILE",
+    "KEY_FILE",
+    "KEY_ID",
+    "LOCK",
+    "SCHEMA_VERSION",
+    "Checkpoint",
+    "Saved",
+    "lock",
+    "noted_key",
+    "other_version",
+]

@@ -1,0 +1,36 @@
+"""Hold a state directory: one detector a state, and nobody who changes one beside it."""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from detector.errors import StateError, StateLockedError
+
+LOCK: Final = "lock"
+
+
+def lock(folder: Path) -> int:
+    """Return the descriptor that holds `folder`, made where there is none, until it is closed.
+
+    Raises: `StateLockedError` with the process that holds it, `StateError` if nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as fault:
+        raise StateError(f"{folder}: a folder that can be written is required for the state: {fault}") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StateLockedError(f"{folder}: held by another detector, process {holder}") from None
+    _name(descriptor)
+    return descriptor
+
+
+def _name(descriptor: int) -> None:
+    """Write who holds it, for the message that others get."""
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
