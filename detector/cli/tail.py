@@ -1,6 +1,7 @@
 """`detector tail`: follow live files."""
 
 import signal
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from detector.pipeline import Pipeline
+    from detector.pipeline.service import Service
     from detector.telemetry import Telemetry
 
 EPILOG = """\b
@@ -36,10 +38,13 @@ def tail(
     """
     from detector.cli.run import Order, finish, run
     from detector.pipeline.live import tail as follow
+    from detector.pipeline.service import Service, StoppedError
+
+    service = Service()
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
-        signal.signal(signal.SIGTERM, _interrupt)
-        try:
+        _listen(service)
+        with suppress(StoppedError):  # what was not saved is read again
             follow(
                 pipeline,
                 [Path(path) for path in paths],
@@ -47,13 +52,22 @@ def tail(
                 once=once,
                 idle_exit_s=idle_exit,
                 on_progress=show,
+                service=service,
             )
-        except KeyboardInterrupt:
+        if service.stopping:
             click.echo("detector: stopped; what was read is saved", err=True)
 
     ends = once or idle_exit is not None
     finish(run(Order(state=state, **asked), work, default_level="warning", deliver=ends))
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _listen(service: "Service") -> None:
+    """Let signals ask; the second of a kind ends the process at once, as if it were killed."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, signal.SIG_DFL)
+        service.stop()
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, stop)

@@ -2,27 +2,46 @@
 
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from detector import clock
 from detector.config import Outbox as Limits
 from detector.emit.alert import Alert
 from detector.emit.dispatch import Dispatch
 from detector.emit.ledger import FILE, open_ledger
+from detector.emit.letters import Standing, standings
 from detector.emit.outbox import CROWDED_SHARE, Outbox
 from detector.emit.sinks import Sink
 from detector.errors import OutboxFullError
 from detector.telemetry import SinkFigures, Telemetry, log
 
-LOOK_S: Final = 1.0
+
+class Patience(Protocol):
+    """How long there is to wait for sinks."""
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until the run is to be over."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Unhurried:
+    """Nobody asks for the end."""
+
+    left_s: Final = float("inf")
+    pause = staticmethod(clock.pause)
 
 
 class Delivery:
     """Alerts go in with the state's transaction and reach the sinks from threads; in a `with`, threads run.
 
-    `state` is the state's file, and `connection` the one that writes it; the ledger lies beside it.
+    `state` is the state's file, and `connection` the one that writes it; the ledger lies beside it. `patience` may be
+    exchanged for one that ends.
     """
 
     def __init__(
@@ -38,6 +57,7 @@ class Delivery:
         self._db, self._state, self._ledger = connection, state, state.with_name(FILE)
         self._limits, self._sinks, self._telemetry, self._durable = limits, sinks, telemetry, durable
         self._told: set[str] = set()
+        self.patience: Patience = Unhurried()
         open_ledger(self._ledger, state).close()
         self.outbox = Outbox(connection, self._ledger, limits.max_bytes)
         self._dispatch = Dispatch((), self._ledger, state)
@@ -56,7 +76,7 @@ class Delivery:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._dispatch.close()
+        self._dispatch.close(self.patience.left_s)
         for one in self._dispatch.figures:
             self._tell(one)
 
@@ -81,24 +101,27 @@ class Delivery:
         """Say that alerts were committed."""
         self._dispatch.look()
 
+    def standings(self) -> list[Standing]:
+        """Return how each sink stands by the ledger, between transactions."""
+        with closing(open_ledger(self._ledger, self._state)) as ledger:
+            return standings(ledger)
+
     def drain(self) -> None:
         """Wait until every sink has had everything, or stands still for as long as it may."""
-        self._dispatch.drain(self._limits.drain_s)
+        self._dispatch.drain(self._limits.drain_s, self.patience.pause)
 
-    def make_room(self, *, wait: bool) -> None:
-        """Return when the outbox can take more, between transactions.
+    def make_room(self) -> None:
+        """Let sinks that take alerts finish, between transactions. Raises: OutboxFullError where that is not enough."""
+        if self._crowded():
+            self.drain()
+            if self._crowded():
+                raise OutboxFullError(self._story())
 
-        Raises: OutboxFullError where it cannot, unless it is to be waited for; sinks that take alerts are let finish.
-        """
-        while self._crowded():
-            if not wait:
-                self.drain()
-                if self._crowded():
-                    raise OutboxFullError(self._story())
-                return
+    def has_room(self) -> bool:
+        """Whether the outbox can take more, looked at between transactions; where it cannot, it is said."""
+        if full := self._crowded():
             self._warn("outbox_full")
-            self._telemetry.counts["outbox_full_s"] += round(LOOK_S)
-            clock.pause(LOOK_S)
+        return not full
 
     def _crowded(self) -> bool:
         crowd = self._limits.max_bytes * CROWDED_SHARE

@@ -1,6 +1,6 @@
 """Bring the outbox's alerts to all sinks at once, each at its own pace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -35,18 +35,18 @@ class Dispatch:
         for one in self._couriers:
             one.look()
 
-    def drain(self, still_s: float) -> None:
+    def drain(self, still_s: float, pause: Callable[[float], None] = clock.pause) -> None:
         """Wait until every sink has had everything; one that stands still for `still_s` is waited for no longer."""
         began = clock.monotonic_s()
         for one in self._couriers:
             one.hurry()
         while any(_worth_waiting_for(one, began, still_s) for one in self._couriers):
-            clock.pause(LOOK_S)
+            pause(LOOK_S)
 
-    def close(self) -> None:
+    def close(self, within_s: float = STOP_S) -> None:
         """End all threads, when what can be delivered at once is delivered, and count what still waits."""
         for one in self._couriers:
-            one.end(STOP_S)
+            one.end(min(within_s, STOP_S))
         for one in self._couriers:
             if not one.join():
                 log.warning("sink did not end in time: its batch comes again", extra={"sink": one.options.label})

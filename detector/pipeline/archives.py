@@ -19,7 +19,7 @@ def batch(pipeline: Pipeline, paths: Sequence[str | PathLike[str]], on_progress:
     source = Files(paths, pipeline.config.input, first_time(pipeline.config.input))
     pipeline.telemetry.bytes_total = source.total_bytes
     with closing(source), closing(pipeline.checkpoint), closing(pipeline), pipeline.delivery:
-        pipeline.delivery.make_room(wait=False)
+        pipeline.delivery.make_room()
         pipeline.take_up()
         _read(pipeline, source, on_progress)
         pipeline.delivery.drain()
@@ -34,7 +34,7 @@ def _read(pipeline: Pipeline, source: Files, on_progress: Progress | None) -> No
             kept += alerts
         else:
             pipeline.commit(alerts, got.events)
-            pipeline.delivery.make_room(wait=False)
+            pipeline.delivery.make_room()
     kept += pipeline.take(reader.settle(), on_progress)
     pipeline.learned = True  # whatever was learned: one snapshot ends the run
     pipeline.commit(kept, schema.empty(schema.EVENT))

@@ -187,6 +187,11 @@ class Pipeline:
         self.learned = False
         self.put(alerts)
 
+    def save(self) -> None:
+        """Keep all memory at once: the next start observes nothing again. Only right after a commit."""
+        self.learned = True
+        self.commit([], schema.empty(schema.EVENT))
+
     def put(self, alerts: Sequence[Alert]) -> None:
         """Put alerts into the outbox, end the transaction, and count them."""
         self.delivery.put(alerts)
@@ -229,19 +234,27 @@ class Pipeline:
             told = json.loads(saved.snapshot[POSITIONS])
             self.positions = {name: Position.from_dict(plain) for name, plain in told.items()}
 
+    @property
+    def evicted(self) -> dict[str, int]:
+        """How much of each kind of memory was let go for want of room in this run."""
+        return {
+            "accounts": self.behaviour.accounts.evicted_count,
+            "activity": self.activity.evicted_count,
+            "displays": self.behaviour.day.evicted_count,
+            "acquaintances": self.behaviour.known.evicted_count,
+            "newcomers": self.behaviour.campaigns.evicted_count,
+            "tenants": self.behaviour.tenants.evicted_count,
+            "sessions": self.sessions.evicted_count,
+            "window_rows": sum(self.rules.evicted.values()),
+        }
+
     def close(self) -> None:
         """Count and warn of what only the end of a run shows; a batch that was interrupted is dropped."""
         self.checkpoint.database.rollback()
         for warning in self.enricher.describe()["warnings"]:
             self.telemetry.warn("tables", warning)
-        self.telemetry.counts["accounts_evicted"] += self.behaviour.accounts.evicted_count
-        self.telemetry.counts["activity_evicted"] += self.activity.evicted_count
-        self.telemetry.counts["displays_evicted"] += self.behaviour.day.evicted_count
-        self.telemetry.counts["acquaintances_evicted"] += self.behaviour.known.evicted_count
-        self.telemetry.counts["newcomers_evicted"] += self.behaviour.campaigns.evicted_count
-        self.telemetry.counts["tenants_evicted"] += self.behaviour.tenants.evicted_count
-        self.telemetry.counts["sessions_evicted"] += self.sessions.evicted_count
-        self.telemetry.counts["window_rows_evicted"] += sum(self.rules.evicted.values())
+        for what, count in self.evicted.items():
+            self.telemetry.counts[f"{what}_evicted"] += count
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
         self.attend(self, True)
 

@@ -6,13 +6,17 @@ from os import PathLike
 from typing import Final
 
 from detector import clock
-from detector.collect.reader import Reader
+from detector.collect.reader import Collected, Reader
 from detector.collect.source.follow import Follower
 from detector.pipeline.flow import SEEN, Pipeline, Progress, told
+from detector.pipeline.service import Service
 from detector.telemetry import log
 
 POLL_S: Final = 0.25
 """How long a quiet log rests between two looks: half of it is added to an alert's way, on average."""
+
+ROOM_S: Final = 1.0
+"""How often a full outbox is looked at."""
 
 
 def tail(
@@ -23,50 +27,110 @@ def tail(
     once: bool = False,
     idle_exit_s: float | None = None,
     on_progress: Progress | None = None,
+    service: Service | None = None,
 ) -> None:
-    """Follow files and commit after every batch; end when `once` nothing is left, or after a quiet time.
+    """Follow files and commit after every batch; end when `once` nothing is left, after a quiet time, or when asked.
 
-    Raises: `InputError` for a path that cannot be followed.
+    Raises: `InputError` for a path that cannot be followed; `StoppedError` where a stop was asked and could not wait
+    for the end of a batch, which is read again at the next start.
     """
-    settings, positions = pipeline.config.input, pipeline.positions
-    source = Follower(paths, settings, positions, from_start=from_start)
-    reader = Reader(source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
-    for path in source.awaited:
-        log.warning("nothing is there yet; it is waited for", extra={"path": path})
-    last = clock.monotonic_s()
-    with closing(source), closing(pipeline.checkpoint), closing(pipeline), pipeline.delivery:
-        while True:
-            pipeline.take_up()
-            for got in reader.batches():
-                pipeline.delivery.make_room(wait=not (once or idle_exit_s is not None))
-                alerts = pipeline.take(got, on_progress)
-                pipeline.positions = dict(got.positions)
-                pipeline.commit(alerts, got.events)
-                pipeline.take_up()
-                pipeline.attend(pipeline, False)
-                last = clock.monotonic_s() if got.lines else last
-            pipeline.attend(pipeline, False)
-            quiet_s = clock.monotonic_s() - last
-            if once or (idle_exit_s is not None and quiet_s >= idle_exit_s):
+    idle_exit_s = 0.0 if once else idle_exit_s
+    live = Live(pipeline, paths, service or Service(), idle_exit_s, on_progress, from_start=from_start)
+    with closing(live), closing(pipeline.checkpoint), closing(pipeline), pipeline.delivery:
+        live.run()
+
+
+class Live:
+    """The loop of `tail`: refresh -> read -> take -> commit -> take_up -> attend, step by step."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        paths: Sequence[str | PathLike[str]],
+        service: Service,
+        idle_exit_s: float | None,
+        on_progress: Progress | None,
+        *,
+        from_start: bool,
+    ) -> None:
+        self.pipeline, self.service = pipeline, service
+        self._idle_exit_s, self._on_progress = idle_exit_s, on_progress
+        settings, positions = pipeline.config.input, pipeline.positions
+        self.source = Follower(paths, settings, positions, from_start=from_start)
+        self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
+        self._last_s = clock.monotonic_s()
+        pipeline.delivery.patience = service
+        for path in self.source.awaited:
+            log.warning("nothing is there yet; it is waited for", extra={"path": path})
+
+    def run(self) -> None:
+        """Go on until the end, or until a stop is asked: then what was read is saved, and nothing is judged ahead."""
+        while not self.service.stopping:
+            self._read()
+            if self._over():
+                self._settle()
                 break
-            clock.pause(POLL_S)
-        _settle(pipeline, reader, on_progress)
+            self.service.pause(POLL_S)
+        else:
+            self.pipeline.save()
+        self._tell_lost()
+
+    def _read(self) -> None:
+        """Take all there is, batch by batch; leave off between two of them where anything is asked."""
+        self.pipeline.take_up()
+        with closing(self.reader.batches()) as batches:
+            while self._has_room() and (got := next(batches, None)) is not None:
+                self._take(got)
+                self.pipeline.take_up()
+                self._attend()
+        self._attend()
+
+    def _has_room(self) -> bool:
+        """Wait until the outbox can take more; False where anything is asked."""
+        delivery = self.pipeline.delivery
+        if self._idle_exit_s is not None:
+            delivery.make_room()
+        while not self.service.asked and not delivery.has_room():
+            self.service.pause(ROOM_S)
+            self.pipeline.telemetry.counts["outbox_full_s"] += round(ROOM_S)
+        return not self.service.asked
+
+    def _take(self, got: Collected) -> None:
+        """Observe a batch, and commit what came of it with where reading is."""
+        alerts = self.pipeline.take(got, self._on_progress)
+        self.pipeline.positions = dict(got.positions)
+        self.pipeline.commit(alerts, got.events)
+        self._last_s = clock.monotonic_s() if got.lines else self._last_s
+
+    def _attend(self) -> None:
+        self.pipeline.attend(self.pipeline, False)
+
+    def _over(self) -> bool:
+        """Whether there is nothing more to wait for."""
+        quiet_s = clock.monotonic_s() - self._last_s
+        return not self.service.asked and self._idle_exit_s is not None and quiet_s >= self._idle_exit_s
+
+    def _settle(self) -> None:
+        """Judge what is held, as if nothing came after it, and deliver; but save the state from before.
+
+        Lines may still come that belong between those held. The next run finds them held again, orders them with
+        what came, and repeats the same alerts with the same ids.
+        """
+        pipeline = self.pipeline
+        saved, before = pipeline.snapshot(), pipeline.seen
+        database = pipeline.checkpoint.database
+        database.execute("SAVEPOINT settle")
+        alerts = pipeline.take(self.reader.settle(), self._on_progress) + pipeline.rule(pipeline.seen)
+        database.execute("ROLLBACK TO settle")
+        database.execute("RELEASE settle")
+        pipeline.checkpoint.write_snapshot(saved | {SEEN: told(before, pipeline.seen)})
+        pipeline.put(alerts)
         pipeline.delivery.drain()
-        for path in (*source.lost, *source.refused):
-            pipeline.telemetry.fault("source", f"{path}: not read to its end")
 
+    def _tell_lost(self) -> None:
+        for path in (*self.source.lost, *self.source.refused):
+            self.pipeline.telemetry.fault("source", f"{path}: not read to its end")
 
-def _settle(pipeline: Pipeline, reader: Reader, on_progress: Progress | None) -> None:
-    """Judge what is held, as if nothing came after it; but save the state from before.
-
-    Lines may still come that belong between those held. The next run finds them held again, orders them with
-    what came, and repeats the same alerts with the same ids.
-    """
-    saved, before = pipeline.snapshot(), pipeline.seen
-    database = pipeline.checkpoint.database
-    database.execute("SAVEPOINT settle")
-    alerts = pipeline.take(reader.settle(), on_progress) + pipeline.rule(pipeline.seen)
-    database.execute("ROLLBACK TO settle")
-    database.execute("RELEASE settle")
-    pipeline.checkpoint.write_snapshot(saved | {SEEN: told(before, pipeline.seen)})
-    pipeline.put(alerts)
+    def close(self) -> None:
+        """Let go of the files."""
+        self.source.close()

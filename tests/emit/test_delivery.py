@@ -59,11 +59,10 @@ def test_a_run_that_ends_says_why_there_is_no_room_and_who_waits(run):
         run.fill(delivery, 1.0)
         until(lambda: run.telemetry.sinks[0].faults)
         with pytest.raises(OutboxFullError, match=r"outbox is full.* siem waits for [\d,]+ \(no room\)"):
-            delivery.make_room(wait=False)
+            delivery.make_room()
 
 
-def test_a_run_without_end_reads_nothing_more_until_there_is_room(run, monkeypatch):
-    monkeypatch.setattr(delivering, "LOOK_S", 0.01)
+def test_there_is_no_room_until_a_sink_that_was_down_takes_alerts_again(run):
     up = threading.Event()
 
     def down(alerts):
@@ -75,7 +74,8 @@ def test_a_run_without_end_reads_nothing_more_until_there_is_room(run, monkeypat
     with run.delivery(sink) as delivery:
         run.fill(delivery, 1.0)
         threading.Timer(0.3, up.set).start()
-        delivery.make_room(wait=True)
+        assert not delivery.has_room()
+        until(delivery.has_room)
         assert up.is_set()
         assert not delivery.outbox.full
         delivery.drain()
@@ -94,7 +94,7 @@ def test_a_run_that_ends_lets_a_sink_that_takes_alerts_finish_before_it_gives_up
     with run.delivery(sink) as delivery:
         run.fill(delivery, 1.0)
         threading.Timer(0.1, release.set).start()
-        delivery.make_room(wait=False)
+        delivery.make_room()
         assert not delivery.outbox.full
     assert len(sink.got) == 40 * run.count
 
@@ -103,7 +103,7 @@ def test_what_every_sink_has_had_is_nothing_to_warn_of(run):
     with run.delivery(Memory("up")) as delivery:
         run.fill(delivery, 0.9)
         delivery.drain()
-        delivery.make_room(wait=False)
+        delivery.make_room()
         assert delivery.outbox.bytes < 0.8 * delivery.outbox.max_bytes
     assert not run.telemetry.warnings
 
@@ -111,10 +111,10 @@ def test_what_every_sink_has_had_is_nothing_to_warn_of(run):
 def test_most_of_the_limit_is_warned_of(run):
     with run.delivery(Memory("siem", failing(9999), **QUICK)) as delivery:
         run.fill(delivery, 0.7)
-        delivery.make_room(wait=False)
+        delivery.make_room()
         assert "outbox" not in run.telemetry.warnings
         run.fill(delivery, 0.85)
-        delivery.make_room(wait=False)
+        delivery.make_room()
     assert "fills up: 1 MB of alerts of 1 MB" in run.telemetry.warnings["outbox"].text
 
 
@@ -123,7 +123,7 @@ def test_a_sink_that_may_lose_alerts_loses_the_oldest_and_they_are_counted(run):
     with run.delivery(may, must) as delivery:
         run.fill(delivery, 1.0)
         until(lambda: run.telemetry.sinks[1].delivered == 40 * run.count)
-        delivery.make_room(wait=False)
+        delivery.make_room()
     first, second = run.telemetry.sinks
     assert first.dropped > 0
     assert first.dropped + first.pending == 40 * run.count

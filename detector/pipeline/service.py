@@ -1,0 +1,60 @@
+"""Hold what is asked of a run from outside, for it to look at between two steps."""
+
+from typing import Final
+
+from detector import clock
+
+GRACE_S: Final = 2.0
+"""After a stop was asked: how long a batch may still take to its commit; then it is dropped and read again."""
+
+WITHIN_S: Final = 4.5
+"""After a stop was asked: when all is to be over. Service managers and people are told five seconds."""
+
+SLICE_S: Final = 0.25
+
+
+class StoppedError(Exception):
+    """A step is left off in its midst: what was not committed comes again at the next start."""
+
+
+class Service:
+    """What signals ask of a run. Their work is done here, between two steps, never where a signal strikes."""
+
+    def __init__(self) -> None:
+        self.reload_asked = False
+        self._stop_s: float | None = None
+
+    def stop(self) -> None:
+        """Ask the run to end."""
+        self._stop_s = self._stop_s or clock.monotonic_s()
+
+    def reload(self) -> None:
+        """Ask the run to take up its configuration anew."""
+        self.reload_asked = True
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to end."""
+        return self._stop_s is not None
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is asked for which reading is left off."""
+        return self.stopping or self.reload_asked
+
+    @property
+    def left_s(self) -> float:
+        """Seconds until all is to be over; endless where no stop was asked."""
+        return float("inf") if self._stop_s is None else self._stop_s + WITHIN_S - clock.monotonic_s()
+
+    def beat(self) -> None:
+        """Say that the run goes on. Raises: StoppedError where a stop was asked and the grace is over."""
+        if self.left_s < WITHIN_S - GRACE_S:
+            raise StoppedError
+
+    def pause(self, seconds: float) -> None:
+        """Wait, and go on at once when anything is asked. Raises: StoppedError as `beat`."""
+        until = clock.monotonic_s() + seconds
+        while not self.asked and (left := until - clock.monotonic_s()) > 0:
+            clock.pause(min(left, SLICE_S))
+            self.beat()
