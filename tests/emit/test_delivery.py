@@ -6,7 +6,6 @@ import threading
 import pytest
 
 from detector.config import Outbox as Limits
-from detector.emit import delivery as delivering
 from detector.emit.delivery import Delivery
 from detector.emit.sinks import GoneError, Receipt
 from detector.errors import OutboxFullError
