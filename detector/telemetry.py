@@ -35,6 +35,8 @@ class Read(Protocol):
     @property
     def skipped(self) -> int: ...  # noqa: D102
     @property
+    def size_bytes(self) -> int: ...  # noqa: D102
+    @property
     def stored_bytes(self) -> int: ...  # noqa: D102
     @property
     def formats(self) -> Mapping[str, tuple[str, str]]: ...  # noqa: D102
@@ -50,6 +52,10 @@ class Told(Protocol):
     @property
     def level(self) -> str:
         """Its level, one of LEVELS."""
+
+    @property
+    def rule_id(self) -> str:
+        """The rule or model that raised it."""
 
     @property
     def state(self) -> str:
@@ -91,10 +97,12 @@ class Telemetry:
         self._accounts: set[int] = set()
         self._addresses: set[str] = set()
         self.events = self.rejects = self.late = self.bytes = self.bytes_total = self.skipped = 0
+        self.read_bytes = 0
         self.first_event: datetime | None = None
         self.last_event: datetime | None = None
         self.rejects_by_reason: Counter[str] = Counter()
         self.alerts: Counter[str] = Counter()
+        self.alerts_by_rule: Counter[tuple[str, str]] = Counter()
         self.incidents: Counter[str] = Counter()
         self.seconds_by_stage: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
@@ -136,6 +144,7 @@ class Telemetry:
         self.observe_events(got.events)
         self.observe_rejects(got.rejects)
         self.skipped += got.skipped
+        self.read_bytes += got.size_bytes
         self.bytes = max(self.bytes, got.stored_bytes)
 
     def observe_format(self, stream: str, name: str, why: str) -> None:
@@ -177,9 +186,10 @@ class Telemetry:
         self.muted = {reason: {"events": count, "latest": [*latest[reason]]} for reason, count in counts.items()}
 
     def observe_alerts(self, alerts: Sequence[Told]) -> None:
-        """Count alerts by level, and the turns of incidents."""
+        """Count alerts by level and rule, and the turns of incidents."""
         for alert in alerts:
             self.alerts[alert.level] += 1
+            self.alerts_by_rule[alert.rule_id, alert.level] += 1
             self.incidents[alert.state] += 1
             log.debug("alert", extra={"id": alert.id, "severity": alert.level, "state": alert.state})
 

@@ -4,8 +4,10 @@ One file a group of sections. Only this folder knows pydantic. The JSON Schema f
 `Config.model_json_schema()`.
 """
 
+from detector.config.health import Health
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Format, Input
+from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
@@ -47,10 +49,12 @@ __all__ = [
     "Credential",
     "Destination",
     "Format",
+    "Health",
     "Incidents",
     "Input",
     "Key",
     "Level",
+    "Metrics",
     "Models",
     "Network",
     "Networks",

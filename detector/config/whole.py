@@ -4,8 +4,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from detector.config.health import Health
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Input
+from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Portal
 from detector.config.report import Report
@@ -33,6 +35,8 @@ class Config(Section):
     sinks: Sinks = ()
     outbox: Outbox = Outbox()
     report: Report = Report()
+    metrics: Metrics = Metrics()
+    health: Health = Health()
     state: State = State()
 
     @property

@@ -47,6 +47,11 @@ class Store(Generic[T]):
             " (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
         )
 
+    @property
+    def held_count(self) -> int:
+        """How many are in memory."""
+        return len(self._held)
+
     def get(self, key: str) -> T | None:
         """Return what is remembered of `key`, from memory or else from the table; None if nothing is."""
         held = self._held.get(key)

@@ -5,6 +5,7 @@ admitting a chunk whole or in parts gives the same alerts. What this asks of the
 one `@timestamp` come in one call, and none comes below an earlier call's watermark.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -61,6 +62,11 @@ class Incidents:
     def abused_accounts(self) -> set[str]:
         """Those of them whose incident a person confirmed: nothing of it is ever learned."""
         return {account for one in self._open.values() if one.abused for account in one.accounts}
+
+    @property
+    def open_by_level(self) -> Counter[str]:
+        """How many incidents are open, by level."""
+        return Counter(LEVELS[one.level] for one in self._open.values())
 
     def accounts_of(self, incident: str) -> tuple[str, ...]:
         """Return the accounts of an incident; none where it is not open."""

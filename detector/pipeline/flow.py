@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from detector import schema
+from detector import clock, schema
 from detector.checkpoint import KEY_ID, Checkpoint
 from detector.collect.enrich import Enricher
 from detector.collect.enrich.secret import cautions, configured_secret
@@ -89,6 +89,7 @@ class Pipeline:
         self.today: date | None = None
         self.seen: datetime | None = None
         self.judged: datetime | None = None
+        self.committed: datetime | None = None
         self.learned = False
         self.positions: dict[str, Position] = {}
         self._parts = (self.sessions, self.rules, self.behaviour, self.incidents, self.docket)
@@ -196,6 +197,7 @@ class Pipeline:
         """Put alerts into the outbox, end the transaction, and count them."""
         self.delivery.put(alerts)
         self.checkpoint.commit()
+        self.committed = clock.now()
         self.delivery.look()
         log.debug("committed", extra={"events": self.telemetry.events, "alerts": len(alerts)})
         self.telemetry.observe_alerts(alerts)

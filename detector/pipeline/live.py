@@ -1,15 +1,17 @@
 """Follow live logs through the flow, and commit after every batch."""
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from os import PathLike
 from typing import Final
 
 from detector import clock
 from detector.collect.reader import Collected, Reader
 from detector.collect.source.follow import Follower
+from detector.config import Metrics
 from detector.pipeline.flow import SEEN, Pipeline, Progress, told
 from detector.pipeline.service import Service
+from detector.pipeline.watch import Watch
 from detector.telemetry import log
 
 POLL_S: Final = 0.25
@@ -36,8 +38,18 @@ def tail(
     """
     idle_exit_s = 0.0 if once else idle_exit_s
     live = Live(pipeline, paths, service or Service(), idle_exit_s, on_progress, from_start=from_start)
-    with closing(live), closing(pipeline.checkpoint), closing(pipeline), pipeline.delivery:
+    answering = _answering(live.watch, pipeline.config.metrics)
+    with closing(live), closing(pipeline.checkpoint), closing(pipeline), live.watch, pipeline.delivery, answering:
         live.run()
+
+
+def _answering(watch: Watch, settings: Metrics) -> AbstractContextManager[object]:
+    """Answer over HTTP how the detector is, where that is asked for."""
+    if settings.address is None:
+        return nullcontext()
+    from detector.pipeline.exporter import Exporter  # loads Prometheus's library
+
+    return Exporter(settings.address, watch)
 
 
 class Live:
@@ -58,6 +70,7 @@ class Live:
         settings, positions = pipeline.config.input, pipeline.positions
         self.source = Follower(paths, settings, positions, from_start=from_start)
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
+        self.watch = Watch(pipeline, self.source)
         self._last_s = clock.monotonic_s()
         pipeline.delivery.patience = service
         for path in self.source.awaited:
@@ -92,6 +105,7 @@ class Live:
             delivery.make_room()
         while not self.service.asked and not delivery.has_room():
             self.service.pause(ROOM_S)
+            self.watch.turn()
             self.pipeline.telemetry.counts["outbox_full_s"] += round(ROOM_S)
         return not self.service.asked
 
@@ -104,6 +118,7 @@ class Live:
 
     def _attend(self) -> None:
         self.pipeline.attend(self.pipeline, False)
+        self.watch.turn()
 
     def _over(self) -> bool:
         """Whether there is nothing more to wait for."""
