@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "rules",
     "scope",
     "simulate",
+    "state",
     "tail",
     "timeline",
     "trial",

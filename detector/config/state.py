@@ -10,4 +10,7 @@ class State(Section):
 
     max_accounts_in_memory: int = Field(200_000, ge=1)
     max_rows_per_window: int = Field(20_000_000, ge=1000, description="rows a window keeps; older ones are evicted")
+    retain_days: int = Field(
+        365, ge=60, description="accounts not seen, alerts and verdicts older than that are forgotten as days end"
+    )
     snapshot_every_bytes: int = Field(64 * 1024 * 1024, ge=1, description="journal that is replayed at most")

@@ -14,6 +14,7 @@ from detector.context import frames, running
 from detector.context.acquaintance import Acquaintance, pairs_of
 from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Day, marked
 from detector.context.runs import Runs
+from detector.context.seen import Seen
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
@@ -51,6 +52,7 @@ class Behaviour:
         self.day = Day(config.state.max_rows_per_window)
         self.runs = Runs()
         self.lookups = Lookups()
+        self.seen = Seen(database, config.state.retain_days)
         self.known = Acquaintance(database, config.state.max_rows_per_window)
         self.tenants = Tenants(database, config.state.max_rows_per_window)
         most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
@@ -202,6 +204,8 @@ class Behaviour:
             )
             lessons.sort(days, self.day, self.lookups.ledger, self.today)
             lessons.learn(self.day, self.known, self.today)
+            for account in self.seen.close_day(self.today, [account for account, _ in days]):
+                self.accounts.forget(account)
             changed = lessons.changed
             self.campaigns.close_day(self.today, lessons.untaught)
             self._learn_unrest(alerted.union(frozen, lessons.untaught), len(days))

@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -97,10 +96,6 @@ class Delivery:
         """Keep `alerts`, inside the caller's transaction, and let go of what every sink has had."""
         self.outbox.put(alerts)
         self.outbox.prune()
-
-    def forget(self, before: datetime) -> None:
-        """Let go of alerts from before a moment that every sink has had, inside the caller's transaction."""
-        self.outbox.forget(before)
 
     def look(self) -> None:
         """Say that alerts were committed."""

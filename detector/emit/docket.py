@@ -16,7 +16,7 @@ from detector.clock import rfc3339
 from detector.emit.alert import Alert
 from detector.emit.closing import as_benign
 from detector.emit.incident import Incidents, Subjects
-from detector.emit.verdicts import Verdict, read
+from detector.emit.verdicts import Verdict, forget, read
 from detector.errors import StateError
 from detector.telemetry import log
 
@@ -88,6 +88,12 @@ class Docket:
             alerts += told
             self._db.execute("INSERT OR IGNORE INTO ruling VALUES (?, ?, ?)", (verdict.seq, rfc3339(moment), outcome))
         return alerts
+
+    def forget(self, before: datetime) -> None:
+        """Let go of verdicts from before a moment, and of what came of them, inside the caller's transaction."""
+        self._db.execute("DELETE FROM ruling WHERE moment < ?", (rfc3339(before),))
+        if self._folder is not None:
+            forget(self._folder, before, self._upto)
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, for `restore`."""

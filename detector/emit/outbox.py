@@ -7,6 +7,8 @@ the middle of a long transaction. A crash between the two repeats alerts, with t
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -116,8 +118,20 @@ class Outbox:
         rows = self._db.execute("SELECT seq, bytes FROM had_by_all ORDER BY seq")
         before = max(last - kept, self._freeing(rows, self.max_bytes * CROWDED_SHARE))
         if before >= first:
-            old = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM had_by_all WHERE seq <= ?) RETURNING length(body)"
-            self._grow(-sum(size for (size,) in self._db.execute(old, (before,)).fetchall()))
+            self._drop(before)
+
+    def _drop(self, upto: int) -> None:
+        """Drop what every sink has had, up to a number."""
+        old = "DELETE FROM outbox WHERE seq IN (SELECT seq FROM had_by_all WHERE seq <= ?) RETURNING length(body)"
+        self._grow(-sum(size for (size,) in self._db.execute(old, (upto,)).fetchall()))
+
+    def forget(self, before: datetime) -> None:
+        """Drop alerts of moments before `before` that every sink has had, inside the caller's transaction."""
+        rows = self._db.execute("SELECT seq, json_extract(body, '$.timestamp') FROM outbox ORDER BY seq")
+        old = [seq for seq, at in takewhile(lambda row: datetime.fromisoformat(row[1]) < before, rows)]
+        rows.close()
+        if old:
+            self._drop(old[-1])
 
     def drop_oldest(self, sinks: Sequence[str]) -> dict[str, int]:
         """Take the oldest alerts that only some of `sinks` wait for from them until the limit is kept.

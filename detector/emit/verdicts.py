@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,14 +21,17 @@ BUSY_S: Final = 30.0
 Action = Literal["acknowledge", "benign", "confirmed"]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 
-_TABLE: Final = """
+_TRIGGERS: Final = """
+CREATE TRIGGER IF NOT EXISTS verdict_stays BEFORE UPDATE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
+CREATE TRIGGER IF NOT EXISTS verdict_is_kept BEFORE DELETE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
+"""
+
+_TABLE: Final = f"""
 CREATE TABLE IF NOT EXISTS verdict (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, incident TEXT NOT NULL,
     action TEXT NOT NULL, note TEXT NOT NULL
 );
-CREATE TRIGGER IF NOT EXISTS verdict_stays BEFORE UPDATE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
-CREATE TRIGGER IF NOT EXISTS verdict_is_kept BEFORE DELETE ON verdict BEGIN SELECT raise(ABORT, 'append only'); END;
-"""
+{_TRIGGERS}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,28 @@ def read(folder: Path, after: int = 0) -> list[Verdict]:
         database.row_factory = sqlite3.Row
         found = database.execute("SELECT * FROM verdict WHERE seq > ? ORDER BY seq", (after,)).fetchall()
     return [Verdict(**dict(row)) for row in found]
+
+
+def forget(folder: Path, before: datetime, upto: int) -> None:
+    """Drop the verdicts from before a moment of the wall clock, as far as they were taken up.
+
+    That they cannot be dropped now, a right of another user's perhaps, holds detection up in nothing.
+    """
+    old = ("DELETE FROM verdict WHERE at < ? AND seq <= ?", (rfc3339(before), upto))
+    if any(one.seq <= upto and one.at < rfc3339(before) for one in read(folder)):
+        with suppress(StateError):  # it is tried again as the next day ends
+            change(folder, *old)
+
+
+def change(folder: Path, statement: str, values: Sequence[object]) -> None:
+    """Change what is else only added to: to forget what is old, or whom it names. Raises: StateError."""
+    with _opened(folder / FILE, "rw") as database, database:
+        database.execute("BEGIN IMMEDIATE")
+        for trigger in ("verdict_stays", "verdict_is_kept"):
+            database.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+        database.execute(statement, values)
+        for trigger in _TRIGGERS.strip().splitlines():
+            database.execute(trigger)
 
 
 @contextmanager

@@ -1,0 +1,118 @@
+"""Tell what a state holds, and how large each part of it is; beside a running detector as well."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from detector.collect.source.block import Position
+from detector.context.intake import NAME as INTAKE
+from detector.context.intake import Intake
+from detector.emit import verdicts
+from detector.emit.ledger import FILE as LEDGER
+from detector.emit.ledger import open_ledger
+from detector.emit.letters import Standing, standings
+from detector.inquire.state import open_incidents
+
+POSITIONS = "reader.positions"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """How far one file of a stream was read, in bytes."""
+
+    stream: str
+    path: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contents:
+    """What a state holds. `parts` and `tables`: rows and bytes by name; `first_day` and `last_event` in event time."""
+
+    versions: Mapping[str, str]
+    key: str | None
+    files: Mapping[str, int]
+    parts: Mapping[str, tuple[int, int]]
+    tables: Mapping[str, tuple[int, int]]
+    accounts: int
+    reading: tuple[Read, ...]
+    incidents_open: int
+    alerts: int
+    verdicts: int
+    sinks: tuple[Standing, ...]
+    first_day: date | None
+    last_event: datetime | None
+
+
+def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Contents:
+    """Tell of the state in `folder`, which `state.reading` has opened; `key` is the id of the key of its tokens."""
+    tables = {name: _size(database, name) for name in table_names(database)}
+    intake = _intake(database)
+    return Contents(
+        versions=dict(database.execute("SELECT name, value FROM meta ORDER BY name")),
+        key=key,
+        files={one.name: one.stat().st_size for one in sorted(folder.iterdir()) if one.is_file()},
+        parts=_parts(database),
+        tables=tables,
+        accounts=database.execute("SELECT count(*) FROM memory WHERE kind = 'account'").fetchone()[0],
+        reading=_reading(database),
+        incidents_open=len(open_incidents(database)),
+        alerts=tables["outbox"][0],
+        verdicts=len(verdicts.read(folder)),
+        sinks=_sinks(folder),
+        first_day=min(intake.days, default=None),
+        last_event=intake.last,
+    )
+
+
+def table_names(database: sqlite3.Connection) -> list[str]:
+    """Return the names of the tables of a file."""
+    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name"
+    return [name for (name,) in database.execute(asked)]
+
+
+def _size(database: sqlite3.Connection, table: str) -> tuple[int, int]:
+    columns = [name for _, name, *_ in database.execute(f"PRAGMA table_info({table})")]
+    summed = " + ".join(f'coalesce(sum(length("{name}")), 0)' for name in columns)
+    rows, size = database.execute(f"SELECT count(*), {summed} FROM {table}").fetchone()  # noqa: S608  its own names
+    return rows, size
+
+
+def _parts(database: sqlite3.Connection) -> dict[str, tuple[int, int]]:
+    """Return the parts of the snapshot by the stage they are of: what is before the first sign of its name."""
+    rows, sizes = Counter[str](), Counter[str]()
+    for name, size in database.execute("SELECT name, length(body) FROM snapshot ORDER BY name"):
+        stage = name.split("/")[0].split(".")[0]
+        rows[stage] += 1
+        sizes[stage] += size
+    return {stage: (rows[stage], size) for stage, size in sizes.items()}
+
+
+def _part(database: sqlite3.Connection, name: str) -> bytes | None:
+    row = database.execute("SELECT body FROM snapshot WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def _reading(database: sqlite3.Connection) -> tuple[Read, ...]:
+    told = json.loads(_part(database, POSITIONS) or b"{}")
+    positions = [Position.from_dict(plain) for _, plain in sorted(told.items())]
+    return tuple(Read(stream=one.stream, path=mark.path, offset=mark.offset) for one in positions for mark in one.files)
+
+
+def _intake(database: sqlite3.Connection) -> Intake:
+    intake, saved = Intake(), _part(database, INTAKE)
+    if saved is not None:
+        intake.restore({INTAKE: saved})
+    return intake
+
+
+def _sinks(folder: Path) -> tuple[Standing, ...]:
+    if not (folder / LEDGER).exists():
+        return ()
+    with closing(open_ledger(folder / LEDGER, folder / "state.sqlite")) as ledger:
+        return tuple(standings(ledger))
