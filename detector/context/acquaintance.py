@@ -11,14 +11,12 @@ import numpy.typing as npt
 import polars as pl
 
 from detector.context.day import KEY
+from detector.context.numbers import Numbers, Seen, inside
 
 DAYS: Final = 30
 """How long an acquaintance lasts. Assumption: most patients of a practice who return do so within a month."""
 
-MOST_PARTS: Final = 8
-"""Sorted parts of the running day before they become one: tail adds a few pairs at a time."""
-
-Pairs = npt.NDArray[np.uint64]
+Pairs = Numbers
 
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 """2^64 over the golden ratio, odd. Source: Knuth, The Art of Computer Programming, vol. 3, section 6.4."""
@@ -50,7 +48,7 @@ class Acquaintance:
         rows = database.execute("SELECT day, pairs FROM acquaintance ORDER BY day").fetchall()
         self.days: deque[tuple[int, Pairs]] = deque((day, np.frombuffer(pairs, np.uint64)) for day, pairs in rows)
         self.past = self._past()
-        self.today: list[Pairs] = []
+        self.today = Seen()
 
     def _past(self) -> Pairs:
         return np.sort(np.concatenate([np.zeros(0, np.uint64), *(pairs for _, pairs in self.days)]))
@@ -60,9 +58,7 @@ class Acquaintance:
         places = np.argsort(pairs, kind="stable")
         places = places[np.diff(pairs[places], prepend=~pairs[places[:1]]) != 0]  # the first row of each pair
         unique = pairs[places]
-        fresh = np.ones(len(unique), dtype=np.bool_)
-        for part in self.today:
-            fresh &= ~inside(part, unique)
+        fresh = ~self.today.has(unique)
         first, stranger = np.zeros(len(pairs), dtype=np.bool_), np.zeros(len(pairs), dtype=np.bool_)
         first[places[fresh]] = True
         stranger[places[fresh]] = ~inside(self.past, unique[fresh])
@@ -71,13 +67,11 @@ class Acquaintance:
 
     def resume(self, pairs: Pairs) -> None:
         """Take `pairs` for seen today."""
-        self.today.append(np.sort(pairs))
-        if len(self.today) > MOST_PARTS:
-            self.today = [np.sort(np.concatenate(self.today))]
+        self.today.add(pairs)
 
     def clear(self) -> None:
         """Begin a new day."""
-        self.today = []
+        self.today = Seen()
 
     def recall(self, days: Mapping[int, Pairs]) -> None:
         """Remember pairs of earlier days, which were held back until now; `learn` of the running day follows."""
@@ -98,12 +92,3 @@ class Acquaintance:
             self.evicted_count += len(self.days.popleft()[1])
         self.database.execute("DELETE FROM acquaintance WHERE day < ?", (self.days[0][0],))
         self.past = self._past()
-
-
-def inside(among: Pairs, pairs: Pairs) -> npt.NDArray[np.bool_]:
-    """Say of each pair whether it is one of `among`, which is sorted."""
-    if not len(among):
-        return np.zeros(len(pairs), dtype=np.bool_)
-    places = np.minimum(np.searchsorted(among, pairs), len(among) - 1)
-    found: npt.NDArray[np.bool_] = among[places] == pairs
-    return found

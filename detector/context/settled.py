@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from detector.context.acquaintance import Pairs, inside, pair
+from detector.context.acquaintance import Pairs, pair
+from detector.context.numbers import inside
 
 DAYS: Final = 60
 """How long a key stays an account's own after it was last written down."""

@@ -10,8 +10,9 @@ import polars as pl
 
 from detector import schema
 from detector.context import frames
-from detector.context.acquaintance import Pairs
+from detector.context.acquaintance import Pairs, pair
 from detector.context.day import ACCOUNT, KEY
+from detector.context.numbers import Seen
 from detector.context.settled import Settled
 from detector.context.store import Store
 from detector.detect.campaign.explain import signal
@@ -40,6 +41,8 @@ class Campaigns:
         self.tally = Tally(most_rows)
         self.raised = Raised()
         self.due = pl.DataFrame(schema=DUE)
+        self.noted = Seen()
+        """The pairs that are due, as numbers: most of what comes was noted already."""
 
     def observe(self, rows: pl.DataFrame, looks: pl.DataFrame, today: date) -> pl.DataFrame:
         """Count newcomers and return a signal for each campaign that is found, or found to use more accounts.
@@ -67,12 +70,16 @@ class Campaigns:
         return pl.concat([of_kind(each.filter(fresh), kind) for kind, fresh in enumerate(new)])
 
     def _note(self, each: pl.DataFrame, keys: Sequence[Pairs], accounts: Pairs) -> None:
-        due = [(of, ~self.settled.is_written(of, accounts)) for of in keys]
-        noted = [
-            each.filter(which).select(pl.Series("key", of[which]), KEY, ACCOUNT) for of, which in due if which.any()
+        due = [~(self.settled.is_written(of, accounts) | self.noted.has(pair(accounts, of))) for of in keys]
+        told = [
+            each.filter(which).select(pl.Series("key", of[which]), KEY, ACCOUNT)
+            for of, which in zip(keys, due, strict=True)
+            if which.any()
         ]
-        if noted:
-            self.due = pl.concat([self.due, *noted]).unique(["key", KEY], maintain_order=True)
+        if told:
+            fresh = pl.concat(told).unique(["key", KEY], maintain_order=True)
+            self.due = pl.concat([self.due, fresh])
+            self.noted.add(_pairs(fresh))
 
     def _model(self, kind: int) -> Newcomers:
         return self.models.get(KINDS[kind]) or Newcomers(telling=kind == SEQUENCE)
@@ -163,7 +170,7 @@ class Campaigns:
         self.settled.learn(today, *(due.get_column(name).to_numpy() for name in ("key", KEY)))
         self.raised.forget(today.toordinal())
         self.tally.clear()
-        self.due = pl.DataFrame(schema=DUE)
+        self.due, self.noted = pl.DataFrame(schema=DUE), Seen()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the running day and the campaigns, for `restore`."""
@@ -173,7 +180,12 @@ class Campaigns:
         """Take up what `snapshot` gave."""
         self.tally.restore(saved)
         self.raised.restore(saved)
-        self.due = frames.unpack(saved["campaign.due"])
+        self.due, self.noted = frames.unpack(saved["campaign.due"]), Seen()
+        self.noted.add(_pairs(self.due))
+
+
+def _pairs(due: pl.DataFrame) -> Pairs:
+    return pair(due.get_column(KEY).to_numpy(), due.get_column("key").to_numpy())
 
 
 def _counts(keys: pl.DataFrame) -> tuple[Any, Any, Any]:
