@@ -20,6 +20,10 @@ SCHEMA: Final = pl.Schema(
     }
 )
 
+LONGEST: Final = 512
+"""Characters of an agent that are looked at. No program's own is as long, and each is asked a thousand expressions: one
+of 8 KB, which anybody may send, would take as long as ten thousand plain lines.
+"""
 HEADLESS: Final = (
     r"(?i)headless|phantomjs|selenium|webdriver|puppeteer|playwright|cypress|slimerjs|splash|electron.*nightmare"
 )
@@ -49,7 +53,8 @@ def read_clients(agents: pl.DataFrame) -> pl.DataFrame:
     """
     from ua_parser import parse  # compiles its rules: a tenth of a second that `--help` must not wait for
 
-    rows = [_describe(parse(agent)) if agent else (None,) * 4 for agent in agents["user_agent.original"]]
+    shown = agents["user_agent.original"].str.head(LONGEST)
+    rows = [_describe(parse(agent)) if agent else (None,) * 4 for agent in shown]
     names = list(SCHEMA)[:4]
     read = agents.hstack(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"))
     return read.with_columns(_client(), _kind(), masked_agent(agents["user_agent.original"]).alias("agent"))
@@ -71,7 +76,7 @@ def _client() -> pl.Expr:
 
 
 def _kind() -> pl.Expr:
-    agent = pl.col("user_agent.original")
+    agent = pl.col("user_agent.original").str.head(LONGEST)
     return (
         pl.when(agent.is_null())
         .then(None)
