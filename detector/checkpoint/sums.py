@@ -33,3 +33,8 @@ def damaged(database: sqlite3.Connection) -> Iterator[str]:
             yield f"{part}: it is missing"
         elif crc32(body) != crc:
             yield f"{part}: it is not as it was written (checksum)"
+
+
+def drop(database: sqlite3.Connection, part: str) -> None:
+    """Forget one, inside the transaction at hand."""
+    database.execute("DELETE FROM checksum WHERE part = ?", (part,))

@@ -6,7 +6,7 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("backup", "info", "verify")
+NAMES: Final = ("backup", "forget", "info", "verify")
 
 EPILOG: Final = """\b
 Examples:

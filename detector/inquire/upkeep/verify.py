@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from stat import S_IMODE
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import polars as pl
@@ -30,7 +30,7 @@ FRAMES: Final = {"tenants": ("pairs",), "activity": ("hours", "places")}
 TREES: Final = {"memory": ("numbers",), "withheld": ("numbers", "looks")}
 """Columns of JSON, by table; those of FRAMES hold Arrow."""
 
-Look = Callable[[bytes], object]
+Look = Callable[[Any], object]
 
 
 def faults(folder: Path) -> Iterator[str]:

@@ -1,0 +1,6 @@
+"""Take one account or one insured person's token out of a state, so that no byte of it is left."""
+
+from detector.inquire.upkeep.erase.erasing import erase, still_named
+from detector.inquire.upkeep.erase.whom import Whom
+
+__all__ = ["Whom", "erase", "still_named"]
