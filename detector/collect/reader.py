@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.collect.formats import build, names
+from detector.collect.formats import SAMPLE, build, canonical, names
 from detector.collect.formats.w3c import DIRECTIVE
 from detector.collect.order import Sequencer
 from detector.collect.parse import Format, choose_format, parse
@@ -90,6 +90,7 @@ class Reader:
         self._positions = dict(positions or {})
         self._states = {name: position.parser for name, position in self._positions.items()}
         self._formats: dict[str, Format] = {}
+        self._lines_since_choice: dict[str, int] = {}
         self._times: dict[str, datetime] = {}
         self._stored_bytes = 0
 
@@ -160,8 +161,9 @@ class Reader:
         """Parse a block and add it to the step."""
         stream = block.stream
         state = self._states.get(stream, ParserState())
-        if stream not in self._formats:
+        if self._is_unsure(stream):
             state = self._choose(step, block, state)
+        self._lines_since_choice[stream] += block.lines.height
         parsed = parse(
             block.lines, self._formats[stream], path=block.path, header=state.header, reference=block.modified
         )
@@ -177,23 +179,37 @@ class Reader:
         step.skipped += parsed.skipped
         step.size_bytes += block.size_bytes
 
+    def _is_unsure(self, stream: str) -> bool:
+        """Whether to choose a format: at first, and of a live log that began with few lines each time they doubled."""
+        if stream not in self._formats:
+            return True
+        count = self._formats[stream].learned.lines_count
+        return self._source.live and count < SAMPLE and self._lines_since_choice[stream] >= count
+
     def _choose(self, step: _Step, block: Block, state: ParserState) -> ParserState:
         """Choose the format by the first lines of the file, however small the block is.
 
-        A format known from before the restart stays; so does the W3C header, which else is that of the file's start.
+        A W3C header known from before the restart stays; else it is that of the file's start.
         """
         head = self._source.head(block.stream)
         lines = block.lines if head is None or head.is_empty() else head
-        if state.format in names() and self._settings.format == "auto":
-            chosen, why = build(state.format, lines, self._settings), f"{state.format}: as before the restart"
-        else:
-            chosen, why = choose_format(lines, self._settings)
-        self._formats[block.stream] = chosen
-        step.formats[block.stream] = (chosen.name, why)
+        chosen, why = self._known(state, lines) or choose_format(lines, self._settings)
+        if block.stream not in self._formats or chosen.name != self._formats[block.stream].name:
+            step.formats[block.stream] = (chosen.name, why)
+        self._formats[block.stream], self._lines_since_choice[block.stream] = chosen, 0
         header = state.header
         if not header and chosen.header is not None and not block.lines.is_empty() and block.lines["log.offset"][0] > 0:
             header = next(iter(lines["line"].filter(lines["line"].str.starts_with(DIRECTIVE)).head(1)), "")
-        return ParserState(format=chosen.name, header=header)
+        return ParserState(format=chosen.name, header=header, learned=chosen.learned)
+
+    def _known(self, state: ParserState, lines: pl.DataFrame) -> tuple[Format, str] | None:
+        """Return the format that was taken before, unless it was by fewer lines than there are to choose by now."""
+        asked, learned = self._settings.format, state.learned
+        if state.format not in names() or not isinstance(asked, str) or canonical(asked) not in ("auto", state.format):
+            return None
+        if learned is not None and learned.lines_count < min(SAMPLE, lines.height):
+            return None
+        return build(state.format, lines, self._settings, learned), f"{state.format}: as before the restart"
 
     def _finished(self, step: _Step) -> _Step:
         """Enrich all events of a step at once, and give every block its own again."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -242,6 +243,48 @@ def test_a_w3c_header_is_known_after_a_restart_and_when_reading_begins_behind_it
     source.close()
     assert [row[1] for row in events] == ["u2", "u3"]
     assert rejects == []
+
+
+def tailed(folder: Path, plain: dict[str, dict[str, Any]]) -> tuple[list[str | None], dict[str, dict[str, Any]]]:
+    """Follow a folder as a new process would, from the state of the one before; return the sessions read."""
+    positions = {name: Position.from_dict(known) for name, known in plain.items()}
+    reader, _, source = follower(folder, positions, {})
+    steps = read_all(reader)
+    source.close()
+    kept = {name: position.to_dict() for name, position in steps[-1].positions.items()}
+    return pl.concat([step.events for step in steps])["portal.session"].to_list(), json.loads(json.dumps(kept))
+
+
+def with_session(second: int, session: str) -> str:
+    return line(second, "u", second).rstrip() + f" {session}\n"
+
+
+def test_what_stands_behind_the_line_is_after_a_restart_what_it_was_before(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("".join(with_session(second, f"session{second // 5:04d}") for second in range(600)))
+    sessions, kept = tailed(tmp_path, {})
+    assert None not in sessions
+    log.rename(tmp_path / "a.log.1")
+    log.write_text("".join(with_session(600 + second, "0.005") for second in range(600)))  # durations?
+    with log.open("a") as file:
+        file.write(with_session(1201, "session1201"))
+    assert tailed(tmp_path, kept)[0][-1] == "session1201"
+    before = {name: {**known, "parser": {"format": "combined", "header": ""}} for name, known in kept.items()}
+    assert tailed(tmp_path, before)[0][-1] is None  # a state that was saved before it was kept: learned anew
+
+
+def test_a_new_log_is_judged_again_while_its_lines_are_few(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("no log line of any kind\n" + with_session(0, "-"))
+    reader, _, source = follower(tmp_path, {}, {})
+    taken = [name for step in reader.batches() for name, _ in step.formats.values()]
+    with log.open("a") as file:
+        file.writelines(with_session(second, f"session{second // 5:04d}") for second in range(1, 600))
+    steps = list(reader.batches())
+    taken += [name for step in steps for name, _ in step.formats.values()]
+    assert taken == ["combined", "combined_session"]
+    assert steps[-1].events["portal.session"][-1] is not None
+    source.close()
 
 
 def test_the_hindmost_log_is_read_next_so_little_is_held(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 import polars as pl
 
 from detector.collect.formats import w3c
-from detector.collect.formats.combined import Combined
 from detector.collect.formats.reading import cleaned, read_rows
 from detector.collect.formats.registry import BUILDERS, HINTS, Format, build
 from detector.collect.formats.shape import REASON
@@ -74,14 +73,13 @@ def _lines_read(fmt: Format, sample: pl.DataFrame) -> tuple[float, int, int]:
 
 def _named(fmt: Format, sample: pl.DataFrame) -> Format:
     """Name the kind of combined that the first lines are of."""
-    clean = fmt.shapes[0] if fmt.name == "combined" else None
-    if not isinstance(clean, Combined):
+    if fmt.name != "combined":
         return fmt
-    if clean.host:
+    if fmt.learned.host:
         return replace(fmt, name="combined_vhost")
     if sample["line"].str.count_matches('"', literal=True).max() == _QUOTES_OF_COMMON:
         return replace(fmt, name="common")
-    return replace(fmt, name="combined_session") if clean.trailing.roles == ("session",) else fmt
+    return replace(fmt, name="combined_session") if fmt.learned.trailing == ("session",) else fmt
 
 
 def _sentence(best: Format, name: str, read: dict[str, tuple[float, int, int]]) -> str:

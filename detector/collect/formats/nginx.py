@@ -87,4 +87,4 @@ def _json(text: str, sample: Sequence[str], kinds: tuple[str, ...]) -> JsonLines
             names.setdefault(column, (key,))
             found += [part.kind] if part.holds == "time" else []
     template.demand(names, "time", "$time_iso8601, $time_local or $msec")
-    return wellknown.shape("nginx", sample, names, kinds or (found[0],))
+    return wellknown.shape("nginx", wellknown.levels(sample, names), names, kinds or (found[0],))

@@ -1,7 +1,7 @@
 """Build a format from its name or its description in the configuration."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import polars as pl
@@ -26,6 +26,7 @@ from detector.collect.formats import (
 )
 from detector.collect.formats.groups import from_regex
 from detector.collect.formats.jsonlines import both
+from detector.collect.formats.learned import Learned
 from detector.collect.formats.shape import Shape
 from detector.collect.formats.times import ANY, TimeSetting
 from detector.collect.formats.trailing import Trailing
@@ -38,12 +39,13 @@ from detector.errors import DetectorError
 class Format:
     """A log format that lines can be read with.
 
-    `shapes` are tried in order. `header` is None, or for W3C the `#Fields` line that holds until another comes
-    (empty: none is known yet).
+    `shapes` are tried in order; `learned` is what the first lines told of them. `header` is None, or for W3C the
+    `#Fields` line that holds until another comes (empty: none is known yet).
     """
 
     name: str
     shapes: tuple[Shape, ...]
+    learned: Learned
     zone: str = "UTC"
     max_line_bytes: int = 65536
     header: str | None = None
@@ -55,17 +57,16 @@ class Format:
         return (w3c.W3C(name=self.name, header=header, tab=self.name == "cloudfront"),) if header else ()
 
 
-Builder = Callable[[pl.DataFrame, Input], tuple[Shape, ...]]
+Builder = Callable[[Learned, Input], tuple[Shape, ...]]
+Learner = Callable[[pl.DataFrame], Learned]
 
 
-def _access(lines: pl.DataFrame, _: Input) -> tuple[Shape, ...]:
-    host = _share(combined.Combined(host=True), lines) > 0.5
-    trailing = combined.learn_trailing(lines)
-    return (*combined.shapes("combined", host=host, trailing=trailing), *errorlog.shapes())
+def _access(name: str) -> Builder:
+    def shapes(learned: Learned, _: Input) -> tuple[Shape, ...]:
+        trailing = Trailing(roles=learned.trailing)
+        return (*combined.shapes(name, host=learned.host, trailing=trailing), *errorlog.shapes())
 
-
-def _session(_: pl.DataFrame, __: Input) -> tuple[Shape, ...]:
-    return (*combined.shapes("combined_session", trailing=Trailing(roles=("session",))), *errorlog.shapes())
+    return shapes
 
 
 def _share(shape: Shape, lines: pl.DataFrame) -> float:
@@ -86,17 +87,24 @@ BUILDERS: Final[dict[str, Builder]] = {
     "aws_alb": lambda _, __: alb.shapes(),
     "w3c": lambda _, __: (),
     "cloudfront": lambda _, __: (),
-    "common": lambda _, __: (*combined.shapes("common"), *errorlog.shapes()),
-    "combined_session": _session,
-    "combined_vhost": lambda lines, _: (
-        *combined.shapes("combined_vhost", host=True, trailing=combined.learn_trailing(lines)),
-        *errorlog.shapes(),
-    ),
-    "combined": _access,
+    "common": _access("common"),
+    "combined_session": _access("combined_session"),
+    "combined_vhost": _access("combined_vhost"),
+    "combined": _access("combined"),
     "nginx_proxy_manager": lambda _, __: (*npm.shapes(), *combined.shapes("combined"), *errorlog.shapes()),
-    "json": lambda lines, _: both(wellknown.shape("json", lines["line"].head(_SAMPLED).to_list())),
+    "json": lambda learned, _: both(wellknown.shape("json", learned.levels)),
 }
 """The named formats, the most specific first: of two that read as many lines, `auto` takes the first."""
+
+LEARNERS: Final[dict[str, Learner]] = {
+    "combined_session": lambda _: Learned(trailing=("session",)),
+    "combined_vhost": lambda lines: Learned(host=True, trailing=combined.learn_trailing(lines).roles),
+    "combined": lambda lines: Learned(
+        host=_share(combined.Combined(host=True), lines) > 0.5, trailing=combined.learn_trailing(lines).roles
+    ),
+    "json": lambda lines: Learned(levels=wellknown.levels(_sampled(lines))),
+}
+"""What formats learn of the first lines; the others are what their name says."""
 
 HINTS: Final = {
     "traefik": r'"ClientHost"|ms *$',
@@ -138,37 +146,54 @@ def names() -> tuple[str, ...]:
     return ("auto", *sorted(BUILDERS))
 
 
-def build(described: str | Described, lines: pl.DataFrame, settings: Input) -> Format:
+def build(described: str | Described, lines: pl.DataFrame, settings: Input, learned: Learned | None = None) -> Format:
     """Build a format; the first lines tell what stands behind the combined format, and how JSON fields nest.
 
+    `learned`: of a named format, what its first lines told before, instead of these.
     Raises: `DetectorError` when the name or the template is none.
     """
     if isinstance(described, Described):
         return Format(
             name=_kind(described),
-            shapes=_described(described, lines),
+            shapes=_described(described, _sampled(lines)),
+            learned=Learned(lines_count=lines.height),
             zone=settings.timezone,
             max_line_bytes=settings.max_line_bytes,
         )
-    name = ALIASES.get(described.replace("-", "_"), described.replace("-", "_"))
+    name = canonical(described)
     if name not in BUILDERS:
         raise DetectorError(f"no such format: {described!r}, required one of {', '.join(names())}")
+    learned = learned or replace(_learn(name, lines), lines_count=lines.height)
     return Format(
         name=name,
-        shapes=BUILDERS[name](lines, settings),
+        shapes=BUILDERS[name](learned, settings),
+        learned=learned,
         zone=settings.timezone,
         max_line_bytes=settings.max_line_bytes,
         header=_HEADERS.get(name),
     )
 
 
+def canonical(name: str) -> str:
+    """Return the name that a format's alias stands for; any other as it is."""
+    plain = name.replace("-", "_")
+    return ALIASES.get(plain, plain)
+
+
+def _learn(name: str, lines: pl.DataFrame) -> Learned:
+    return LEARNERS[name](lines) if name in LEARNERS else Learned()
+
+
+def _sampled(lines: pl.DataFrame) -> list[str]:
+    return lines["line"].head(_SAMPLED).to_list()
+
+
 def _kind(described: Described) -> str:
     return next(kind for kind in ("nginx", "apache", "json_fields", "regex") if getattr(described, kind) is not None)
 
 
-def _described(described: Described, lines: pl.DataFrame) -> tuple[Shape, ...]:
+def _described(described: Described, sample: list[str]) -> tuple[Shape, ...]:
     kinds = (described.time_format,) if described.time_format else ()
-    sample = lines["line"].head(_SAMPLED).to_list()
     if described.nginx is not None:
         return (*nginx.shapes(described.nginx, sample, kinds), *errorlog.shapes())
     if described.apache is not None:

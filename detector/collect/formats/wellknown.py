@@ -73,13 +73,17 @@ def sampled_objects(lines: Iterable[str]) -> list[dict[str, Any]]:
     return objects
 
 
-def shape(name: str, sample: Iterable[str] = (), names: Mapping[str, Names] = NAMES, kinds: Names = ANY) -> JsonLines:
-    """Return the shape of JSON lines with these names; the sample tells `user: "x"` from `user: {name: "x"}`."""
+def levels(sample: Iterable[str], names: Mapping[str, Names] = NAMES) -> Names:
+    """Return the fields that hold fields: the sample tells `user: "x"` from `user: {name: "x"}`."""
     objects = sampled_objects(sample)
     nested = {key for one in objects for key, content in one.items() if isinstance(content, dict)}
     plain = {key for one in objects for key, content in one.items() if not isinstance(content, dict | list | None)}
     prefixes = {one.partition(".")[0] for many in names.values() for one in many if "." in one}
-    levels = {key for key in prefixes if key in nested or key not in plain}
+    return tuple(sorted(key for key in prefixes if key in nested or key not in plain))
+
+
+def shape(name: str, levels: Names, names: Mapping[str, Names] = NAMES, kinds: Names = ANY) -> JsonLines:
+    """Return the shape of JSON lines with these names; `levels` are the fields that hold fields."""
     tree: dict[str, Any] = {}
     columns = {column: _candidates(tree, many, levels) for column, many in names.items()}
     text = {column: pl.coalesce([*found, pl.lit(None, pl.String)]) for column, found in columns.items()}
@@ -117,7 +121,7 @@ def _composed(text: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
     return fields
 
 
-def _candidates(tree: dict[str, Any], names: Names, levels: set[str]) -> list[pl.Expr]:
+def _candidates(tree: dict[str, Any], names: Names, levels: Names) -> list[pl.Expr]:
     found = []
     for name in names:
         head, dot, _ = name.partition(".")
@@ -159,4 +163,4 @@ def named(fields: Mapping[str, str], sample: Iterable[str], kinds: Names = ANY) 
     if unknown := sorted(set(fields) - {*FIELDS.names(), *_COMPOSED}):
         raise DetectorError(f"no such column: {', '.join(unknown)}; required: some of {', '.join(FIELDS.names())}")
     spelled = {{"@timestamp": "time"}.get(column, column): (path,) for column, path in fields.items()}
-    return shape("json", sample, spelled, kinds)
+    return shape("json", levels(sample, spelled), spelled, kinds)

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Final, Protocol
 
 import polars as pl
 
+from detector.collect.formats import Learned
+
 LINES: Final = pl.Schema({"line": pl.String, "log.offset": pl.Int64})
 """Lines of one file: text without its line feed, byte offset of its start in the decompressed file."""
 
@@ -16,11 +18,19 @@ class ParserState:
     """What reading the next line of a stream needs to know from the lines before it.
 
     `format` is the name of the format chosen for the stream, None until chosen; `header` is what a
-    directive in the file has put in force (W3C's `#Fields`), empty where there was none.
+    directive in the file has put in force (W3C's `#Fields`), empty where there was none; `learned` is what the first
+    lines told of the format, None in a state that was saved before it was kept.
     """
 
     format: str | None = None
     header: str = ""
+    learned: Learned | None = None
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> "ParserState":
+        """Return what `asdict` and JSON made plain."""
+        learned = plain.get("learned")
+        return cls(format=plain["format"], header=plain["header"], learned=learned and Learned.from_dict(learned))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +68,7 @@ class Position:
         return cls(
             stream=plain["stream"],
             files=tuple(Mark(**mark) for mark in plain["files"]),
-            parser=ParserState(**plain["parser"]),
+            parser=ParserState.from_dict(plain["parser"]),
         )
 
 
