@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from detector.config.section import Regex, Section, groups_of
+from detector.config.section import Regex, Section, checked_regex, groups_of
 
 Action = Literal["logon", "logoff", "search", "record_view", "claim", "export", "other"]
 
@@ -67,6 +67,13 @@ class Portal(Section):
     )
     actions: tuple[ActionAt, ...] = ()
     categories: tuple[CategoriesAt, ...] = ()
+
+    @field_validator("subjects")
+    @classmethod
+    def _fits_together(cls, entries: tuple[SubjectAt, ...]) -> tuple[SubjectAt, ...]:
+        paths = [f"(?:{entry.path})" for entry in entries if entry.path is not None]
+        checked_regex("|".join(paths))  # they are searched as one; each by itself may be large enough to fit alone only
+        return entries
 
     @field_validator("subject_area")
     @classmethod
