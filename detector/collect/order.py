@@ -66,6 +66,12 @@ class Sequencer:
         return None if self._released is None else _EPOCH + timedelta(microseconds=self._released)
 
     @property
+    def latest(self) -> datetime | None:
+        """The time of the furthest event, held ones included."""
+        tops = [stream.top for stream in self._streams.values() if stream.top is not None]
+        return _EPOCH + timedelta(microseconds=max(tops)) if tops else self.watermark
+
+    @property
     def held_count(self) -> int:
         """Events that are not released yet."""
         waiting = sum(stream.waiting.height for stream in self._streams.values() if stream.waiting is not None)

@@ -11,10 +11,10 @@ from detector.emit.verdicts import Verdict
 class Closing:
     """By quiet, by a person's word, or by a change for good: the words for it are `closed.` and `after.` of its `kind`.
 
-    `who` said so; `reason` tells the change, and leads the evidence.
+    `who` said so; `reason` tells the change, or the silence that is over, and leads the evidence.
     """
 
-    kind: Literal["quiet", "quiet_abuse", "benign", "changed"]
+    kind: Literal["quiet", "quiet_abuse", "benign", "changed", "returned", "delayed"]
     who: str = ""
     reason: Reason | None = None
 

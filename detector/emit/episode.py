@@ -182,7 +182,7 @@ def _who(episode: Episode, words: Words) -> str:
         return words.say("who.together", accounts=len(episode.together))
     if episode.lead["source.ip"]:
         return words.say("who.address", address=episode.key.removeprefix("source.ip="))
-    return episode.key
+    return words.name(f"who.{episode.lead['rule.id']}", episode.key)
 
 
 def _message(episode: Episode, state: State, signal: Signal | None, closing: Closing, words: Words) -> str:

@@ -68,6 +68,10 @@ class Incidents:
         """How many incidents are open, by level."""
         return Counter(LEVELS[one.level] for one in self._open.values())
 
+    def on(self, key: str) -> str | None:
+        """Return the id of the incident that is open on what `key_of` says of a signal."""
+        return self._open[key].id if key in self._open else None
+
     def accounts_of(self, incident: str) -> tuple[str, ...]:
         """Return the accounts of an incident; none where it is not open."""
         episode = self._find(incident)

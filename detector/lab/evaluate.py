@@ -4,6 +4,7 @@
   attack's start to 24 hours after its end. Alerts of closed incidents (`portal.incident.state`) do not count.
 - It is *neutral* when it names only accounts that the attack tried in vain, or comes from the attack's address.
 - Any other is *false*, unless its incident has caught an attack before; one an account and local day counts.
+- That the source is silent (`source_silent`) is said of no account, and counts for nothing here.
 - A record is *exposed* when its person was first shown up to the second of the first alert that catches the attack.
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detector.detect.heartbeat import MODEL as SILENCE
 from detector.lab.truth import Alert, Attack, Truth, read_alerts, read_truth
 
 GRACE: Final = timedelta(hours=24)
@@ -108,7 +110,7 @@ def evaluate(labels: Path, alerts: Path, *, seed: int = 1) -> Evaluation:
 
 def judge(truth: Truth, alerts: Sequence[Alert]) -> Judged:
     """Judge every alert: it catches attacks, is neutral, or is false."""
-    live = [alert for alert in alerts if alert.state != "closed"]
+    live = [alert for alert in alerts if alert.state != "closed" and alert.rule != SILENCE]
     catches: dict[str, list[Alert]] = {attack.name: [] for attack in truth.attacks}
     caught_incidents: set[str] = set()
     false: set[tuple[str, date]] = set()

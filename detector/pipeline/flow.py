@@ -20,7 +20,10 @@ from detector.context.activity import Activity
 from detector.context.intake import Intake
 from detector.context.midnight import cut_at_midnight
 from detector.context.session import Sessions
+from detector.context.traffic import Traffic
 from detector.detect.behaviour import Behaviour
+from detector.detect.heartbeat import MODEL as SILENCE
+from detector.detect.heartbeat import Heartbeat
 from detector.detect.rules import Rules
 from detector.emit.alert import Alert
 from detector.emit.delivery import Delivery
@@ -28,6 +31,7 @@ from detector.emit.digest import Digest
 from detector.emit.docket import Docket
 from detector.emit.incident import Incidents
 from detector.emit.sinks import Sink
+from detector.pipeline.silence import Silences
 from detector.telemetry import Telemetry, log
 
 ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
@@ -82,7 +86,17 @@ class Pipeline:
         self.activity = Activity(self.checkpoint.database, config.state.max_rows_per_window)
         self.intake = Intake()
         runbooks = {rule.id: rule.said_in(config.language).runbook for rule in self.rules.catalogue}
+        runbooks[SILENCE] = tuple(self.behaviour.words.names("silence.runbook"))
         self.incidents = Incidents(config, runbooks)
+        self.heartbeat = Heartbeat(Traffic(config.zone, self.enricher.working), self.behaviour.words)
+        self.silences = Silences(
+            self.heartbeat,
+            self.incidents,
+            self.behaviour.subjects_count,
+            config,
+            runbooks,
+            quiet=self.learn or not config.health.heartbeat,
+        )
         at, durable = self.checkpoint.path, self.checkpoint.durable
         self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
         self.docket = Docket(self.checkpoint.folder, self.checkpoint.database)
@@ -92,7 +106,7 @@ class Pipeline:
         self.committed: datetime | None = None
         self.learned = False
         self.positions: dict[str, Position] = {}
-        self._parts = (self.sessions, self.rules, self.behaviour, self.incidents, self.docket)
+        self._parts = (self.sessions, self.rules, self.behaviour, self.heartbeat, self.incidents, self.docket)
         self._restore()
 
     def take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
@@ -145,9 +159,10 @@ class Pipeline:
         alerts: list[Alert] = []
         for day, part in cut_at_midnight(events, self.today):
             if self.today is not None and day > self.today:
-                alerts += self._close_day(day)
+                alerts += self.silences.last(self._midnight(day)) + self._close_day(day)
             self.today = day
-            alerts += self._detect(part, day)
+            for piece in self.heartbeat.parts(part):
+                alerts += self.silences.end(piece) + self._detect(piece, day)
         return alerts
 
     def _detect(self, part: pl.DataFrame, day: date) -> list[Alert]:
@@ -165,9 +180,12 @@ class Pipeline:
                 until if isinstance(until, datetime) else None,
             )
 
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time.min, self.config.zone).astimezone(UTC)
+
     def _close_day(self, following: date) -> list[Alert]:
         """End the running day at local midnight: incidents that are quiet close first, then the models learn."""
-        midnight = datetime.combine(following, time.min, self.config.zone).astimezone(UTC)
+        midnight = self._midnight(following)
         alerts = self.incidents.admit(schema.empty(schema.SIGNAL), self.behaviour.subjects_count, midnight)
         if self.today is not None:
             with self.telemetry.stage("activity"):

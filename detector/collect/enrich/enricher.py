@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from typing import Any, Final
 
 import polars as pl
@@ -105,6 +106,10 @@ class Enricher:
 
     def _sessions(self, raw: pl.DataFrame) -> pl.DataFrame:
         return self._tokens.sessions(raw["portal.session"]).alias("portal.session").to_frame()
+
+    def working(self, day: date) -> bool | None:
+        """Tell whether a local day is neither a weekend nor a day off."""
+        return self._calendar.working(day)
 
     def describe(self) -> dict[str, Any]:
         """Return facts for the statistics: the key's origin, the tables' ages, the directory's size, warnings."""
