@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from detector.checkpoint.faults import told
+from detector.checkpoint.faults import MENDING, told
 from detector.emit.ledger import reserve
 from detector.errors import StateError, StateWriteError
 
@@ -39,6 +39,7 @@ def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
         database.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
         for statement in TABLES.split(";"):
             database.execute(statement)
+        _check_whole(database, path)
         _check_version(database, path)
     except sqlite3.DatabaseError as fault:
         database.close()
@@ -47,6 +48,13 @@ def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _check_whole(database: sqlite3.Connection, path: Path) -> None:
+    """Find a damaged page now: met in the middle of a night it would end the run there."""
+    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise StateError(f"{path}: damaged: {found}; {MENDING}")
 
 
 def other_version(path: Path | str, found: str | None) -> str:

@@ -6,7 +6,7 @@ import click
 
 from detector.cli import Commands
 
-NAMES: Final = ("backup", "forget", "info", "verify")
+NAMES: Final = ("backup", "forget", "info", "migrate", "verify")
 
 EPILOG: Final = """\b
 Examples:

@@ -46,7 +46,11 @@ def faults(folder: Path) -> Iterator[str]:
             with closing(_opened(path)) as database:
                 found = [row for (row,) in database.execute("PRAGMA integrity_check")]
                 yield from (f"{path}: {line}" for line in found if line != "ok")
-                if name == FILE and found == ["ok"]:
+                if name != FILE or found != ["ok"]:
+                    continue
+                if (version := found_version(database)) != str(SCHEMA_VERSION):
+                    yield other_version(path, version)
+                else:
                     yield from (f"{path}: {told}" for told in _of_state(database, folder))
         except (sqlite3.Error, DetectorError) as fault:
             yield f"{path}: {fault}"
@@ -65,9 +69,6 @@ def _exposed(path: Path) -> Iterator[str]:
 
 def _of_state(database: sqlite3.Connection, folder: Path) -> Iterator[str]:
     database.execute("BEGIN")  # all from one moment
-    if (found := found_version(database)) != str(SCHEMA_VERSION):
-        yield other_version("version", found)
-        return
     yield from sums.damaged(database)
     for name, body in database.execute("SELECT name, body FROM snapshot ORDER BY name"):
         yield from _unread(f"snapshot {name}", body, _part)

@@ -1,0 +1,116 @@
+"""Take an older state over as far as it can be: what was learned in other numbers cannot, where reading was can.
+
+Of versions 1 and 2 the models are other ones than today's: nothing turns the one into the other. What holds no model
+stays: how far logs were read with the events held back at that moment, alerts with how far each sink is, verdicts, key.
+"""
+
+import io
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from detector.checkpoint import sums
+from detector.checkpoint.copying import copy
+from detector.checkpoint.faults import named
+from detector.checkpoint.lock import locked
+from detector.checkpoint.opening import FILE, SCHEMA_VERSION, TABLES, found_version, note_version, other_version
+from detector.checkpoint.saved import KEY_ID
+from detector.context.intake import NAME as INTAKE
+from detector.context.intake import Intake
+from detector.errors import InputError, StateError
+from detector.schema import EVENT
+
+OLDER: Final = ("1", "2")
+HELD: Final = ("order.held", "order.waiting")
+KEPT: Final = ("reader.positions", "order.json", INTAKE, KEY_ID)
+KEPT_TABLES: Final = ("meta", "snapshot", "journal", "checksum", "outbox", "outbox_size", "ruling")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """A state of an older version: what of it would be lost, and what is kept."""
+
+    version: str
+    accounts: int
+    incidents: int
+    alerts: int
+    logs: int
+
+
+def look(folder: Path) -> Older | None:
+    """Return what an older state in `folder` holds; None where it is of this version. Raises: `StateError`."""
+    if not (folder / FILE).is_file():
+        raise InputError(f"{folder}: no state is there; required a folder that was given to --state")
+    path = folder / FILE
+    with named(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
+        version = found_version(database)
+        if version == str(SCHEMA_VERSION):
+            return None
+        if version not in OLDER:
+            raise StateError(other_version(path, version))
+        counts = (
+            "SELECT count(*) FROM memory WHERE kind = 'account'",
+            "SELECT count(*) FROM snapshot WHERE name GLOB 'Incidents/open *'",
+            "SELECT count(*) FROM outbox",
+            "SELECT count(*) FROM snapshot, json_each(body) WHERE name = 'reader.positions'",
+        )
+        accounts, incidents, alerts, logs = (database.execute(asked).fetchone()[0] for asked in counts)
+    return Older(version=version, accounts=accounts, incidents=incidents, alerts=alerts, logs=logs)
+
+
+def migrate(folder: Path, backup: Path) -> None:
+    """Copy the older state in `folder` to `backup`, then begin its memory anew and keep the rest.
+
+    Raises: `StateLockedError`, `StateError`, `StateWriteError`; then it is as it was.
+    """
+    with locked(folder):
+        copy(folder, backup, with_key=True)
+        path = folder / FILE
+        with named(path), closing(sqlite3.connect(path)) as database:
+            with database:
+                database.execute("BEGIN IMMEDIATE")
+                _turn(database)
+            database.execute("VACUUM")
+
+
+def _turn(database: sqlite3.Connection) -> None:
+    parts = dict(_parts(database))
+    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
+    for (table,) in database.execute(asked).fetchall():
+        if table not in KEPT_TABLES:
+            database.execute(f"DROP TABLE {table}")
+    for statement in TABLES.split(";"):
+        database.execute(statement)
+    for table in ("snapshot", "journal", "checksum", "meta"):
+        database.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
+    database.executemany("INSERT INTO snapshot VALUES (?, ?)", parts.items())
+    sums.note(database, [(f"snapshot {name}", body) for name, body in parts.items()])
+    note_version(database)
+
+
+def _parts(database: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    """Yield the parts that are kept; none of a state that has read nothing yet."""
+    saved = dict(database.execute("SELECT name, body FROM snapshot"))
+    if KEPT[0] not in saved:
+        return
+    yield from Intake().snapshot().items()  # of version 1, which counted no days
+    yield from ((name, saved[name]) for name in KEPT if name in saved)
+    yield from ((name, _events(saved[name])) for name in HELD)
+
+
+def _events(body: bytes) -> bytes:
+    """Return events that were held back with the columns of today's: what they lack is not known of them."""
+    if not body:
+        return body
+    frame = pl.read_ipc(body)
+    own = {name: kind for name, kind in frame.schema.items() if name.startswith(("order.", "portal.late"))}
+    schema = pl.Schema({**EVENT, **own})
+    lacking = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
+    buffer = io.BytesIO()
+    frame.with_columns(lacking).select(schema.names()).write_ipc(buffer, compression="zstd")
+    return buffer.getvalue()
