@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "scope",
     "simulate",
     "state",
+    "status",
     "tail",
     "timeline",
     "trial",

@@ -206,10 +206,10 @@ class Pipeline:
         self.learned = False
         self.put(alerts)
 
-    def save(self) -> None:
+    def save(self, alerts: Sequence[Alert] = ()) -> None:
         """Keep all memory at once: the next start observes nothing again. Only right after a commit."""
         self.learned = True
-        self.commit([], schema.empty(schema.EVENT))
+        self.commit(alerts, schema.empty(schema.EVENT))
 
     def put(self, alerts: Sequence[Alert]) -> None:
         """Put alerts into the outbox, end the transaction, and count them."""

@@ -83,6 +83,7 @@ class Live:
             if self._over():
                 self._settle()
                 break
+            self._foresee()
             self.service.pause(POLL_S)
         else:
             self.pipeline.save()
@@ -97,6 +98,13 @@ class Live:
                 self.pipeline.take_up()
                 self._attend()
         self._attend()
+
+    def _foresee(self) -> None:
+        """Tell of a silent source as the clock shows it, once all that was written is read."""
+        if self._idle_exit_s is None and not self.source.behind_bytes:
+            silent = self.pipeline.silences.ahead(self.pipeline.sequencer.latest, clock.now())
+            if silent:
+                self.pipeline.save(silent)
 
     def _has_room(self) -> bool:
         """Wait until the outbox can take more; False where anything is asked."""

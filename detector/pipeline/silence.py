@@ -1,8 +1,8 @@
 """Raise the incident of a source that is silent, and end it by the line that comes again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import polars as pl
 
@@ -16,6 +16,12 @@ from detector.schema import LATE, SIGNAL
 
 ON = f"{MODEL} {KEY}"
 """The key of its incident."""
+
+FRESH: Final = timedelta(hours=1)
+"""So old a line may be when it is read, and still be taken for one that was just written."""
+
+DOWN: Final = timedelta(days=1)
+"""So old may the last line of a state be at the start: the silence may have begun while nobody looked."""
 
 
 class Silences:
@@ -38,6 +44,8 @@ class Silences:
         quiet: bool,
     ) -> None:
         self.heartbeat, self._incidents, self._subjects, self._quiet = heartbeat, incidents, subjects, quiet
+        self._last: datetime | None = None
+        self._live, self._told = False, set[str]()
         self._alone: Callable[[], Incidents] = lambda: Incidents(config, runbooks)
 
     def last(self, until: datetime) -> list[Alert]:
@@ -64,12 +72,25 @@ class Silences:
         self.heartbeat.observe(part)
         return alerts
 
-    def ahead(self, last: datetime, now: datetime) -> list[Alert]:
-        """Return all alerts of a silence from `last` on until now, also those that were returned before."""
-        alerts = [] if self._quiet else _admitted(self._alone(), self.heartbeat.signals(last, now), _nobody)
+    def ahead(self, last: datetime | None, now: datetime) -> list[Alert]:
+        """Return the alerts of a silence from the last line until now that were not returned yet.
+
+        Only where that line was read as it was written: an old log that was read to its end is not silent.
+        """
+        if last is None or self._quiet or not self._is_live(last, now):
+            return []
+        alerts = _admitted(self._alone(), self.heartbeat.signals(last, now), _nobody)
+        fresh = [one for one in alerts if one.id not in self._told]
+        self._told |= {one.id for one in fresh}
         if alerts:
             self.heartbeat.ahead = last
-        return alerts
+        return fresh
+
+    def _is_live(self, last: datetime, now: datetime) -> bool:
+        if last != self._last:
+            self._live = now - last < (FRESH if self._last else DOWN)
+            self._told, self._last = set(), last
+        return self._live
 
     def _came_late(self, first: datetime, over: object) -> list[Alert]:
         """Take back what was told ahead, where lines came after all that belong into that silence."""

@@ -7,7 +7,6 @@ read, costs no transaction, and what was lost of it with the power nobody misses
 import os
 import sqlite3
 from contextlib import closing, suppress
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -44,7 +43,7 @@ class Watch:
     """
 
     def __init__(self, pipeline: "Pipeline", source: Waiting) -> None:
-        self._pipeline, self._source = pipeline, source
+        self._pipeline, self.source = pipeline, source
         self.looked = False
         """Whether the logs were looked at once."""
         self._began = clock.now()
@@ -101,11 +100,11 @@ class Watch:
             late=telemetry.late,
             read_bytes=telemetry.read_bytes,
             lines_per_s=self._rate(telemetry.lines),
-            behind=Behind.measured(self._source.behind_bytes, telemetry),
-            refused=len(self._source.refused),
+            behind=Behind.measured(self.source.behind_bytes, telemetry),
+            refused=len(self.source.refused),
             last_event=pipeline.intake.last,
             last_commit=pipeline.committed,
-            silent_since=self._silent_since(),
+            silent_since=pipeline.heartbeat.ahead,
             alerts=alerts,
             turns=dict(telemetry.incidents),
             open_incidents=dict(pipeline.incidents.open_by_level),
@@ -130,9 +129,6 @@ class Watch:
         since, before = self._rates[0]
         self._rates.append((now, lines))
         return round((lines - before) / (now - since), 1) if now > since else 0.0
-
-    def _silent_since(self) -> datetime | None:
-        return None
 
     def _sinks(self) -> list[SinkStanding]:
         run = {one.name: one for one in self._pipeline.telemetry.sinks}

@@ -1,0 +1,107 @@
+"""`detector status`."""
+
+import fcntl
+import os
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from detector.cli.options import FOLDER, FORM, config_option, configured
+from detector.cli.screen import echo_json
+
+if TYPE_CHECKING:
+    from detector.pipeline.figures import Figures
+    from detector.pipeline.health import Concern
+
+EPILOG: Final = """\b
+Examples:
+  detector status --state /var/lib/detector
+  watch -n 5 detector status --state /var/lib/detector
+
+Exit codes: 0 it runs and is well, 1 it does not run or is not well, 3 no `tail` has run on this state."""
+
+
+@click.command(epilog=EPILOG)
+@click.option("--state", type=FOLDER, required=True, metavar="DIR", help="The state directory.")
+@config_option
+@FORM
+@click.pass_context
+def status(ctx: click.Context, state: Path, form: str, config_file: Path | None, log_level: str | None) -> None:
+    """Say how a `tail` that runs on a state fares: how far it is, what waits, what is wrong and what to do.
+
+    It looks, beside the detector, at what that writes every few seconds, and disturbs nothing.
+    """
+    from detector import clock
+    from detector.pipeline.health import concerns
+
+    ctx.color = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
+    config = configured(config_file, log_level)
+    figures, pid, now = _figures(state), holder(state), clock.now()
+    runs = pid is not None and not figures.ended
+    still_s = max(0.0, (now - figures.written).total_seconds())
+    found = concerns(figures, now, still_s, config.health) if runs else [_not_running(figures, pid)]
+    if form == "json":
+        echo_json(_told(figures, found, runs=runs))
+    else:
+        from detector.cli.standing import print_standing
+
+        print_standing(figures, found, now, runs=runs)
+    ctx.exit(1 if found else 0)
+
+
+def _figures(state: Path) -> "Figures":
+    from detector.errors import InputError
+    from detector.pipeline.figures import Figures
+    from detector.pipeline.watch import FILE
+
+    try:
+        return Figures.from_json((state / FILE).read_text("utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{state}: no `detector tail` has run on this state; required a folder with {FILE}") from None
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise InputError(f"{state / FILE}: cannot be read: {fault}") from None
+
+
+def holder(state: Path) -> int | None:
+    """Return the process that holds a state; None where none does."""
+    from detector.checkpoint import LOCK
+
+    try:
+        descriptor = os.open(state / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    with closing(os.fdopen(descriptor)) as lock:
+        try:
+            fcntl.flock(
+                lock, fcntl.LOCK_SH | fcntl.LOCK_NB
+            )  # let go at once: a detector that starts waits for no reader
+        except OSError:
+            return int(lock.read(32).strip() or 0)
+    return None
+
+
+def _not_running(figures: "Figures", pid: int | None) -> "Concern":
+    from detector.pipeline.health import Concern
+
+    if pid is not None:
+        text = f"another command holds the state (process {pid}); `tail` ended {_at(figures.written)}"
+    elif figures.ended:
+        text = f"it ended {_at(figures.written)}"
+    else:
+        text = f"it was killed, or its machine went down, after {_at(figures.written)}"
+    return Concern(code="stopped", text=text, advice="start it: it goes on where it was, and loses nothing")
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _told(figures: "Figures", found: "list[Concern]", *, runs: bool) -> dict[str, Any]:
+    import json
+    from dataclasses import asdict
+
+    told: dict[str, Any] = {"running": runs, "healthy": not found, "concerns": [asdict(one) for one in found]}
+    return told | {"figures": json.loads(figures.as_json())}
