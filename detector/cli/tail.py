@@ -34,6 +34,9 @@ def tail(
 ) -> None:
     """Follow files through rotation and truncation, and go on where the last run stopped.
 
+    A PATH may also be an address to receive syslog at: udp://127.0.0.1:5514, tcp://[::1]:5514, unix:///run/log.sock,
+    unixgram:///run/log.sock; or -, standard input: with it alone, the run ends when it does.
+
     An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time.
     """
     from detector.cli.run import Order, finish, run
@@ -47,7 +50,7 @@ def tail(
         with suppress(StoppedError):  # what was not saved is read again
             follow(
                 pipeline,
-                [Path(path) for path in paths],
+                paths,
                 from_start=from_start,
                 once=once,
                 idle_exit_s=idle_exit,
@@ -57,7 +60,7 @@ def tail(
         if service.stopping:
             click.echo("detector: stopped; what was read is saved", err=True)
 
-    ends = once or idle_exit is not None
+    ends = once or idle_exit is not None or set(paths) == {"-"}
     finish(run(Order(state=state, **asked), work, default_level="warning", deliver=ends))
 
 

@@ -11,6 +11,7 @@ from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
 from detector.config.read import load, shipped
+from detector.config.receive import Receive
 from detector.config.report import Report
 from detector.config.rules import Rules
 from detector.config.section import Level, Network, Regex, Section, Zone, groups_of, telling
@@ -61,6 +62,7 @@ __all__ = [
     "Outbox",
     "OverHttp",
     "Portal",
+    "Receive",
     "Regex",
     "Report",
     "Retry",

@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from detector.config.receive import Receive
 from detector.config.section import Network, Regex, Section, Zone
 
 
@@ -38,3 +39,4 @@ class Input(Section):
     max_line_bytes: int = Field(65536, ge=1024)
     chunk_bytes: int = Field(16 * 1024 * 1024, ge=1, description="bytes read at once from a file")
     reject_share_warning: float = Field(0.02, ge=0, le=1)
+    receive: Receive = Receive()

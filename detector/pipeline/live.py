@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
-from os import PathLike
+from os import PathLike, fspath
 from typing import Final
 
 from detector import clock
 from detector.collect.reader import Collected, Reader
 from detector.collect.source.follow import Follower
+from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
 from detector.pipeline.flow import SEEN, Pipeline, Progress, told
 from detector.pipeline.service import Service
@@ -33,14 +34,18 @@ def tail(
 ) -> None:
     """Follow files and commit after every batch; end when `once` nothing is left, after a quiet time, or when asked.
 
+    Some of `paths` may be addresses to receive at; where standard input is all, the run ends with it.
+
     Raises: `InputError` for a path that cannot be followed; `StoppedError` where a stop was asked and could not wait
     for the end of a batch, which is read again at the next start.
     """
-    idle_exit_s = 0.0 if once else idle_exit_s
-    live = Live(pipeline, paths, service or Service(), idle_exit_s, on_progress, from_start=from_start)
-    answering = _answering(live.watch, pipeline.config.metrics)
-    with closing(live), closing(pipeline.checkpoint), closing(pipeline), live.watch, pipeline.delivery, answering:
-        live.run()
+    settings = pipeline.config.input
+    with receiving([fspath(path) for path in paths], pipeline.checkpoint.path.parent, settings) as received:
+        idle_exit_s = 0.0 if once and not received.ends else idle_exit_s
+        live = Live(pipeline, received, service or Service(), idle_exit_s, on_progress, from_start=from_start)
+        answering = _answering(live.watch, pipeline.config.metrics)
+        with closing(live), closing(pipeline.checkpoint), closing(pipeline), live.watch, pipeline.delivery, answering:
+            live.run()
 
 
 def _answering(watch: Watch, settings: Metrics) -> AbstractContextManager[object]:
@@ -58,17 +63,19 @@ class Live:
     def __init__(
         self,
         pipeline: Pipeline,
-        paths: Sequence[str | PathLike[str]],
+        received: Received,
         service: Service,
         idle_exit_s: float | None,
         on_progress: Progress | None,
         *,
         from_start: bool,
     ) -> None:
-        self.pipeline, self.service = pipeline, service
+        self.pipeline, self.received, self.service = pipeline, received, service
         self._idle_exit_s, self._on_progress = idle_exit_s, on_progress
         settings, positions = pipeline.config.input, pipeline.positions
-        self.source = Follower(paths, settings, positions, from_start=from_start)
+        self.source = Follower(
+            received.paths, settings, positions, from_start=from_start, begin_at_start=received.begin_at_start
+        )
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
         self.watch = Watch(pipeline, self.source)
         self._last_s = clock.monotonic_s()
@@ -79,8 +86,9 @@ class Live:
     def run(self) -> None:
         """Go on until the end, or until a stop is asked: then what was read is saved, and nothing is judged ahead."""
         while not self.service.stopping:
+            over = self.received.over
             self._read()
-            if self._over():
+            if self._over(over):
                 self._settle()
                 break
             self._foresee()
@@ -121,17 +129,21 @@ class Live:
         """Observe a batch, and commit what came of it with where reading is."""
         alerts = self.pipeline.take(got, self._on_progress)
         self.pipeline.positions = dict(got.positions)
+        self.received.sync()
         self.pipeline.commit(alerts, got.events)
+        self.received.forget(got.positions)
         self._last_s = clock.monotonic_s() if got.lines else self._last_s
 
     def _attend(self) -> None:
         self.pipeline.attend(self.pipeline, False)
+        self.pipeline.telemetry.counts |= self.received.counts
         self.watch.turn()
 
-    def _over(self) -> bool:
-        """Whether there is nothing more to wait for."""
+    def _over(self, over: bool) -> bool:
+        """Whether there is nothing more to wait for: input was over before it was read, or was quiet for so long."""
         quiet_s = clock.monotonic_s() - self._last_s
-        return not self.service.asked and self._idle_exit_s is not None and quiet_s >= self._idle_exit_s
+        quiet = self._idle_exit_s is not None and quiet_s >= self._idle_exit_s
+        return not self.service.asked and (over or quiet)
 
     def _settle(self) -> None:
         """Judge what is held, as if nothing came after it, and deliver; but save the state from before.

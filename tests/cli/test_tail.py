@@ -59,10 +59,11 @@ def test_idle_exit(log, tmp_path):
     assert "0 lines" in done.stderr  # a log that is there already is followed from its end
 
 
-def test_standard_input_cannot_be_followed(tmp_path):
-    done = subprocess.run(tail(Path("-"), tmp_path), capture_output=True, text=True, check=False)
-    assert done.returncode == 3, done.stderr
-    assert "Traceback" not in done.stderr
+def test_standard_input_is_judged_to_its_end(log, tmp_path):
+    with log.open("rb") as lines:
+        done = subprocess.run(tail(Path("-"), tmp_path), stdin=lines, capture_output=True, text=True, check=True)
+    assert set(ids((tmp_path / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
+    assert "1 incident opened" in done.stderr
 
 
 def test_a_path_where_nothing_is_yet_is_named_once(tmp_path):

@@ -1,7 +1,7 @@
 """Follow live logs: growth, rotation by name, rename, copy and truncation, and restarts in between."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import polars as pl
@@ -23,7 +23,7 @@ class Follower:
     which that was not so. A last line without line feed is kept until it is whole, or `settle`.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
-    begins at its start.
+    begins at its start, as do those in `begin_at_start`.
 
     Raises: `InputError` for standard input, a path in a folder that does not exist, and at the first look for a file
     that cannot be read; later such files are in `refused` and tried again.
@@ -38,10 +38,11 @@ class Follower:
         positions: Mapping[str, Position] | None = None,
         *,
         from_start: bool = False,
+        begin_at_start: Collection[str] = (),
     ) -> None:
         self._paths = [_followable(os.fspath(path), positions or {}) for path in paths]
         self._settings = settings
-        self._from_start = from_start
+        self._from_start, self._begin_at_start = from_start, begin_at_start
         self._logs = {
             stream: FollowedLog(stream, settings, position.files) for stream, position in (positions or {}).items()
         }
@@ -73,7 +74,7 @@ class Follower:
             log = self._logs.get(stream)
             if log is None:
                 log = self._logs[stream] = FollowedLog(stream, self._settings)
-            log.look(members, [] if log.known else self._beginning(members, named))
+            log.look(members, [] if log.known else self._beginning(stream, members, named))
         if self._first_look and self.refused:
             raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
@@ -130,11 +131,11 @@ class Follower:
                     files[key] = one
         return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
 
-    def _beginning(self, members: list[Found], named: Age | None) -> list[tuple[Found, int]]:
+    def _beginning(self, stream: str, members: list[Found], named: Age | None) -> list[tuple[Found, int]]:
         """Where to begin with a log of which nothing is known."""
         if named is not None:
             members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
-        if self._from_start or not self._first_look:
+        if self._from_start or not self._first_look or stream in self._begin_at_start:
             return [(one, 0) for one in members]
         try:
             return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
