@@ -40,3 +40,11 @@ def test_a_memo_never_outgrows_its_limit_and_stays_right() -> None:
         assert memo(batch)["square"].to_list() == [n * n for n in range(start, start + 8)]
         assert memo.known is not None
         assert memo.known.height <= 5
+
+
+def test_a_memo_of_long_texts_is_bounded_too() -> None:
+    memo = Memo(lambda keys: keys.with_columns(pl.col("text").str.len_bytes().alias("size")), limit_bytes=100_000)
+    for start in range(0, 100, 10):
+        texts = [f"{n}" * 1000 for n in range(start + 10, start + 20)]
+        assert memo(pl.DataFrame({"text": texts}))["size"].to_list() == [len(text) for text in texts]
+        assert memo.known is None or memo.known.estimated_size() <= 100_000

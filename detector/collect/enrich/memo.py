@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 import polars as pl
 
 REMEMBERED = 262_144
-"""Values a memo keeps between batches: a few tens of MB at most, far more than a portal's usual clients."""
+"""Values a memo keeps between batches: far more than a portal's usual clients."""
+REMEMBERED_BYTES: Final = 64 << 20
+"""What they may take up: whoever sends another text of 8 KB with each request would fill gigabytes otherwise."""
 
 Compute = Callable[[pl.DataFrame], pl.DataFrame]
 
@@ -30,11 +33,12 @@ class Memo:
     """A pure function of the key columns, with what it returned for values of earlier batches.
 
     What is remembered never changes a result, so it needs no saving. When it would outgrow `limit`
-    it is forgotten but for the present batch.
+    or `limit_bytes` it is forgotten but for the present batch.
     """
 
     compute: Compute
     limit: int = REMEMBERED
+    limit_bytes: int = REMEMBERED_BYTES
     known: pl.DataFrame | None = field(default=None, init=False)
 
     def __call__(self, keys: pl.DataFrame) -> pl.DataFrame:
@@ -53,6 +57,9 @@ class Memo:
         return spread(keys, table)
 
     def _remember(self, table: pl.DataFrame, wanted: pl.DataFrame) -> None:
-        if table.height > self.limit:
+        if self._outgrown(table):
             table = table.join(wanted, on=wanted.columns, how="semi", nulls_equal=True).head(self.limit)
-        self.known = table
+        self.known = None if self._outgrown(table) else table
+
+    def _outgrown(self, table: pl.DataFrame) -> bool:
+        return table.height > self.limit or table.estimated_size() > self.limit_bytes

@@ -10,7 +10,9 @@ from typing import Final
 
 import polars as pl
 
-_NUMBER: Final = r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null"
+_MOST_FIELDS: Final = 100
+"""No server's template has as many; the expression of a line that somebody made of thousands would be too large."""
+_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
 _STRING: Final = r'"[^"\\\x00-\x1f]*"'
 _BARE: Final = re.compile(rf"(\s*:\s*)(?:{_NUMBER})(\s*(?:,\s*|\}}))")
 
@@ -49,7 +51,7 @@ class Layout:
 def learn(text: str, dtype: pl.Struct) -> Layout | None:
     """Learn the layout of an object; None where it has nesting or an escape, or fields of other types are wanted."""
     pieces = text.split('"')
-    if "\\" in text or not re.fullmatch(r"\{\s*", pieces[0]) or len(pieces) < 3:
+    if "\\" in text or not re.fullmatch(r"\{\s*", pieces[0]) or not 3 <= len(pieces) <= 4 * _MOST_FIELDS:
         return None
     regex, places, at = f"^{re.escape(pieces[0])}", dict[str, tuple[int, bool]](), 1
     while at + 1 < len(pieces):

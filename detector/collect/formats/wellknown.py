@@ -66,7 +66,7 @@ def sampled_objects(lines: Iterable[str]) -> list[dict[str, Any]]:
     for line in lines:
         try:
             one = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # the second where it is nested a thousand deep
             continue
         if isinstance(one, dict):
             objects.append(one)
