@@ -1,0 +1,153 @@
+"""What is fuzzed, by name: each takes bytes, says how many lines it made of them, and fails where a promise breaks.
+
+Only a `DetectorError` may be raised, and only by what reads a file of the user's: configuration, rules, state.
+"""
+
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from detector.collect.enrich import Enricher
+from detector.collect.parse import Parsed, choose_format, parse
+from detector.collect.source.block import LINES as LINES_OF_FILE
+from detector.collect.source.cut import Cutter
+from detector.config import Config, Input, load
+from detector.detect.rules import Rules
+from detector.errors import DetectorError
+from detector.schema import EVENT, RAW, REJECT, conform, empty
+from tests.fuzz.seeds import DESCRIBED, LINES
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What runs an input, what good inputs are, and whether an input is many of them, one a line."""
+
+    run: Callable[[bytes], int]
+    good: Callable[[], tuple[bytes, ...]]
+    lines: bool = True
+
+
+REFERENCE: Final = datetime(2026, 3, 5, tzinfo=UTC)
+CONTROL: Final = r"[\x00-\x1f\x7f-\x9f\x{2028}\x{2029}]"
+
+
+@cache
+def _enricher() -> Enricher:
+    return Enricher(load())
+
+
+def cut(data: bytes, step: int = 1 << 24) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return lines and rejects of a file's bytes, read in portions."""
+    cutter = Cutter("f", max_line_bytes=65536)
+    cuts = [cutter.feed(data[at : at + step]) for at in range(0, len(data), step)]
+    found = [one for one in (*cuts, cutter.finish()) if one is not None]
+    lines, rejects = [empty(LINES_OF_FILE)], [empty(REJECT)]
+    return pl.concat(lines + [one.lines for one in found]), pl.concat(rejects + [one.rejects for one in found])
+
+
+def portions(data: bytes) -> int:
+    """Lines are the same whatever portions their file is read in."""
+    whole = cut(data)
+    in_parts = cut(data, max(1, len(data) // 7 + 1))
+    assert all(one.equals(other) for one, other in zip(whole, in_parts, strict=True)), "portions change the lines"
+    assert whole[0].height + whole[1].height == data.count(b"\n") + (data[-1:] not in (b"", b"\n")), "lines were lost"
+    return whole[0].height
+
+
+def log(settings: Input, data: bytes) -> int:
+    """Every line is an event or a reject, for itself, and what is read of it is sound."""
+    lines, _ = cut(data)
+    chosen, _ = choose_format(lines, settings)
+    whole = parse(lines, chosen, path="f", reference=REFERENCE)
+    check(whole, lines.height)
+    middle = lines.height // 2
+    first = parse(lines.head(middle), chosen, path="f", reference=REFERENCE)
+    second = parse(lines.slice(middle), chosen, path="f", header=first.header, reference=REFERENCE)
+    assert pl.concat([first.events, second.events]).equals(whole.events), "where a block ends changes its events"
+    assert pl.concat([first.rejects, second.rejects]).equals(whole.rejects), "where a block ends changes its rejects"
+    enriched = _enricher().enrich(whole.events)
+    assert enriched.height == whole.events.height, "events were lost where they are enriched"
+    assert enriched.schema == EVENT, "enriched events are of another schema"
+    return lines.height
+
+
+def check(parsed: Parsed, lines: int) -> None:
+    """Assert what holds of anything that was read."""
+    events, rejects = parsed.events, parsed.rejects
+    assert events.height + rejects.height + parsed.skipped == lines, "events + rejects + skipped are not the lines"
+    assert pl.concat([events["log.offset"], rejects["log.offset"]]).is_unique().all(), "a line was read twice"
+    assert (events.schema, rejects.schema) == (RAW, REJECT), "another schema"
+    assert events["@timestamp"].null_count() == rejects["reason"].null_count() == 0, "an event without time"
+    assert not events["user.name"].str.contains(r"[\x00-\x1f\x7f]").any(), "a control character in a name"
+
+
+@cache
+def _some_events() -> pl.DataFrame:
+    lines, _ = cut("\n".join(LINES["combined"]).encode())
+    chosen, _ = choose_format(lines, Input())
+    return _enricher().enrich(parse(lines, chosen, path="f").events)
+
+
+def _written(data: bytes, name: str) -> Path:
+    folder = _scratch()
+    (folder / name).write_bytes(data)
+    return folder / name
+
+
+@cache
+def _scratch() -> Path:
+    return Path(tempfile.mkdtemp(prefix="fuzz-"))
+
+
+def configuration(data: bytes) -> int:
+    """A configuration is read, or refused by line; one that is read serves."""
+    with suppress(DetectorError):
+        config = load(_written(data, "detector.yml"))
+        lines, _ = cut("\n".join(LINES["combined"]).encode())
+        chosen, _ = choose_format(lines, config.input)
+        Enricher(config).enrich(parse(lines, chosen, path="f").events)
+    return data.count(b"\n") + 1
+
+
+def rules(data: bytes) -> int:
+    """A rule is read, or refused by line; one that is read can be asked."""
+    config = _without_rules()
+    with suppress(DetectorError):
+        Rules.load(config, [_written(data, "rule.yml")]).observe(conform(_some_events(), EVENT))
+    return data.count(b"\n") + 1
+
+
+@cache
+def _without_rules() -> Config:
+    config = load()
+    return config.model_copy(update={"rules": config.rules.model_copy(update={"shipped": False})})
+
+
+@cache
+def _files(*patterns: str) -> tuple[bytes, ...]:
+    folder = Path(__file__).parents[2]
+    return tuple(path.read_bytes() for pattern in patterns for path in sorted(folder.glob(pattern)))
+
+
+def _lines(*formats: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(line.encode() for lines in formats for line in lines)
+
+
+TARGETS: Final[dict[str, Target]] = {
+    "auto": Target(partial(log, Input()), partial(_lines, *LINES.values())),
+    **{name: Target(partial(log, Input(format=name)), partial(_lines, lines)) for name, lines in LINES.items()},
+    **{
+        name: Target(partial(log, Input(format=form)), partial(_lines, lines))
+        for name, (form, lines) in DESCRIBED.items()
+    },
+    "portions": Target(portions, partial(_lines, *LINES.values())),
+    "configuration": Target(configuration, partial(_files, "config/*.yml", "sample_logs/*/*.yml"), lines=False),
+    "rules": Target(rules, partial(_files, "rules/*/*.yml"), lines=False),
+}
