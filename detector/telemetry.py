@@ -4,7 +4,7 @@ import logging
 import resource
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -93,7 +93,9 @@ class Telemetry:
 
     def __init__(self, rejects_to: BinaryIO | None = None) -> None:
         self._began = clock.monotonic_s()
-        self._rejects_to = rejects_to
+        self.rejects_to = rejects_to
+        self.beat: Callable[[], None] = lambda: None
+        """Called at the beginning of every stage: what must hear that the run goes on."""
         self._accounts: set[int] = set()
         self._addresses: set[str] = set()
         self.events = self.rejects = self.late = self.bytes = self.bytes_total = self.skipped = 0
@@ -131,6 +133,7 @@ class Telemetry:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Add the time spent inside to the stage `name`."""
+        self.beat()
         began = clock.monotonic_s()
         try:
             yield
@@ -178,8 +181,13 @@ class Telemetry:
         for reason, count in rejects["reason"].value_counts().iter_rows():
             self.rejects_by_reason[reason] += count
             log.debug("rejects", extra={"count": count, "reason": reason})
-        if self._rejects_to is not None:
-            rejects.select(list(REJECT)).write_ndjson(self._rejects_to)
+        if self.rejects_to is not None:
+            rejects.select(list(REJECT)).write_ndjson(self.rejects_to)
+
+    def close(self) -> None:
+        """Close the file of rejects."""
+        if self.rejects_to is not None:
+            self.rejects_to.close()
 
     def observe_muted(self, counts: Mapping[str, int], latest: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Note what filters and allow-lists kept from rules, by their names: how many events, and the last of them."""

@@ -10,18 +10,22 @@ from typing import BinaryIO
 from detector.errors import DetectorError
 
 
-@contextmanager
-def written(path: Path, *, append: bool = False) -> Iterator[BinaryIO]:
+def opened(path: Path, *, append: bool = False) -> BinaryIO:
     """Open `path` to write, for its owner's eyes: rejects, figures and reports say who works when.
 
     Raises: DetectorError when it cannot be written.
     """
     flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC)
     try:
-        file = os.fdopen(os.open(path, flags, 0o600), "wb")
+        return os.fdopen(os.open(path, flags, 0o600), "wb")
     except OSError as fault:
         raise DetectorError(f"{path}: cannot be written: {fault.strerror}") from None
-    with file:
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` to write anew, as `opened`, and close it again. Raises: DetectorError when it cannot be written."""
+    with opened(path) as file:
         yield file
 
 

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import click
 
-from detector.cli.files import written
+from detector.cli.files import opened, written
 from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.page import Page
 from detector.cli.progress import progress_bar
@@ -22,6 +22,7 @@ from detector.emit.summary import summarize
 from detector.errors import DetectorError, Fault, FaultsError
 from detector.language import Words
 from detector.pipeline import Pipeline
+from detector.pipeline.flow import Setup
 from detector.telemetry import Telemetry
 
 
@@ -61,24 +62,21 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
 
     `deliver`: alerts that wait for a sink at the end are a failure.
     """
-    config = configured(order.config_file, order.log_level, default_level)
-    since, until = anchored_span(order.since, order.until, config.zone)
+    setup = set_up(order, default_level)
+    config, telemetry = setup.config, Telemetry(rejects_to=setup.rejects_to)
     with ExitStack() as stack:
-        append = order.state is not None
-        # opened now: a long run must not end in "cannot be written"
-        rejects = _opened(order.rejects, stack, append=append)
-        stats = _opened(order.stats, stack)
-        telemetry = Telemetry(rejects_to=rejects)
+        stack.callback(telemetry.close)
+        stats = stack.enter_context(written(order.stats)) if order.stats else None
         pipeline = Pipeline(
             config,
             state=order.state,
             rules_folders=order.rules_folders,
             learn=order.learn,
-            since=since,
-            until=until,
+            since=setup.since,
+            until=setup.until,
             telemetry=telemetry,
-            sinks=_sinks(config, order),
-            attend=_page(config, order),
+            sinks=setup.sinks,
+            attend=setup.attend,
         )
         share = config.input.reject_share_warning
         with progress_bar(shown=not order.no_progress) as show:
@@ -94,6 +92,23 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
 
 
+def set_up(order: Order, default_level: str) -> Setup:
+    """Read the configuration and open what is written: a long run must not end in "cannot be written".
+
+    Raises: DetectorError.
+    """
+    config = configured(order.config_file, order.log_level, default_level)
+    since, until = anchored_span(order.since, order.until, config.zone)
+    return Setup(
+        config=config,
+        since=since,
+        until=until,
+        attend=_page(config, order),
+        rejects_to=opened(order.rejects, append=order.state is not None) if order.rejects else None,
+        sinks=_sinks(config, order),
+    )
+
+
 def _page(config: Config, order: Order) -> Page | None:
     path = order.report or config.report.path
     return Page(path, config.report.every_s) if path else None
@@ -105,10 +120,6 @@ def _watching(show: Progress, share: float) -> Progress:
         telemetry.settle(share, least=MANY_LINES)
 
     return step
-
-
-def _opened(path: Path | None, stack: ExitStack, *, append: bool = False) -> BinaryIO | None:
-    return stack.enter_context(written(path, append=append)) if path else None
 
 
 def _sinks(config: Config, order: Order) -> list[Sink]:

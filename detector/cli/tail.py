@@ -4,7 +4,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 EPILOG = """\b
 Example:
   detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl"""
+
+LOG_LEVEL: Final = "warning"
 
 
 @click.command(epilog=EPILOG)
@@ -37,13 +39,15 @@ def tail(
     A PATH may also be an address to receive syslog at: udp://127.0.0.1:5514, tcp://[::1]:5514, unix:///run/log.sock,
     unixgram:///run/log.sock; or -, standard input: with it alone, the run ends when it does.
 
-    An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time.
+    An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time. SIGHUP takes up
+    configuration and rules anew, and keeps the former where the new have faults.
     """
-    from detector.cli.run import Order, finish, run
+    from detector.cli.run import Order, finish, run, set_up
     from detector.pipeline.live import tail as follow
+    from detector.pipeline.notify import Manager
     from detector.pipeline.service import Service, StoppedError
 
-    service = Service()
+    order, service = Order(state=state, **asked), Service(Manager())
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
         _listen(service)
@@ -56,12 +60,13 @@ def tail(
                 idle_exit_s=idle_exit,
                 on_progress=show,
                 service=service,
+                renew=lambda: set_up(order, LOG_LEVEL),
             )
         if service.stopping:
             click.echo("detector: stopped; what was read is saved", err=True)
 
     ends = once or idle_exit is not None or set(paths) == {"-"}
-    finish(run(Order(state=state, **asked), work, default_level="warning", deliver=ends))
+    finish(run(order, work, default_level=LOG_LEVEL, deliver=ends))
 
 
 def _listen(service: "Service") -> None:
@@ -74,3 +79,4 @@ def _listen(service: "Service") -> None:
 
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, stop)
+    signal.signal(signal.SIGHUP, lambda number, frame: service.reload())

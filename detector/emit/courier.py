@@ -32,9 +32,9 @@ class Courier:
     the sink rests, ever longer; the alerts stay where they are.
     """
 
-    def __init__(self, sink: Sink, ledger: Path, state: Path) -> None:
+    def __init__(self, sink: Sink, ledger: Path, state: Path, figures: SinkFigures | None = None) -> None:
         self.sink, self.options = sink, sink.options
-        self.figures = SinkFigures(sink.options.label)
+        self.figures = figures or SinkFigures(sink.options.label)
         self.gone = False
         self.moved_s = clock.monotonic_s()
         self._ledger, self._state = ledger, state

@@ -69,9 +69,15 @@ class Delivery:
                 f"Alerts wait for {name}, which the configuration does not name any more: put it back, or"
                 f" `detector outbox drop --pending --sink {name}`.",
             )
-        self._dispatch = Dispatch(self._sinks, self._ledger, self._state)
+        self._dispatch = Dispatch(self._sinks, self._ledger, self._state, self._dispatch.figures)
         self._telemetry.sinks = self._dispatch.figures
         return self
+
+    def exchange(self, limits: Limits, sinks: Sequence[Sink]) -> None:
+        """Go on with other sinks, between transactions; what one of the former had in hand comes again."""
+        self._dispatch.close(self.patience.left_s)
+        self._limits, self._sinks, self.outbox.max_bytes = limits, sinks, limits.max_bytes
+        self.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None

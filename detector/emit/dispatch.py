@@ -17,11 +17,12 @@ LOOK_S: Final = 0.02
 
 
 class Dispatch:
-    """The couriers of one run. The outbox knows the sinks."""
+    """The couriers of one run. The outbox knows the sinks. `figures` of a sink that was there before go on."""
 
-    def __init__(self, sinks: Sequence[Sink], ledger: Path, state: Path) -> None:
+    def __init__(self, sinks: Sequence[Sink], ledger: Path, state: Path, figures: Sequence[SinkFigures] = ()) -> None:
         self._ledger, self._state = ledger, state
-        self._couriers = [Courier(one, ledger, state) for one in sinks]
+        before = {one.name: one for one in figures}
+        self._couriers = [Courier(one, ledger, state, before.get(one.options.label)) for one in sinks]
         for one in self._couriers:
             one.start()
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import polars as pl
 
@@ -46,6 +47,29 @@ Attend = Callable[["Pipeline", bool], None]
 """Looks at a pipeline between two batches; and (True) at its end, before it lets go of its state."""
 
 
+def _attend_to_nothing(pipeline: "Pipeline", ended: bool) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a run is set up with, and may be set up with anew: a configuration, and what was opened as it says."""
+
+    config: Config
+    since: datetime | None = None
+    until: datetime | None = None
+    sinks: Sequence[Sink] = ()
+    attend: Attend | None = None
+    rejects_to: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Let go of what was opened: it is not used."""
+        for one in self.sinks:
+            one.close()
+        if self.rejects_to is not None:
+            self.rejects_to.close()
+
+
 class Pipeline:
     """One detector over one state: lines go in, alerts come out.
 
@@ -66,18 +90,30 @@ class Pipeline:
         sinks: Sequence[Sink] = (),
         attend: Attend | None = None,
     ) -> None:
-        self.config = config
         self.telemetry = telemetry or Telemetry()
         self.digest = Digest()
         self.learn = learn
-        self.attend = attend or (lambda pipeline, ended: None)
-        self._span = (since, until)
-        self.rules = Rules.load(config, rules_folders)
+        self.attend = attend or _attend_to_nothing
+        self._span, self._rules_folders = (since, until), rules_folders
+        rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
+        at, durable = self.checkpoint.path, self.checkpoint.durable
+        enricher = self._enricher(config)
+        self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
+        self.committed: datetime | None = None
+        self._begin(config, rules, enricher)
+        self._restore()
+
+    def _enricher(self, config: Config) -> Enricher:
         key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
-        self.enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
-        for code, caution in cautions(key, self.enricher.secret).items():
+        enricher = Enricher(config, key and key.under(self.checkpoint.key_id()))
+        for code, caution in cautions(key, enricher.secret).items():
             self.telemetry.warn(code, caution)
+        return enricher
+
+    def _begin(self, config: Config, rules: Rules, enricher: Enricher) -> None:
+        """Put all parts in place that hold memory, without any."""
+        self.config, self.rules, self.enricher = config, rules, enricher
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
@@ -97,16 +133,33 @@ class Pipeline:
             runbooks,
             quiet=self.learn or not config.health.heartbeat,
         )
-        at, durable = self.checkpoint.path, self.checkpoint.durable
-        self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
         self.docket = Docket(self.checkpoint.folder, self.checkpoint.database)
         self.today: date | None = None
         self.seen: datetime | None = None
         self.judged: datetime | None = None
-        self.committed: datetime | None = None
         self.learned = False
         self.positions: dict[str, Position] = {}
         self._parts = (self.sessions, self.rules, self.behaviour, self.heartbeat, self.incidents, self.docket)
+
+    def reload(self, setup: Setup) -> None:
+        """Go on under another configuration, as a stop and a start with it would. Only right after a commit.
+
+        Raises: DetectorError for a configuration, rules or a key that cannot be used: then nothing has changed.
+        """
+        rules, enricher = Rules.load(setup.config, self._rules_folders), self._enricher(setup.config)
+        self.save()
+        self._count_evicted()
+        self.delivery.exchange(setup.config.outbox, setup.sinks)
+        self.telemetry.close()
+        self.telemetry.rejects_to = setup.rejects_to
+        self.attend, self._span = setup.attend or _attend_to_nothing, (setup.since, setup.until)
+        self._begin(setup.config, rules, enricher)
+        self._restore()
+
+    def fall_back(self) -> None:
+        """Go on from the last commit, as a restart would: what came after it is dropped, and read again."""
+        self.checkpoint.database.rollback()
+        self._begin(self.config, Rules.load(self.config, self._rules_folders), self.enricher)
         self._restore()
 
     def take(self, got: Collected, on_progress: Progress | None) -> list[Alert]:
@@ -192,8 +245,14 @@ class Pipeline:
                 self.activity.close_day(self.today, self.behaviour.day)
         with self.telemetry.stage("learn"):
             changed = self.behaviour.close_day(self.incidents.frozen_accounts, self.incidents.abused_accounts)
+        self._forget(midnight - timedelta(days=self.config.state.retain_days))
         self.learned = True
         return alerts + self.incidents.reopen(changed, midnight, self.behaviour.subjects_count)
+
+    def _forget(self, before: datetime) -> None:
+        """Let go of what is older than it may be kept; accounts are forgotten as the day is learned."""
+        self.delivery.outbox.forget(before)
+        self.docket.forget(before)
 
     def commit(self, alerts: Sequence[Alert], observed: pl.DataFrame) -> None:
         """Keep what was observed, its alerts and the positions together; then deliver."""
@@ -273,10 +332,13 @@ class Pipeline:
         self.checkpoint.database.rollback()
         for warning in self.enricher.describe()["warnings"]:
             self.telemetry.warn("tables", warning)
-        for what, count in self.evicted.items():
-            self.telemetry.counts[f"{what}_evicted"] += count
+        self._count_evicted()
         self.telemetry.observe_muted(self.rules.muted, self.rules.muted_latest)
         self.attend(self, True)
+
+    def _count_evicted(self) -> None:
+        for what, count in self.evicted.items():
+            self.telemetry.counts[f"{what}_evicted"] += count
 
 
 def told(seen: datetime | None, judged: datetime | None) -> bytes:

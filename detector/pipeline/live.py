@@ -10,7 +10,11 @@ from detector.collect.reader import Collected, Reader
 from detector.collect.source.follow import Follower
 from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
+from detector.errors import StateWriteError
+from detector.pipeline.figures import sentence
 from detector.pipeline.flow import SEEN, Pipeline, Progress, told
+from detector.pipeline.patience import Patience
+from detector.pipeline.reload import Renew, reload
 from detector.pipeline.service import Service
 from detector.pipeline.watch import Watch
 from detector.telemetry import log
@@ -31,18 +35,21 @@ def tail(
     idle_exit_s: float | None = None,
     on_progress: Progress | None = None,
     service: Service | None = None,
+    renew: Renew | None = None,
 ) -> None:
     """Follow files and commit after every batch; end when `once` nothing is left, after a quiet time, or when asked.
 
-    Some of `paths` may be addresses to receive at; where standard input is all, the run ends with it.
+    Some of `paths` may be addresses to receive at; where standard input is all, the run ends with it. `renew` is what a
+    reload takes its configuration from.
 
     Raises: `InputError` for a path that cannot be followed; `StoppedError` where a stop was asked and could not wait
     for the end of a batch, which is read again at the next start.
     """
-    settings = pipeline.config.input
-    with receiving([fspath(path) for path in paths], pipeline.checkpoint.path.parent, settings) as received:
+    with receiving(
+        [fspath(path) for path in paths], pipeline.checkpoint.path.parent, pipeline.config.input
+    ) as received:
         idle_exit_s = 0.0 if once and not received.ends else idle_exit_s
-        live = Live(pipeline, received, service or Service(), idle_exit_s, on_progress, from_start=from_start)
+        live = Live(pipeline, received, service or Service(), idle_exit_s, on_progress, renew, from_start=from_start)
         answering = _answering(live.watch, pipeline.config.metrics)
         with closing(live), closing(pipeline.checkpoint), closing(pipeline), live.watch, pipeline.delivery, answering:
             live.run()
@@ -67,11 +74,12 @@ class Live:
         service: Service,
         idle_exit_s: float | None,
         on_progress: Progress | None,
+        renew: Renew | None,
         *,
         from_start: bool,
     ) -> None:
         self.pipeline, self.received, self.service = pipeline, received, service
-        self._idle_exit_s, self._on_progress = idle_exit_s, on_progress
+        self._idle_exit_s, self._on_progress, self._renew = idle_exit_s, on_progress, renew
         settings, positions = pipeline.config.input, pipeline.positions
         self.source = Follower(
             received.paths, settings, positions, from_start=from_start, begin_at_start=received.begin_at_start
@@ -79,23 +87,52 @@ class Live:
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
         self.watch = Watch(pipeline, self.source)
         self._last_s = clock.monotonic_s()
+        self.patience = Patience(pipeline)
+        self._note = ""
         pipeline.delivery.patience = service
+        pipeline.telemetry.beat = service.beat
         for path in self.source.awaited:
             log.warning("nothing is there yet; it is waited for", extra={"path": path})
 
     def run(self) -> None:
         """Go on until the end, or until a stop is asked: then what was read is saved, and nothing is judged ahead."""
+        self.source.refresh()
+        self.service.manager.ready()
         while not self.service.stopping:
-            over = self.received.over
-            self._read()
-            if self._over(over):
-                self._settle()
-                break
-            self._foresee()
-            self.service.pause(POLL_S)
+            try:
+                with self.patience.patient():
+                    if self._turn():
+                        break
+            except StateWriteError as fault:
+                self._wait(fault)
         else:
-            self.pipeline.save()
+            self.service.manager.stopping()
+            with self.patience.patient():
+                self.pipeline.save()
         self._tell_lost()
+
+    def _turn(self) -> bool:
+        """Read what there is, and rest; say whether the end is reached."""
+        over = self.received.over
+        self._read()
+        if self._over(over):
+            self._settle()
+            return True
+        if self.service.reload_asked:
+            self._reload()
+        self._foresee()
+        self.service.pause(POLL_S)
+        return False
+
+    def _wait(self, fault: StateWriteError) -> None:
+        """Rest until the state can be written, and read on from the last commit. Raises: `fault` where a run ends."""
+        if self._idle_exit_s is not None:
+            raise fault
+        self.service.pause(self.patience.rest(fault))
+        while not (self.service.stopping or self.patience.resume()):
+            self.service.pause(self.patience.rest(fault))
+        if not self.service.stopping:
+            self._resume()
 
     def _read(self) -> None:
         """Take all there is, batch by batch; leave off between two of them where anything is asked."""
@@ -122,6 +159,7 @@ class Live:
         while not self.service.asked and not delivery.has_room():
             self.service.pause(ROOM_S)
             self.watch.turn()
+            self._tell()
             self.pipeline.telemetry.counts["outbox_full_s"] += round(ROOM_S)
         return not self.service.asked
 
@@ -138,6 +176,31 @@ class Live:
         self.pipeline.attend(self.pipeline, False)
         self.pipeline.telemetry.counts |= self.received.counts
         self.watch.turn()
+        self._tell()
+
+    def _reload(self) -> None:
+        """Take up the configuration anew, and read on from where the last commit was: as a restart would."""
+        self.service.reload_asked = False
+        if self._renew is None:
+            return
+        self.service.manager.reloading()
+        self._note = reload(self.pipeline, self._renew)
+        self._tell_lost()
+        self._resume()
+        self.service.manager.ready()
+        self._tell()
+
+    def _resume(self) -> None:
+        """Read on from where the last commit was."""
+        pipeline, settings = self.pipeline, self.pipeline.config.input
+        self.source.close()
+        self.source = self.watch.source = self.source.resumed(settings, pipeline.positions)
+        self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, pipeline.positions)
+
+    def _tell(self) -> None:
+        """Tell the service manager how it goes; what there was to say of the last reload comes first."""
+        told = sentence(self.watch.figures)
+        self.service.manager.status(f"{self._note}; {told}" if self._note else told)
 
     def _over(self, over: bool) -> bool:
         """Whether there is nothing more to wait for: input was over before it was read, or was quiet for so long."""

@@ -1,8 +1,9 @@
-"""Hold what is asked of a run from outside, for it to look at between two steps."""
+"""Stand between a run and who keeps it: signals ask it between two steps, and the service manager is told."""
 
 from typing import Final
 
 from detector import clock
+from detector.pipeline.notify import Manager
 
 GRACE_S: Final = 2.0
 """After a stop was asked: how long a batch may still take to its commit; then it is dropped and read again."""
@@ -20,7 +21,8 @@ class StoppedError(Exception):
 class Service:
     """What signals ask of a run. Their work is done here, between two steps, never where a signal strikes."""
 
-    def __init__(self) -> None:
+    def __init__(self, manager: Manager | None = None) -> None:
+        self.manager = manager or Manager({})
         self.reload_asked = False
         self._stop_s: float | None = None
 
@@ -45,16 +47,21 @@ class Service:
     @property
     def left_s(self) -> float:
         """Seconds until all is to be over; endless where no stop was asked."""
-        return float("inf") if self._stop_s is None else self._stop_s + WITHIN_S - clock.monotonic_s()
+        return float("inf") if self._stop_s is None else max(0.0, self._stop_s + WITHIN_S - clock.monotonic_s())
 
     def beat(self) -> None:
-        """Say that the run goes on. Raises: StoppedError where a stop was asked and the grace is over."""
+        """Say that the run goes on: at every step. Raises: StoppedError where a stop was asked and its grace is over.
+
+        A loop that hangs does not come here: the watchdog hears nothing more, and starts the program again.
+        """
+        self.manager.ping()
         if self.left_s < WITHIN_S - GRACE_S:
             raise StoppedError
 
     def pause(self, seconds: float) -> None:
         """Wait, and go on at once when anything is asked. Raises: StoppedError as `beat`."""
         until = clock.monotonic_s() + seconds
+        self.beat()
         while not self.asked and (left := until - clock.monotonic_s()) > 0:
             clock.pause(min(left, SLICE_S))
             self.beat()
