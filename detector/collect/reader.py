@@ -111,11 +111,8 @@ class Reader:
             yield self._admit(step)
 
     def settle(self) -> Collected:
-        """Give out everything that is held, last lines without line feed included: nothing more is going to come."""
-        step = _Step()
-        for block in self._source.settle():
-            self._take(step, block)
-        given = self._admit(self._finished(step))
+        """Give out everything that is held: nothing more is going to come."""
+        given = self._admit(self._finished(_Step()))
         events = pl.concat([given.events, self._sequencer.flush()])
         rejects = pl.concat([given.rejects, self._sequencer.take_rejects()])
         return replace(given, events=events, rejects=rejects, held=0)

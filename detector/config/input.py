@@ -36,6 +36,9 @@ class Input(Section):
         86_400.0, gt=0, description="a line so far ahead of the lines before and after it has a broken clock"
     )
     max_idle_s: float = Field(60.0, ge=0, description="how far a log that has nothing new may hold the others back")
+    partial_line_s: float = Field(
+        60.0, gt=0, description="a last line without line feed counts as whole once its file was quiet for so long"
+    )
     max_line_bytes: int = Field(65536, ge=1024)
     chunk_bytes: int = Field(16 * 1024 * 1024, ge=1, description="bytes read at once from a file")
     reject_share_warning: float = Field(0.02, ge=0, le=1)

@@ -1,8 +1,6 @@
 """Every line once, in the order written, through every way a log is rotated, and through restarts in between."""
 
 import bz2
-import gzip
-import json
 import os
 import random
 import shutil
@@ -12,71 +10,14 @@ from pathlib import Path
 import pytest
 
 from detector.collect.source.block import Position
-from detector.collect.source.follow import Follower
-from detector.config import Input
 from detector.errors import InputError
-
-
-class Server:
-    """Writes numbered lines to its log, as a web server does: it keeps its file open until told to reopen."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.count = 0
-        self._file = path.open("ab", buffering=0)
-
-    def write(self, lines: int, end: bytes = b"\n") -> None:
-        if lines == 0:
-            return
-        text = b"\n".join(b"%06d a line of the log" % number for number in range(self.count, self.count + lines))
-        self.count += lines
-        self._file.write(text + end)
-
-    def write_raw(self, data: bytes) -> None:
-        self._file.write(data)
-
-    def reopen(self, path: Path | None = None) -> None:
-        self._file.close()
-        self.path = path or self.path
-        self._file = self.path.open("ab", buffering=0)
-
-    def close(self) -> None:
-        self._file.close()
-
-
-class Tail:
-    """Follows a path; `restart` goes on from what was saved, in a new process's place."""
-
-    def __init__(self, *paths: object, from_start: bool = False, chunk_bytes: int = 1000) -> None:
-        self._paths = [str(path) for path in paths]
-        self._settings = Input(chunk_bytes=chunk_bytes)
-        self._from_start = from_start
-        self.saved: dict[str, Position] = {}
-        self.numbers: list[int] = []
-        self.follower = self._new()
-
-    def _new(self) -> Follower:
-        return Follower(self._paths, self._settings, self.saved, from_start=self._from_start)
-
-    def poll(self, most: int | None = None) -> list[int]:
-        """Read what there is (at most so many blocks) and save the position after it."""
-        seen: list[int] = []
-        blocks = self.follower.poll()
-        for _, block in zip(range(10**9 if most is None else most), blocks, strict=False):
-            assert block.rejects.is_empty()
-            seen += [int(line[:6]) for line in block.lines["line"]]
-            self.saved[block.stream] = Position.from_dict(json.loads(json.dumps(block.position.to_dict())))
-        for stream, position in self.follower.positions().items():
-            self.saved.setdefault(stream, position)
-        self.numbers += seen
-        return seen
-
-    def restart(self) -> None:
-        self.follower.close()
-        self.follower = self._new()
-
-    def close(self) -> None:
-        self.follower.close()
+from tests.collect.live_log import (
+    ROTATIONS,
+    Server,
+    Tail,
+    by_rename,
+    by_rename_and_late_reopen,
+)
 
 
 @pytest.fixture
@@ -99,76 +40,6 @@ def tail(log: Path, server: Server):
     tail.close()
 
 
-def shift(log: Path, pack: bool = False) -> None:
-    """Move access.log.1 to .2 and so on, as logrotate does; compressed from .2 on where asked."""
-    for number in range(8, 0, -1):
-        for suffix in ("", ".gz"):
-            old = log.with_name(f"{log.name}.{number}{suffix}")
-            if old.exists():
-                new = log.with_name(f"{log.name}.{number + 1}{suffix}")
-                old.rename(new)
-                if pack and not suffix:
-                    with gzip.open(f"{new}.gz", "wb") as packed:
-                        packed.write(new.read_bytes())
-                    new.unlink()
-
-
-def by_rename(log: Path, server: Server) -> None:
-    shift(log)
-    log.rename(f"{log}.1")
-    server.reopen()
-
-
-def by_rename_and_late_reopen(log: Path, server: Server) -> None:
-    shift(log)
-    log.rename(f"{log}.1")
-    log.touch()
-    server.write(3)  # still to the renamed file
-    server.reopen()
-
-
-def by_copy_and_truncation(log: Path, server: Server) -> None:
-    shift(log)
-    shutil.copy(log, f"{log}.1")
-    os.truncate(log, 0)
-
-
-def by_rename_compressed(log: Path, server: Server) -> None:
-    shift(log)
-    log.rename(f"{log}.1")
-    server.reopen()
-    with gzip.open(f"{log}.1.gz", "wb") as packed:
-        packed.write(Path(f"{log}.1").read_bytes())
-    Path(f"{log}.1").unlink()
-
-
-def by_copy_compressed(log: Path, server: Server) -> None:
-    shift(log)
-    Path(f"{log}.1.gz").write_bytes(gzip.compress(log.read_bytes()))
-    os.truncate(log, 0)
-
-
-def by_rename_compressing_the_one_before(log: Path, server: Server) -> None:
-    shift(log, pack=True)
-    log.rename(f"{log}.1")
-    server.reopen()
-
-
-def by_date_in_the_rotated_name(log: Path, server: Server) -> None:
-    day = sum(path.name.startswith("access.log-") for path in log.parent.iterdir()) + 1
-    log.rename(f"{log}-202601{day:02d}")
-    server.reopen()
-
-
-ROTATIONS: list[Callable[[Path, Server], None]] = [
-    by_rename,
-    by_rename_and_late_reopen,
-    by_copy_and_truncation,
-    by_rename_compressed,
-    by_copy_compressed,
-    by_rename_compressing_the_one_before,
-    by_date_in_the_rotated_name,
-]
 every_rotation = pytest.mark.parametrize("rotate", ROTATIONS)
 
 
@@ -270,21 +141,6 @@ def test_a_server_may_write_to_the_renamed_file_long_after_the_new_one_is_there(
     tail.restart()
     assert tail.poll() == list(range(10, 20))
     other.close()
-
-
-def test_a_line_without_line_feed_is_kept_until_it_is_whole(log: Path, server: Server, tail: Tail) -> None:
-    server.write_raw(b"000000 a li")
-    assert tail.poll() == []
-    server.write_raw(b"ne")
-    assert tail.poll() == []
-    server.write_raw(b"\n000001 an")
-    assert tail.poll() == [0]
-    saved = dict(tail.saved)
-    assert [block.lines.rows() for block in tail.follower.settle()] == [[("000001 an", 14)]]
-    tail.saved = saved
-    tail.restart()
-    server.write_raw(b"other\n")
-    assert tail.poll() == [1]
 
 
 def test_without_from_start_reading_begins_after_the_last_whole_line(log: Path, server: Server) -> None:

@@ -1,6 +1,6 @@
 """Say what a source hands on: a Block of lines, and the Position where reading goes on after it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
@@ -37,8 +37,9 @@ class ParserState:
 class Mark:
     """How far one file was read, and how to know the file again after it was renamed or compressed.
 
-    `fingerprint` is the SHA-256 of its first `head_bytes` decompressed bytes, `offset` counts
-    decompressed bytes, `modified_ns` is when it was last written to as far as was seen.
+    `fingerprint` is the SHA-256 of its first `head_bytes` decompressed bytes, `tail_fingerprint` that of as many before
+    `offset` (empty where they are not known): logs may begin with the same lines. `offset` counts decompressed bytes,
+    `modified_ns` is when it was last written to as far as was seen.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Mark:
     fingerprint: str
     offset: int
     modified_ns: int
+    tail_fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +115,6 @@ class Source(Protocol):
 
     def read(self, stream: str) -> Block | None:
         """Return the next lines of a stream; None: it is at its (present) end."""
-
-    def settle(self) -> Iterator[Block]:
-        """Give out what waits for its line feed: nothing more is going to come."""
 
     def close(self) -> None:
         """Let go of every file."""

@@ -53,7 +53,7 @@ class Unpacked:
         if not self._ahead:
             return self._gather(size)
         taken, self._ahead = self._ahead[:size], self._ahead[size:]
-        return taken
+        return taken if len(taken) == size else taken + self._gather(size - len(taken))
 
     def skip(self, size: int) -> None:
         """Read on by `size` bytes; a plain file jumps."""

@@ -74,6 +74,11 @@ class Cutter:
         """Where the next byte to be fed stands in the file."""
         return self.offset + self._held_bytes
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether something was fed that is in no line given out yet."""
+        return self._told != self.read_offset
+
     def feed(self, data: bytes) -> Cut | None:
         """Take the next bytes; return the lines they complete, None where they complete none."""
         if self._in_hole:
@@ -93,13 +98,13 @@ class Cutter:
         return self._cut(lines, pl.concat([rejects, long]))
 
     def finish(self, damage: str | None = None) -> Cut | None:
-        """Return what is left at the end of the file: a last line without line feed.
+        """Return what is left at the end of the file: a last line without line feed. What is fed after it is another.
 
         `damage` says why the file ends here against its will: then what is left of a line is no line,
         and one reject stands for it and for everything behind it.
         """
         size = self._held_bytes
-        if damage is None and self._told == self.read_offset:
+        if damage is None and not self.is_partial:
             return None
         lines, rejects = empty(LINES), empty(REJECT)
         if damage is not None:

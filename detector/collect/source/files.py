@@ -1,6 +1,6 @@
 """Read files to their end: every log a stream, its rotated files joined, the oldest first."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from os import PathLike
@@ -10,7 +10,8 @@ import polars as pl
 
 from detector.collect.source.block import Block, Position
 from detector.collect.source.find import Found, find
-from detector.collect.source.logfile import LogFile, first_lines, last_lines, locate
+from detector.collect.source.locate import locate
+from detector.collect.source.logfile import LogFile, first_lines, last_lines
 from detector.collect.source.names import rotation
 from detector.config import Input
 from detector.errors import InputError
@@ -118,10 +119,6 @@ class Files:
                 )
         del self._chains[stream]
         return None
-
-    def settle(self) -> Iterator[Block]:
-        """Give out nothing: at its end a file's last line was given out, line feed or not."""
-        return iter(())
 
     def close(self) -> None:
         """Close what is open."""

@@ -25,6 +25,16 @@ class Found:
     modified_ns: int
     regular: bool
 
+    @property
+    def identity(self) -> tuple[int, int | str]:
+        """Device and inode: who the file is, whatever its name; where files have no inodes, where it lies."""
+        return self.device, self.inode or os.path.realpath(self.path)
+
+    @property
+    def version(self) -> tuple[int, int | str, int, int]:
+        """Who the file is, and as it was when it was found: another file that got its inode is no such."""
+        return *self.identity, self.size_bytes, self.modified_ns
+
 
 def find(paths: Sequence[str | os.PathLike[str]]) -> list[Found]:
     """Return the files that `paths` mean, each once, in the order given; a folder's in order of name.
@@ -35,7 +45,7 @@ def find(paths: Sequence[str | os.PathLike[str]]) -> list[Found]:
     Raises: `InputError` naming every path that is missing, cannot be read, or holds no log.
     """
     faults: list[str] = []
-    found: dict[tuple[int, int], Found] = {}
+    found: dict[tuple[int, int | str], Found] = {}
     for given in paths:
         for path in _files(os.fspath(given), faults):
             _add(found, path, faults)
@@ -108,7 +118,7 @@ def _files(given: str, faults: list[str]) -> Iterable[str]:
     return files
 
 
-def _add(found: dict[tuple[int, int], Found], path: str, faults: list[str]) -> None:
+def _add(found: dict[tuple[int, int | str], Found], path: str, faults: list[str]) -> None:
     if path == STDIN:
         found[-1, -1] = Found(path=STDIN, stream=STDIN, inode=0, device=0, size_bytes=0, modified_ns=0, regular=False)
         return
@@ -118,9 +128,8 @@ def _add(found: dict[tuple[int, int], Found], path: str, faults: list[str]) -> N
     elif one.regular and (why := _unreadable(path)):
         faults.append(f"{path}: cannot be read: {why}")
     else:
-        key = (one.device, one.inode)
-        if key not in found or os.path.islink(found[key].path):
-            found[key] = one
+        if one.identity not in found or os.path.islink(found[one.identity].path):
+            found[one.identity] = one
 
 
 def _unreadable(path: str) -> str | None:

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
+from copy import copy
+from typing import ClassVar, Self
 
 import polars as pl
 
@@ -14,13 +15,16 @@ from detector.collect.source.names import Age, rotation
 from detector.config import Input
 from detector.errors import InputError
 
+_Identity = tuple[int, int | str]
+
 
 class Follower:
     """The source of `tail`. It only looks when asked to (`refresh`); the caller waits between two looks.
 
     Delivery: every line once, in the order written; from the last saved position on after a restart, rotations in
     between included, as long as the rotated file (compressed or not) is still beside the log. `lost` names files of
-    which that was not so. A last line without line feed is kept until it is whole, or `settle`.
+    which that was not so. A last line without line feed is kept until it is whole, or its file was quiet for
+    `partial_line_s`: then it counts as whole, and so does what comes after it.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
     begins at its start, as do those in `begin_at_start`.
@@ -47,6 +51,17 @@ class Follower:
             stream: FollowedLog(stream, settings, position.files) for stream, position in (positions or {}).items()
         }
         self._first_look = True
+
+    def resumed(self, settings: Input, positions: Mapping[str, Position]) -> Self:
+        """Return a follower of the same paths that goes on from `positions` under other settings.
+
+        It has looked before: what is not known by now came since, and is read from its start.
+        """
+        again = copy(self)
+        again._settings, again._from_start = settings, True
+        again._logs = {name: FollowedLog(name, settings, position.files) for name, position in positions.items()}
+        again._first_look = False
+        return again
 
     @property
     def lost(self) -> list[str]:
@@ -103,11 +118,6 @@ class Follower:
             while (block := self.read(stream)) is not None:
                 yield block
 
-    def settle(self) -> Iterator[Block]:
-        """Give out last lines without line feed. Save no position of these: the line may be made whole yet."""
-        for log in self._logs.values():
-            yield from log.settle()
-
     def close(self) -> None:
         """Close all files."""
         for log in self._logs.values():
@@ -115,7 +125,7 @@ class Follower:
 
     def _scan(self) -> dict[str, tuple[list[Found], Age | None]]:
         """Return the files of every stream, the oldest first; where a file is named, its place among them too."""
-        found: dict[str, dict[tuple[int, int], Found]] = {}
+        found: dict[str, dict[_Identity, Found]] = {}
         named: dict[str, Age] = {}
         for given in self._paths:
             explicit = not (is_glob(given) or os.path.isdir(given))
@@ -126,7 +136,7 @@ class Follower:
                 found.setdefault(stream, {})
             for one in filter(None, map(look, paths)):
                 files = found.setdefault(stream if explicit else one.stream, {})
-                key = (one.device, one.inode)
+                key = one.identity
                 if one.regular and (key not in files or os.path.islink(files[key].path)):
                     files[key] = one
         return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
@@ -183,9 +193,9 @@ def _in_order(files: Iterable[Found]) -> list[Found]:
     return sorted(slots.values(), key=lambda one: rotation(os.path.basename(one.path)).age)
 
 
-def _once(found: dict[str, dict[tuple[int, int], Found]]) -> dict[str, dict[tuple[int, int], Found]]:
+def _once(found: dict[str, dict[_Identity, Found]]) -> dict[str, dict[_Identity, Found]]:
     """Leave every file to one stream: a link in a folder and its target are one."""
-    owners: dict[tuple[int, int], str] = {}
+    owners: dict[_Identity, str] = {}
     for stream, files in found.items():
         for key, one in files.items():
             owner = owners.get(key)

@@ -1,11 +1,13 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.cut import Cut
-from detector.collect.source.find import Found
-from detector.collect.source.logfile import LogFile, locate
+from detector.collect.source.find import Found, look
+from detector.collect.source.locate import Version, continues, holds, is_fresh, locate
+from detector.collect.source.logfile import LogFile
 from detector.config import Input
 
 _LINGERING = 2
@@ -16,8 +18,8 @@ class FollowedLog:
     """The files of one log that are being read, the oldest first.
 
     What ties the log together is not a name: a file is known by its inode while it is open, and after that by the
-    content of its start (a copy of `copytruncate`, a compressed one, a reused inode). All files of the log that are
-    newer, by name, than the newest file known are new.
+    content (a copy of `copytruncate`, a compressed one, a reused inode, a file system without inodes). All files of
+    the log that are newer, by name, than the newest file known are new.
     """
 
     def __init__(self, stream: str, settings: Input, marks: Sequence[Mark] = ()) -> None:
@@ -28,13 +30,16 @@ class FollowedLog:
         self._settings = settings
         self._marks = list(marks)
         self._open: list[LogFile] = []
-        self._seen: set[tuple[int, int]] = set()
+        self._read_out: list[Mark] = []
+        self._seen: set[Version] = set()
+        self._missed: set[Version] = set()
+        self._as_copy: dict[LogFile, Version] = {}
         self._unopened_bytes = 0
 
     @property
     def known(self) -> bool:
         """Whether any file of the log was ever in hand."""
-        return bool(self._open or self._marks)
+        return bool(self._open or self._marks or self._read_out)
 
     @property
     def newest(self) -> str | None:
@@ -53,7 +58,10 @@ class FollowedLog:
 
     def position(self) -> Position:
         """Return where reading is."""
-        return Position(stream=self.stream, files=(*self._marks, *(file.mark() for file in self._open)))
+        return Position(stream=self.stream, files=tuple(self._known()))
+
+    def _known(self) -> list[Mark]:
+        return [*self._read_out, *self._marks, *(file.mark() for file in self._open)]
 
     def look(self, members: list[Found], beginning: list[tuple[Found, int]]) -> None:
         """Take up the files of the log as they are now, the oldest first.
@@ -63,11 +71,12 @@ class FollowedLog:
         self.drained = False
         for file in self._open:
             file.look()
-        self._release_replaced()
+        self._release_replaced(members)
         if not members:
+            self._seen = set()
             return  # gone for now: what is known of it is kept for its return
-        known = [*self._marks, *(file.mark() for file in self._open)]
-        places = {id(file): place for file in self._open if (place := _place(file, members)) is not None}
+        known = self._known()
+        places = {id(file): place for file in self._open if (place := self._place(file, members)) is not None}
         marks, self._marks = self._marks, []
         for mark in marks:
             self._resume(mark, members, places)
@@ -75,28 +84,21 @@ class FollowedLog:
             new = [(member, 0) for member in members[max(places.values()) + 1 :]]
         else:
             new = [(one, 0) for one in self._unknown(members, known)] if known else beginning
-        self._seen = {(one.inode, one.device) for one in members}
         self._open.sort(key=lambda file: places.get(id(file), -1))
         self._take_up(new)
+        self._seen = {one.version for one in members} - self._missed
+        self._missed.clear()
 
     def read(self) -> Block | None:
         """Return the next lines, of the oldest file that has any; None: there are none now."""
         for file in list(self._open):
-            cut = file.read()
+            cut = file.read() or file.partial()
             if cut is None and self._is_over(file):
-                cut = file.finish()
-                self._drop(file)
+                cut = self._finish(file)
             if cut is not None:
                 return self._block(file, cut)
         self.drained = True
         return None
-
-    def settle(self) -> Iterable[Block]:
-        """Yield last lines that have no line feed."""
-        for file in self._open:
-            cut = file.finish()
-            if cut is not None:
-                yield self._block(file, cut)
 
     def close(self) -> None:
         """Close all files."""
@@ -104,16 +106,46 @@ class FollowedLog:
             file.close()
         self._open = []
 
-    def _release_replaced(self) -> None:
+    def _release_replaced(self, members: list[Found]) -> None:
         """Let go of files that were overwritten, and of those nothing was read of: they are found again by content."""
         for file in list(self._open):
             mark = file.mark()
-            if file.replaced or (mark.offset == 0 and not file.gone):
-                self._marks.append(mark)
-                self._drop(file)
+            if self._was_cut_down(file, mark, members):
+                mark = replace(mark, inode=0, device=0)  # it holds the same, as far as it was read, and is another
+            elif not file.replaced and (mark.offset or file.gone):
+                continue
+            self._marks.append(mark)
+            self._drop(file)
+
+    def _was_cut_down(self, file: LogFile, mark: Mark, members: list[Found]) -> bool:
+        """Whether a file was copied, cut down and written anew with the same beginning, farther than it was read."""
+        place = _at(file, members)
+        hands = {one.identity for one in self._open}
+        return place is not None and any(
+            (one.device, one.inode) not in hands
+            and is_fresh(one, mark, self._seen)
+            and holds(one, mark)
+            and not continues(members[place], one, self._settings)
+            for one in members[:place]
+            if mark.offset
+        )
+
+    def _place(self, file: LogFile, members: list[Found]) -> int | None:
+        """Where an open file stands among the files of its log: renamed, or by content where it was compressed."""
+        place = _at(file, members)
+        if place is not None and (members[place].path == file.path or holds(members[place], file.mark())):
+            return place
+        version = self._as_copy.get(file)
+        for place, one in enumerate(members):
+            if one.version == version:
+                return place
+        place = locate(file.mark(), members, self._seen)
+        if place is not None:
+            self._as_copy[file] = members[place].version
+        return place
 
     def _resume(self, mark: Mark, members: list[Found], places: dict[int, int]) -> None:
-        place = locate(mark, members)
+        place = locate(mark, members, self._seen)
         if place is None or place in places.values():
             if mark.offset:
                 self.lost.append(mark.path)
@@ -132,9 +164,8 @@ class FollowedLog:
         return [
             one
             for one in members
-            if one is members[-1]
-            or (one.inode, one.device) in unread
-            or (one.modified_ns > modified and (one.inode, one.device) not in self._seen)
+            if (one.inode, one.device) in unread
+            or ((one is members[-1] or one.modified_ns > modified) and one.version not in self._seen)
         ]
 
     def _take_up(self, new: Sequence[tuple[Found, int]]) -> None:
@@ -143,11 +174,19 @@ class FollowedLog:
             file = self._opened(found, offset)
             if file is None:  # the next look takes it up, and what is newer after it
                 self._unopened_bytes = sum(one.size_bytes - begin for one, begin in new[index:])
+                self._missed |= {one.version for one, _ in new[index:]}
                 break
             self._open.append(file)
+            self._read_out.clear()
 
     def _opened(self, found: Found, offset: int) -> LogFile | None:
         """Open what was found; None: it cannot be read now, or another file has that name by now."""
+        file = self._try(found, offset)
+        if file is None:
+            self._missed.add(found.version)
+        return file
+
+    def _try(self, found: Found, offset: int) -> LogFile | None:
         try:
             file = LogFile(found.path, self._settings, offset, live=True)
         except FileNotFoundError:
@@ -156,19 +195,31 @@ class FollowedLog:
             self.refused[found.path] = str(fault.strerror)
             return None
         self.refused.pop(found.path, None)
-        if file.identity != (found.inode, found.device):
+        if file.identity == (found.device, found.inode):
+            return file
+        now = look(found.path)
+        if now is None or (now.device, now.inode) == file.identity:
             file.close()
             return None
-        return file
+        return file  # its number is another each time: here numbers say nothing
 
     def _is_over(self, file: LogFile) -> bool:
-        """Whether nothing more is expected of a file that is at its end."""
-        if file is self._open[-1]:
-            return False
-        return file.compressed or file.gone or file not in self._open[-_LINGERING:]
+        """Whether nothing more is expected of a file that is at its end: of one that is deleted, after a while."""
+        if file.gone and file.is_quiet:
+            return True
+        return file is not self._open[-1] and (file.compressed or file not in self._open[-_LINGERING:])
+
+    def _finish(self, file: LogFile) -> Cut | None:
+        """Give out what is left of a file, and let go of it; of the last one it is kept how far it was read."""
+        cut = file.finish()
+        if self._open == [file]:
+            self._read_out = [file.mark()]
+        self._drop(file)
+        return cut
 
     def _drop(self, file: LogFile) -> None:
         self._open.remove(file)
+        self._as_copy.pop(file, None)
         file.close()
 
     def _block(self, file: LogFile, cut: Cut) -> Block:
@@ -184,10 +235,7 @@ class FollowedLog:
         )
 
 
-def _place(file: LogFile, members: list[Found]) -> int | None:
-    """Where an open file stands among the files of its log: renamed, or by content where it was compressed."""
-    identity = file.identity
-    for place, member in enumerate(members):
-        if (member.inode, member.device) == identity:
-            return place
-    return locate(file.mark(), members)
+def _at(file: LogFile, members: list[Found]) -> int | None:
+    """Where a file stands by its number, where files have numbers."""
+    here = ((member.device, member.inode or None) for member in members)
+    return next((place for place, who in enumerate(here) if who == file.identity), None)

@@ -3,17 +3,18 @@
 import io
 import os
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import BinaryIO, Final
 
 import polars as pl
 
+from detector import clock
 from detector.collect.source.block import LINES, Mark
 from detector.collect.source.compression import MAGIC_BYTES, Unpacked, kind
 from detector.collect.source.cut import Cut, Cutter
-from detector.collect.source.find import STDIN, Found, look
+from detector.collect.source.find import STDIN, look
 from detector.config import Input
 from detector.schema import empty
 
@@ -39,30 +40,40 @@ class LogFile:
         self._regular = self._raw is not sys.stdin.buffer and self._raw.seekable()
         self._compression = kind(_first(self._raw, MAGIC_BYTES))
         self._bytes = Unpacked(self._raw, self._compression)
-        self._head = self._bytes.peek(min(offset, FINGERPRINT_BYTES)) if offset else b""
-        if offset:
-            self._bytes.skip(offset)
+        size = min(offset, FINGERPRINT_BYTES)
+        self._head = self._bytes.peek(size)
+        self._bytes.skip(offset - size)
+        self._recent = self._bytes.read(size)
+        self._before = (offset, self._recent)
         self._cutter = Cutter(path, max_line_bytes=settings.max_line_bytes, offset=offset)
-        self._modified_ns, self._size_bytes = 0, 0
+        self._modified_ns, self._size_bytes, self._grown_s = 0, -1, 0.0
+        self._here = os.fstat(self._raw.fileno())
         self.look()
+        if self.modified is not None:
+            self._grown_s -= max(0.0, (clock.now() - self.modified).total_seconds())
         self._fingerprint = (-1, "")
+        self._tail_fingerprint = (-1, "")
         self._finished = False
 
     @property
     def identity(self) -> tuple[int, int]:
-        """Inode and device: who the file is, whatever its name."""
-        found = os.fstat(self._raw.fileno())
-        return found.st_ino, found.st_dev
+        """Device and inode: who the file is, whatever its name; see `Found.identity`."""
+        return self._here.st_dev, self._here.st_ino
 
     @property
     def gone(self) -> bool:
-        """Whether no name leads to the file any more."""
-        return os.fstat(self._raw.fileno()).st_nlink == 0
+        """Whether no name led to the file any more at the last look."""
+        return self._here.st_nlink == 0
 
     @property
     def compressed(self) -> bool:
         """Whether the file is compressed: then it does not grow."""
         return self._compression is not None
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether it has not grown for `partial_line_s`: by a clock that does not jump, where it was open meanwhile."""
+        return clock.monotonic_s() - self._grown_s >= self._settings.partial_line_s
 
     @property
     def stored_bytes(self) -> int:
@@ -83,12 +94,19 @@ class LogFile:
 
     @property
     def replaced(self) -> bool:
-        """Whether the file was cut down and written anew since (`copytruncate`)."""
+        """Whether the file was cut down and written anew since (`copytruncate`), or is not to be read this way."""
         if self.compressed or not self._regular:
             return False
-        if os.fstat(self._raw.fileno()).st_size < self._cutter.read_offset:
+        here, offset = self._raw.fileno(), self._cutter.read_offset
+        try:
+            return (
+                self._bytes.damage is not None
+                or os.fstat(here).st_size < offset
+                or os.pread(here, len(self._head), 0) != self._head
+                or os.pread(here, len(self._recent), offset - len(self._recent)) != self._recent
+            )
+        except OSError:  # a network's file that was deleted there, or a disk in trouble: it is found again
             return True
-        return os.pread(self._raw.fileno(), len(self._head), 0) != self._head
 
     def head(self) -> pl.DataFrame:
         """Return its first lines without taking them. Shapes: `LINES`, up to HEAD_LINES rows."""
@@ -97,9 +115,13 @@ class LogFile:
 
     def look(self) -> None:
         """See how long the file is now, and when it was last written to."""
-        if self._regular:
-            found = os.fstat(self._raw.fileno())
-            self._modified_ns, self._size_bytes = found.st_mtime_ns, found.st_size
+        if not self._regular:
+            return
+        with suppress(OSError):  # told by `replaced`
+            self._here = os.fstat(self._raw.fileno())
+        if self._here.st_size != self._size_bytes:
+            self._grown_s = clock.monotonic_s()
+        self._modified_ns, self._size_bytes = self._here.st_mtime_ns, self._here.st_size
 
     def read(self) -> Cut | None:
         """Return the next lines that are whole; None: at its (present) end."""
@@ -110,9 +132,25 @@ class LogFile:
             if len(self._head) < FINGERPRINT_BYTES:
                 self._head += data[: FINGERPRINT_BYTES - len(self._head)]
             cut = self._cutter.feed(data)
+            self._remember(data)
             if cut is not None:
                 return cut
         return None
+
+    def _remember(self, data: bytes) -> None:
+        """Keep the last bytes before the present offset, and before the line that comes next."""
+        size = len(data) - (self._cutter.read_offset - self._cutter.offset)
+        if size >= 0:
+            self._before = (self._cutter.offset, (self._recent + data[max(0, size - FINGERPRINT_BYTES) : size]))
+        self._recent = (self._recent + data[-FINGERPRINT_BYTES:])[-FINGERPRINT_BYTES:]
+
+    def partial(self) -> Cut | None:
+        """Return a last line that got no line feed for `partial_line_s`: it counts as whole, what comes is another."""
+        self.look()
+        if self.compressed or not self._cutter.is_partial or not self.is_quiet:
+            return None
+        cut, self._before = self._cutter.finish(), (self._cutter.offset, self._recent)
+        return cut
 
     def finish(self) -> Cut | None:
         """Return what is left at the end: a line without line feed, or a reject for what is damaged."""
@@ -125,8 +163,12 @@ class LogFile:
         """Return how far lines were given out."""
         size = min(self._cutter.offset, FINGERPRINT_BYTES)
         if self._fingerprint[0] != size:
-            self._fingerprint = (size, _hash(self._head[:size]))
-        inode, device = self.identity
+            self._fingerprint = (size, hashed(self._head[:size]))
+        if self._tail_fingerprint[0] != self._cutter.offset:
+            at, before = self._before
+            known = at == self._cutter.offset and len(before) >= size
+            self._tail_fingerprint = (self._cutter.offset, hashed(before[len(before) - size :]) if known else "")
+        device, inode = self.identity
         return Mark(
             path=self.path,
             inode=inode,
@@ -135,40 +177,13 @@ class LogFile:
             fingerprint=self._fingerprint[1],
             offset=self._cutter.offset,
             modified_ns=self._modified_ns,
+            tail_fingerprint=self._tail_fingerprint[1],
         )
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self._raw is not sys.stdin.buffer:
             self._raw.close()
-
-
-def holds(found: Found, mark: Mark) -> bool:
-    """Whether the file `found` is, or is a copy of, the file that `mark` was made in."""
-    if not found.regular:
-        return False
-    try:
-        with open(found.path, "rb") as raw:
-            compression = kind(_first(raw, MAGIC_BYTES))
-            if compression is None and found.size_bytes < mark.offset:
-                return False
-            head = Unpacked(raw, compression).read(mark.head_bytes)
-    except OSError:
-        return False
-    return len(head) == mark.head_bytes and _hash(head) == mark.fingerprint
-
-
-def locate(mark: Mark, members: list[Found]) -> int | None:
-    """Return the index of the file that `mark` was made in, among the files of its log: renamed, else copied.
-
-    None: it is not there, or nothing was read of it, so that no content tells it from another.
-    """
-    if mark.head_bytes == 0:
-        return None  # nothing was read: an inode alone may be another file's by now
-    for index, member in enumerate(members):
-        if (member.inode, member.device) == (mark.inode, mark.device) and holds(member, mark):
-            return index
-    return next((index for index, member in enumerate(members) if holds(member, mark)), None)
 
 
 def end_offset(path: str, settings: Input) -> int:
@@ -238,5 +253,6 @@ def _first(raw: BinaryIO, size: int) -> bytes:
     return os.pread(raw.fileno(), size, 0)
 
 
-def _hash(head: bytes) -> str:
+def hashed(head: bytes) -> str:
+    """Return the fingerprint of some bytes."""
     return sha256(head).hexdigest()
