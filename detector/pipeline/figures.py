@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -18,6 +20,8 @@ MOST_REASONS: Final = 30
 """Reasons of rejects told apart; a log that is not one must not make a series of figures a line."""
 
 OTHER: Final = "other"
+
+_NUMBER: Final = re.compile(r"[0-9][0-9.,]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +102,7 @@ class Figures:
             tree[name] = tree[name] and datetime.fromisoformat(tree[name])
         tree["behind"] = Behind(**tree["behind"])
         tree["sinks"] = tuple(SinkStanding(**one) for one in tree["sinks"])
+        tree["warnings"] = tuple(tree["warnings"])
         return cls(**tree)
 
 
@@ -117,8 +122,11 @@ def sentence(figures: Figures) -> str:
 
 
 def bounded(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the greatest counts by name, and the rest of them as `other`."""
-    ranked = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    """Return the greatest counts by name, numbers in names taken for one, and the rest of them as `other`."""
+    alike: Counter[str] = Counter()
+    for name, count in counts.items():
+        alike[_NUMBER.sub("#", name)] += count
+    ranked = sorted(alike.items(), key=lambda one: (-one[1], one[0]))
     rest = sum(count for _, count in ranked[MOST_REASONS:])
     kept = dict(ranked[:MOST_REASONS])
     return kept | ({OTHER: kept.get(OTHER, 0) + rest} if rest else {})

@@ -115,6 +115,7 @@ class Live:
         """Read what there is, and rest; say whether the end is reached."""
         over = self.received.over
         self._read()
+        self.watch.looked = True
         if self._over(over):
             self._settle()
             return True

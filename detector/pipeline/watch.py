@@ -45,7 +45,7 @@ class Watch:
     def __init__(self, pipeline: "Pipeline", source: Waiting) -> None:
         self._pipeline, self.source = pipeline, source
         self.looked = False
-        """Whether the logs were looked at once."""
+        """Whether all that was written at the start was read."""
         self._began = clock.now()
         self._turned_s = clock.monotonic_s()
         self._due_s = 0.0
@@ -64,7 +64,7 @@ class Watch:
 
     def turn(self) -> None:
         """Note that the loop goes on; every few seconds gather the figures anew."""
-        self._turned_s, self.looked = clock.monotonic_s(), True
+        self._turned_s = clock.monotonic_s()
         if self._turned_s >= self._due_s:
             self._look(ended=False)
             self._due_s = self._turned_s + EVERY_S
