@@ -1,5 +1,6 @@
 """Say what a fault of SQLite means for a state: a disk that takes nothing now, or a file that is damaged."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ _UNWRITTEN: Final = frozenset(
 )
 """Primary result codes of a disk that is full, read-only or failing: the file itself is as it was."""
 
+ROOM_BYTES: Final = 1 << 20
+"""What a batch may well take: a disk with less is full."""
+
 MENDING: Final = "`detector state verify` lists what is damaged; put a backup in its place, or move it away"
 
 
@@ -31,6 +35,19 @@ def told(fault: sqlite3.Error, path: Path) -> DetectorError:
             " again: make room, or let it be written"
         )
     return StateError(f"{path}: not a readable state file: {fault}; {MENDING}")
+
+
+def probe(path: Path) -> None:
+    """Write a file of ROOM_BYTES and take it away again. Raises: `StateWriteError` where the disk takes no more."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, ROOM_BYTES)
+        finally:
+            os.close(descriptor)
+            path.unlink()
+    except OSError as fault:
+        raise StateWriteError(f"{path.parent}: the state cannot be written: {fault.strerror}") from None
 
 
 @contextmanager
