@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.collect.formats import w3c
+from detector.collect.formats import envelope, w3c
 from detector.collect.formats.reading import cleaned, read_rows
 from detector.collect.formats.registry import BUILDERS, HINTS, Format, build
 from detector.collect.formats.shape import REASON
@@ -44,6 +44,7 @@ def choose_format(lines: pl.DataFrame, settings: Input) -> tuple[Format, str]:
     if sample["line"].str.starts_with("#").all():
         name = "cloudfront" if sample["line"].str.contains("x-edge-", literal=True).any() else "w3c"
         return build(name, sample, settings), f"{name}: there are only directives yet"
+    sample = envelope.received(sample)
     candidates = [build(name, sample, settings) for name in _likely(sample)]
     read = {one.name: _lines_read(one, sample) for one in candidates}
     best = max(candidates, key=lambda one: read[one.name][0])  # of equals the first: the most specific

@@ -13,6 +13,7 @@ from detector.collect.formats import (
     caddy,
     cas,
     combined,
+    envelope,
     envoy,
     errorlog,
     haproxy,
@@ -152,6 +153,7 @@ def build(described: str | Described, lines: pl.DataFrame, settings: Input, lear
     `learned`: of a named format, what its first lines told before, instead of these.
     Raises: `DetectorError` when the name or the template is none.
     """
+    lines = envelope.received(lines)
     if isinstance(described, Described):
         return Format(
             name=_kind(described),

@@ -1,4 +1,4 @@
-"""Receiving at real sockets: every message one line, whatever the peer does, and none lost that has reached the spool."""
+"""Receiving at real sockets: every message is one line, whatever the peer does, and none is lost in the spool."""
 
 import errno
 import os
