@@ -1,11 +1,20 @@
 """`detector batch`: read what there is, write alerts."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from detector.cli.options import FOLDER, run_options, with_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from detector.pipeline import Pipeline
+    from detector.telemetry import Telemetry
+
+INTERRUPTED: Final = 130
+"""As shells answer for a command that an interrupt ended."""
 
 EPILOG = """\b
 Example:
@@ -26,5 +35,21 @@ def batch(paths: tuple[str, ...], state: Path | None, **asked: Any) -> None:
     from detector.cli.run import Order, finish, run
     from detector.pipeline.archives import batch as read
 
-    order = Order(state=state, **asked)
-    finish(run(order, lambda pipeline, show: read(pipeline, with_samples(paths), on_progress=show)))
+    order, begun = Order(state=state, **asked), list["Pipeline"]()
+
+    def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
+        begun.append(pipeline)
+        read(pipeline, with_samples(paths), on_progress=show)
+
+    try:
+        finish(run(order, work))
+    except KeyboardInterrupt:
+        saved = any(one.committed for one in begun)
+        click.echo(f"detector: interrupted; {_left_by(order.state is not None, saved)}", err=True)
+        finish(INTERRUPTED)
+
+
+def _left_by(durable: bool, saved: bool) -> str:
+    if not durable:
+        return "alerts raised before were delivered, the rest was not read"
+    return "what was read is saved, alerts not delivered wait" if saved else "the state is as it was before"

@@ -126,7 +126,9 @@ def configured(config_file: Path | None, log_level: str | None, default_level: s
     from detector.telemetry import log_to_stderr
 
     log_to_stderr(log_level or default_level)
-    return with_pipelines(load(config_file))
+    config = load(config_file)
+    log_to_stderr(log_level or default_level, form=config.log.format)
+    return with_pipelines(config)
 
 
 def with_pipelines(config: "Config") -> "Config":

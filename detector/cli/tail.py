@@ -22,6 +22,7 @@ Example:
   detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl"""
 
 LOG_LEVEL: Final = "warning"
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 @click.command(epilog=EPILOG)
@@ -50,7 +51,7 @@ def tail(
     order, service = Order(state=state, **asked), Service(Manager())
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
-        _listen(service)
+        _stop_between_steps(service)
         with suppress(StoppedError):  # what was not saved is read again
             follow(
                 pipeline,
@@ -66,17 +67,24 @@ def tail(
             click.echo("detector: stopped; what was read is saved", err=True)
 
     ends = once or idle_exit is not None or set(paths) == {"-"}
-    finish(run(order, work, default_level=LOG_LEVEL, deliver=ends))
+    for number in STOPS:  # nothing was read yet: a start may be left off anywhere
+        signal.signal(number, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, lambda number, frame: service.reload())
+    try:
+        code = run(order, work, default_level=LOG_LEVEL, deliver=ends)
+    except KeyboardInterrupt:
+        click.echo("detector: stopped before it began", err=True)
+        code = 0
+    finish(code)
 
 
-def _listen(service: "Service") -> None:
-    """Let signals ask; the second of a kind ends the process at once, as if it were killed."""
+def _stop_between_steps(service: "Service") -> None:
+    """Let a stop be asked for; the second ends the process at once, as if it were killed."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for one in (signal.SIGTERM, signal.SIGINT):
+        for one in STOPS:
             signal.signal(one, signal.SIG_DFL)
         service.stop()
 
-    for one in (signal.SIGTERM, signal.SIGINT):
+    for one in STOPS:
         signal.signal(one, stop)
-    signal.signal(signal.SIGHUP, lambda number, frame: service.reload())

@@ -7,6 +7,7 @@ One file a group of sections. Only this folder knows pydantic. The JSON Schema f
 from detector.config.health import Health
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Format, Input
+from detector.config.log import Log
 from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
@@ -55,6 +56,7 @@ __all__ = [
     "Input",
     "Key",
     "Level",
+    "Log",
     "Metrics",
     "Models",
     "Network",

@@ -7,6 +7,7 @@ from pydantic import Field
 from detector.config.health import Health
 from detector.config.incidents import Allow, Incidents
 from detector.config.input import Input
+from detector.config.log import Log
 from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Portal
@@ -35,6 +36,7 @@ class Config(Section):
     sinks: Sinks = ()
     outbox: Outbox = Outbox()
     report: Report = Report()
+    log: Log = Log()
     metrics: Metrics = Metrics()
     health: Health = Health()
     state: State = State()

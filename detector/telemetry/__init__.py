@@ -5,7 +5,7 @@ import resource
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,20 @@ import polars as pl
 
 from detector import VERSION, clock
 from detector.schema import ACTIONS, LATE, LEVELS, REJECT
+from detector.telemetry.entries import JsonLines, KeyValue, log, log_to_stderr
 
-log: Final = logging.getLogger("detector")
+__all__ = [
+    "JsonLines",
+    "KeyValue",
+    "Read",
+    "SinkFigures",
+    "Telemetry",
+    "Told",
+    "Warned",
+    "log",
+    "log_to_stderr",
+    "peak_rss_bytes",
+]
 
 MAX_ACCOUNTS_COUNTED: Final = 1_000_000
 """Distinct accounts a run counts exactly; forged names must not fill the memory."""
@@ -182,12 +194,19 @@ class Telemetry:
             self.rejects_by_reason[reason] += count
             log.debug("rejects", extra={"count": count, "reason": reason})
         if self.rejects_to is not None:
-            rejects.select(list(REJECT)).write_ndjson(self.rejects_to)
+            body = rejects.select(list(REJECT)).write_ndjson().encode()
+            try:
+                self.rejects_to.write(body)
+                self.rejects_to.flush()
+            except OSError as fault:  # a full disk: they are counted, and detection goes on
+                self.counts["rejects_unwritten"] += rejects.height
+                self.fault("rejects", f"not written: {fault.strerror}")
 
     def close(self) -> None:
         """Close the file of rejects."""
         if self.rejects_to is not None:
-            self.rejects_to.close()
+            with suppress(OSError):  # what could not be written was told
+                self.rejects_to.close()
 
     def observe_muted(self, counts: Mapping[str, int], latest: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Note what filters and allow-lists kept from rules, by their names: how many events, and the last of them."""
@@ -281,33 +300,3 @@ def peak_rss_bytes() -> int:
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
-
-
-class KeyValue(logging.Formatter):
-    """One line an entry, `key=value`: time, level, message, then what the entry carries."""
-
-    _own: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Write `record`. Values are quoted where a space, a quote or a control character stands in them."""
-        pairs: dict[str, object] = {
-            "time": clock.rfc3339(clock.now()),
-            "level": record.levelname.lower(),
-            "event": record.getMessage(),
-        }
-        pairs |= {name: value for name, value in vars(record).items() if name not in (*self._own, *pairs)}
-        return " ".join(f"{name}={_quoted(str(value))}" for name, value in pairs.items())
-
-
-def log_to_stderr(level: str) -> None:
-    """Send the program's log to standard error from `level` (debug, info, warning, error) on."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(KeyValue())
-    log.handlers[:] = [handler]
-    log.setLevel(level.upper())
-    log.propagate = False
-
-
-def _quoted(text: str) -> str:
-    plain = text and text.isprintable() and not set(text) & {" ", '"', "="}
-    return text if plain else '"' + text.encode("unicode_escape").decode().replace('"', '\\"') + '"'
