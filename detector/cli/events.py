@@ -20,8 +20,10 @@ _ANY_S: Final = 1e10
 
 # Neither can stand inside a JSON string: a quote there has a backslash before it.
 _NULL: Final = re.compile(rb',"[@a-z0-9_.]+":null')
-_CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
-"""U+0080 to U+009F in UTF-8: JSON may hold them, some terminals obey them."""
+_CONTROL: Final = re.compile(
+    rb"\x7f|\xc2[\x80-\x9f]|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xef\xbb\xbf"
+)
+"""What JSON may hold and a terminal may obey: controls from U+007F on, ends of lines, directions of text, no width."""
 
 
 def write_events(paths: Sequence[str], config: Config, telemetry: Telemetry, out: BinaryIO) -> None:
@@ -59,4 +61,4 @@ def as_lines(events: pl.DataFrame) -> bytes:
         return b""
     buffer = io.BytesIO()
     events.with_columns(pl.col("@timestamp").dt.strftime("%Y-%m-%dT%H:%M:%S%.3fZ")).write_ndjson(buffer)
-    return _CONTROL.sub(lambda found: b"\\u00%02x" % found[0][1], _NULL.sub(b"", buffer.getvalue()))
+    return _CONTROL.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), _NULL.sub(b"", buffer.getvalue()))

@@ -30,4 +30,6 @@ def plain(told: object) -> object:
 
 def echo_json(told: object) -> None:
     """Print plain values as JSON."""
-    click.echo(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False))
+    from detector.emit.alert.plain import printable_json  # here: `--help` needs no alerts
+
+    click.echo(printable_json(json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)))

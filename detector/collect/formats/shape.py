@@ -24,7 +24,7 @@ FIELDS: Final = pl.Schema({name: dtype for name, dtype in RAW.items() if not nam
 """The columns that a shape fills: those of RAW that come from the line itself."""
 
 REQUEST: Final = (
-    r"^(?P<method>[A-Za-z][A-Za-z_-]{0,30}) +(?P<target>.*?\S)(?: +HTTP/(?P<version>[0-9]+(?:\.[0-9]+)?))? *$"
+    r"(?s)^(?P<method>[A-Za-z][A-Za-z_-]{0,30}) +(?P<target>.*?\S)(?: +HTTP/(?P<version>[0-9]+(?:\.[0-9]+)?))? *$"
 )
 _METHOD: Final = r"^[A-Za-z][A-Za-z_-]{0,30}$"
 _VERSION: Final = r"^HTTP/[0-9]+(?:\.[0-9]+)?$"

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from detector.emit.alert.plain import printable_json
 from detector.errors import InputError
 
 Whose = Literal["attacker", "owner", "undecided"]
@@ -146,7 +147,7 @@ _FINDING: Final = TypeAdapter(Finding)
 
 def to_json(finding: Finding) -> str:
     """Write a finding as JSON, indented, times in RFC 3339."""
-    return _FINDING.dump_json(finding, by_alias=True, indent=2).decode() + "\n"
+    return printable_json(_FINDING.dump_json(finding, by_alias=True, indent=2).decode()) + "\n"
 
 
 def from_json(text: str, *, where: str) -> Finding:
