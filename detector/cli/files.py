@@ -25,8 +25,12 @@ def opened(path: Path, *, append: bool = False) -> BinaryIO:
 @contextmanager
 def written(path: Path) -> Iterator[BinaryIO]:
     """Open `path` to write anew, as `opened`, and close it again. Raises: DetectorError when it cannot be written."""
-    with opened(path) as file:
+    file = opened(path)
+    try:
         yield file
+    finally:
+        with _refused(path):
+            file.close()
 
 
 @contextmanager

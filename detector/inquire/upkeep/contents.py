@@ -1,6 +1,7 @@
 """Tell what a state holds, and how large each part of it is; beside a running detector as well."""
 
 import json
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
+from detector.checkpoint import FILE
 from detector.collect.source.block import Position
 from detector.context.intake import NAME as INTAKE
 from detector.context.intake import Intake
@@ -59,7 +61,7 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
         files={one.name: one.stat().st_size for one in sorted(folder.iterdir()) if one.is_file()},
         parts=_parts(database),
         tables=tables,
-        accounts=database.execute("SELECT count(*) FROM memory WHERE kind = 'account'").fetchone()[0],
+        accounts=_accounts(database) if "memory" in tables else 0,  # a state that was just migrated has none
         reading=_reading(database),
         incidents_open=len(open_incidents(database)),
         alerts=tables["outbox"][0],
@@ -68,6 +70,11 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
         first_day=min(intake.days, default=None),
         last_event=intake.last,
     )
+
+
+def _accounts(database: sqlite3.Connection) -> int:
+    (count,) = database.execute("SELECT count(*) FROM memory WHERE kind = 'account'").fetchone()
+    return int(count)
 
 
 def table_names(database: sqlite3.Connection) -> list[str]:
@@ -112,7 +119,7 @@ def _intake(database: sqlite3.Connection) -> Intake:
 
 
 def _sinks(folder: Path) -> tuple[Standing, ...]:
-    if not (folder / LEDGER).exists():
+    if not (folder / LEDGER).exists() or not os.access(folder, os.W_OK):  # SQLite needs to write beside it, to read
         return ()
-    with closing(open_ledger(folder / LEDGER, folder / "state.sqlite")) as ledger:
+    with closing(open_ledger(folder / LEDGER, folder / FILE)) as ledger:
         return tuple(standings(ledger))
