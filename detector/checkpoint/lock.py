@@ -4,31 +4,39 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EDQUOT, EIO, ENOSPC, EROFS
 from pathlib import Path
 from typing import Final
 
-from detector.errors import StateError, StateLockedError
+from detector.errors import DetectorError, StateError, StateLockedError, StateWriteError
 
 LOCK: Final = "lock"
+
+_FOR_NOW: Final = frozenset({EDQUOT, EIO, ENOSPC, EROFS})
 
 
 def lock(folder: Path) -> int:
     """Return the descriptor that holds `folder`, made where there is none, until it is closed.
 
-    Raises: `StateLockedError` with the process that holds it, `StateError` if nothing can be written there.
+    Raises: `StateLockedError` with the process that holds it; `StateError` if nothing can be written there, or
+    `StateWriteError`, where the disk takes nothing for now.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as fault:
-        raise StateError(f"{folder}: a folder that can be written is required for the state: {fault}") from None
+        raise _refused(folder, fault) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
         raise StateLockedError(f"{folder}: held by another detector, process {holder}") from None
-    _name(descriptor)
+    try:
+        _name(descriptor)
+    except OSError as fault:
+        os.close(descriptor)
+        raise _refused(folder, fault) from None
     return descriptor
 
 
@@ -36,6 +44,11 @@ def _name(descriptor: int) -> None:
     """Write who holds it, for the message that others get."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+def _refused(folder: Path, fault: OSError) -> DetectorError:
+    told = f"{folder}: a folder that can be written is required for the state: {fault.strerror}"
+    return StateWriteError(told) if fault.errno in _FOR_NOW else StateError(told)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from contextlib import closing
 from os import PathLike
 
 from detector import schema
+from detector.checkpoint.faults import named
 from detector.collect.reader import Reader, first_time
 from detector.collect.source.files import Files
 from detector.emit.alert import Alert
@@ -14,11 +15,17 @@ from detector.pipeline.flow import Pipeline, Progress
 def batch(pipeline: Pipeline, paths: Sequence[str | PathLike[str]], on_progress: Progress | None = None) -> None:
     """Read files to their end, oldest event first. A state is committed once, at the end.
 
-    Raises: `InputError` for a path that cannot be read.
+    Raises: `InputError` for a path that cannot be read, `StateWriteError` for a disk that takes nothing.
     """
     source = Files(paths, pipeline.config.input, first_time(pipeline.config.input))
     pipeline.telemetry.bytes_total = source.total_bytes
-    with closing(source), closing(pipeline.checkpoint), closing(pipeline), pipeline.delivery:
+    with (
+        named(pipeline.checkpoint.path),
+        closing(source),
+        closing(pipeline.checkpoint),
+        closing(pipeline),
+        pipeline.delivery,
+    ):
         pipeline.delivery.make_room()
         pipeline.take_up()
         _read(pipeline, source, on_progress)

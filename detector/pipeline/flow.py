@@ -11,6 +11,7 @@ import polars as pl
 
 from detector import clock, schema
 from detector.checkpoint import KEY_ID, Checkpoint
+from detector.checkpoint.faults import named
 from detector.collect.enrich import Enricher
 from detector.collect.enrich.secret import cautions, configured_secret
 from detector.collect.order import Sequencer
@@ -98,11 +99,13 @@ class Pipeline:
         rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
         at, durable = self.checkpoint.path, self.checkpoint.durable
-        enricher = self._enricher(config)
-        self.delivery = Delivery(self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable)
         self.committed: datetime | None = None
-        self._begin(config, rules, enricher)
-        self._restore()
+        with named(at):
+            self.delivery = Delivery(
+                self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable
+            )
+            self._begin(config, rules, self._enricher(config))
+            self._restore()
 
     def _enricher(self, config: Config) -> Enricher:
         key = configured_secret(config.portal.key) or self.checkpoint.subject_key()
