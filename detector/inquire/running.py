@@ -1,6 +1,7 @@
 """Read the running day of a state: as the last snapshot has it, and what came since."""
 
 import sqlite3
+import sys
 from collections.abc import Mapping
 from datetime import date
 from typing import Final
@@ -22,7 +23,7 @@ _TODAY: Final = "pipeline.today"
 def running_day(database: sqlite3.Connection, config: Config) -> tuple[Day, date | None]:
     """Return the running day and its local date; runs without a claim are not counted in it."""
     saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name NOT GLOB 'Rules/*'"))
-    day, sessions = Day(config.state.max_rows_per_window), Sessions(config.state.max_accounts_in_memory)
+    day, sessions = Day(config.state.max_rows_per_window), Sessions(sys.maxsize, database)
     if _TODAY in saved:
         day.restore(_under(saved, _DAY))
         sessions.restore(_under(saved, _SESSIONS))

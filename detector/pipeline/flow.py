@@ -120,7 +120,7 @@ class Pipeline:
         self.sequencer = Sequencer(
             config.input.max_lateness_s, max_future_s=config.input.max_future_s, max_idle_s=config.input.max_idle_s
         )
-        self.sessions = Sessions(config.state.max_accounts_in_memory)
+        self.sessions = Sessions(config.state.max_accounts_in_memory, self.checkpoint.database)
         self.behaviour = Behaviour(config, self.checkpoint.database, durable=self.checkpoint.durable)
         self.activity = Activity(self.checkpoint.database, config.state.max_rows_per_window)
         self.intake = Intake()
@@ -248,6 +248,7 @@ class Pipeline:
                 self.activity.close_day(self.today, self.behaviour.day)
         with self.telemetry.stage("learn"):
             changed = self.behaviour.close_day(self.incidents.frozen_accounts, self.incidents.abused_accounts)
+        self.sessions.close_day(midnight)
         self._forget(midnight - timedelta(days=self.config.state.retain_days))
         self.learned = True
         return alerts + self.incidents.reopen(changed, midnight, self.behaviour.subjects_count)
@@ -261,11 +262,12 @@ class Pipeline:
         """Keep what was observed, its alerts and the positions together; then deliver."""
         if self.checkpoint.durable:
             with self.telemetry.stage("commit"):
-                if self.learned or self.checkpoint.journal_bytes > self.config.state.snapshot_every_bytes:
+                due = self.checkpoint.journal_bytes > self.config.state.snapshot_every_bytes
+                if due or self.learned or self.sessions.moved:
                     self.checkpoint.write_snapshot(self.snapshot())
                 else:
                     self.checkpoint.write_journal(self._within(observed), self._small())
-        self.learned = False
+        self.learned = self.sessions.moved = False
         self.put(alerts)
 
     def save(self, alerts: Sequence[Alert] = ()) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector import schema
-from detector.context.session import Sessions
+from detector.context.session import DAYS, Sessions
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 lines = st.lists(
@@ -47,7 +47,30 @@ def test_a_session_belongs_to_who_logged_on_in_it_however_lines_are_cut(said, cu
 
 
 def test_sessions_are_bounded_and_the_evicted_counted():
-    sessions = Sessions(2)
-    sessions.attribute(events([(f"s{number}", "ann", True) for number in range(5)]))
-    assert sessions.owners.height == 2
-    assert sessions.evicted_count == 3
+    sessions = Sessions(10)
+    sessions.attribute(events([(f"s{number}", "ann", True) for number in range(15)]))
+    assert sessions.owners.height == 9
+    assert sessions.evicted_count == 6
+
+
+@given(lines, st.integers(1, 3))
+def test_however_few_sessions_memory_holds_none_is_forgotten(said, most):
+    few, many = Sessions(most), Sessions(1_000)
+    for place in range(0, len(said), 3):
+        part = events(said[place : place + 3])
+        assert few.attribute(part)["user.name"].to_list() == many.attribute(part)["user.name"].to_list()
+
+
+def test_a_log_on_that_failed_gives_the_session_to_nobody():
+    said = events([("s1", "ann", True), ("s1", "bob", True), ("s1", None, False)])
+    failed = pl.Series("event.outcome", ["success", "failure", "success"])
+    assert Sessions(10).attribute(said.with_columns(failed))["user.name"].to_list() == ["ann", "bob", "ann"]
+
+
+def test_a_session_is_forgotten_a_month_after_its_log_on():
+    few, many = Sessions(1), Sessions(10)
+    for one in (few, many):
+        one.attribute(events([("s1", "ann", True), ("s2", "bob", True), ("s3", "eve", True)]))
+        one.close_day(START + timedelta(days=DAYS, seconds=2))
+        told = one.attribute(events([("s1", None, False), ("s2", None, False), ("s3", None, False)]))
+        assert told["user.name"].to_list() == [None, None, "eve"]
