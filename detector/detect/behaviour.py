@@ -198,17 +198,17 @@ class Behaviour:
                 self.today
             )
             shares = dict(self.areas.iter_rows())
-            days = learn.closed_days(self.day, self.tallies, self.baselines.limits, shares, self.today)
+            days = learn.ClosedDays(self.day, self.tallies, self.baselines.limits, shares, self.today)
             lessons = Lessons(
                 self.withheld, self.baselines, frozen=frozen, alerted=alerted, abused=abused, words=self.words
             )
             lessons.sort(days, self.day, self.lookups.ledger, self.today)
-            lessons.learn(self.day, self.known, self.today)
-            for account in self.seen.close_day(self.today, [account for account, _ in days]):
+            lessons.learn(days, self.day, self.known, self.today)
+            for account in self.seen.close_day(self.today, days.accounts):
                 self.accounts.forget(account)
             changed = lessons.changed
             self.campaigns.close_day(self.today, lessons.untaught)
-            self._learn_unrest(alerted.union(frozen, lessons.untaught), len(days))
+            self._learn_unrest(alerted.union(frozen, lessons.untaught), len(days.accounts))
         shown = pl.concat([self.held, *self.day.displays])
         shown = shown.filter(pl.col(ACCOUNT).is_in(list(frozen)))
         shown = shown.unique([ACCOUNT, "portal.subject"], keep="first", maintain_order=True)

@@ -1,7 +1,7 @@
 """Learn closed days: the columns of a day become one small record an account, and its models learn it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -13,41 +13,63 @@ from detector.detect.baseline import BEFORE, over_days
 from detector.detect.models.account import AccountModels, ClosedDay, Cohort, learn_counts
 from detector.detect.models.features import COUNTS
 
+PART: Final = 20_000
+"""Accounts whose day is held as objects at once: some 100 MB. A constant, since sums of numbers depend on it."""
+
 NOBODY: Final = {"persons": 0, "strangers": 0, "ended": 0, "unbilled": 0, "areas": {}}
 
 
-def closed_days(
-    day: Day, tallies: pl.DataFrame, limits: pl.DataFrame, everybody: Mapping[int, float], today: date
-) -> list[tuple[str, ClosedDay]]:
-    """Return the day of each account, by name, so that learning has one order. `everybody`: areas' shares so far.
+class ClosedDays:
+    """The running day at its end, account by account. `everybody`: areas' shares so far."""
 
-    Loops once an account.
-    """
-    counts = (
-        day.totals()
-        .join(tallies, on=ACCOUNT, how="left")
-        .join(limits.select(ACCOUNT, *BEFORE.values()), on=ACCOUNT, how="left")
-        .with_columns(over_days())
-        .with_columns(pl.col(BEFORE.keys()).fill_null(math.nan))
-        .select(ACCOUNT, *(pl.col(feature.name).fill_null(0).cast(pl.Float64) for feature in COUNTS))
-        .sort(ACCOUNT)
-    )
-    traits = {trait: _values(day.places, trait) for trait in TRAITS}
-    hours, served = _values(day.slots, "hour_of_week"), _clienteles(day.shown())
-    columns = {name: counts.get_column(name).to_list() for name in counts.columns}
-    return [
-        (
-            account,
-            ClosedDay(
-                ordinal=today.toordinal(),
-                counts={feature.name: columns[feature.name][row] for feature in COUNTS},
-                traits={trait: frozenset(traits[trait].get(account, ())) for trait in TRAITS},
-                hours=frozenset(hours.get(account, ())),
-                clientele={**served.get(account, NOBODY), "everybody": everybody},
-            ),
+    def __init__(
+        self, day: Day, tallies: pl.DataFrame, limits: pl.DataFrame, everybody: Mapping[int, float], today: date
+    ) -> None:
+        self._day, self._everybody, self._ordinal = day, everybody, today.toordinal()
+        self._counts = (
+            day.totals()
+            .join(tallies, on=ACCOUNT, how="left")
+            .join(limits.select(ACCOUNT, *BEFORE.values()), on=ACCOUNT, how="left")
+            .with_columns(over_days())
+            .with_columns(pl.col(BEFORE.keys()).fill_null(math.nan))
+            .select(ACCOUNT, *(pl.col(feature.name).fill_null(0).cast(pl.Float64) for feature in COUNTS))
+            .sort(ACCOUNT)
         )
-        for row, account in enumerate(columns[ACCOUNT])
-    ]
+
+    @property
+    def accounts(self) -> list[str]:
+        """Those active, by name, so that learning has one order."""
+        return self._counts.get_column(ACCOUNT).to_list()
+
+    def parts(self, accounts: Sequence[str]) -> Iterator[list[tuple[str, ClosedDay]]]:
+        """Return the day of `accounts`, `PART` of them at once."""
+        return (self.of(accounts[at : at + PART]) for at in range(0, len(accounts), PART))
+
+    def of(self, accounts: Sequence[str]) -> list[tuple[str, ClosedDay]]:
+        """Return the day of `accounts`, which are active, in their order. Loops once an account."""
+        named = pl.DataFrame({ACCOUNT: accounts}, schema={ACCOUNT: pl.String})
+        theirs = [frame.join(named, on=ACCOUNT, how="semi", maintain_order="left") for frame in self._frames()]
+        places, slots, shown = theirs
+        counts = named.join(self._counts, on=ACCOUNT, how="left", maintain_order="left")
+        traits = {trait: _values(places, trait) for trait in TRAITS}
+        hours, served = _values(slots, "hour_of_week"), _clienteles(shown)
+        columns = {name: counts.get_column(name).to_list() for name in counts.columns}
+        return [
+            (
+                account,
+                ClosedDay(
+                    ordinal=self._ordinal,
+                    counts={feature.name: columns[feature.name][row] for feature in COUNTS},
+                    traits={trait: frozenset(traits[trait].get(account, ())) for trait in TRAITS},
+                    hours=frozenset(hours.get(account, ())),
+                    clientele={**served.get(account, NOBODY), "everybody": self._everybody},
+                ),
+            )
+            for row, account in enumerate(accounts)
+        ]
+
+    def _frames(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+        return self._day.places, self._day.slots, self._day.shown()
 
 
 def _values(frame: pl.DataFrame, column: str) -> dict[str, list[Any]]:
@@ -79,26 +101,29 @@ def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def learn(
-    days: Sequence[tuple[str, ClosedDay]],
+    parts: Iterable[Sequence[tuple[str, ClosedDay]]],
     professions: Mapping[str, str],
     accounts: Store[AccountModels],
     cohorts: Store[Cohort],
     everybody: str,
 ) -> None:
-    """Teach cohorts first, with the accounts as they stood, then each account its own day; write both."""
-    if not days:
-        return
-    owns = [(account, accounts.get(account) or AccountModels()) for account, _ in days]
-    members: dict[str, list[tuple[AccountModels, ClosedDay]]] = {}
-    for (account, own), (_, day) in zip(owns, days, strict=True):
-        for name in {everybody, professions.get(account, everybody)}:
-            members.setdefault(name, []).append((own, day))
-    for name, theirs in members.items():
-        cohort = cohorts.get(name) or Cohort()
-        cohort.learn_many(theirs)
-        cohorts.put([(name, cohort)])
-    together = [(own, day) for (_, own), (_, day) in zip(owns, days, strict=True)]
-    learn_counts(together)
-    for own, day in together:
-        own.learn(day)
-    accounts.put(owns)
+    """Teach cohorts, with the accounts as they stood, and each account its own day, part by part; write both."""
+    taught: dict[str, Cohort] = {}
+    for days in parts:
+        owns = [(account, accounts.get(account) or AccountModels()) for account, _ in days]
+        together = [(own, day) for (_, own), (_, day) in zip(owns, days, strict=True)]
+        members: dict[str, list[tuple[AccountModels, ClosedDay]]] = {}
+        for (account, _), one in zip(owns, together, strict=True):
+            for name in {everybody, professions.get(account, everybody)}:
+                members.setdefault(name, []).append(one)
+        for name, theirs in members.items():
+            if name not in taught:
+                taught[name] = cohorts.get(name) or Cohort()
+            taught[name].learn_many(theirs)
+        learn_counts(together)
+        for own, day in together:
+            own.learn(day)
+        accounts.put(owns)
+    for cohort in taught.values():
+        cohort.close_day()
+    cohorts.put(taught.items())

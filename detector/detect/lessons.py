@@ -14,6 +14,7 @@ from detector.context.acquaintance import Acquaintance, Pairs, pairs_of
 from detector.context.day import ACCOUNT, KEY, Day
 from detector.detect import learn
 from detector.detect.baseline import BEFORE, EVERYBODY, Baselines
+from detector.detect.learn import ClosedDays
 from detector.detect.lookups import ELSEWHERE
 from detector.detect.models.account import AccountModels, ClosedDay
 from detector.detect.models.change import Looks, excess, is_lasting, is_odd, is_own
@@ -51,7 +52,7 @@ class Lessons:
         self.dropped = {*abused, *chain.from_iterable(withheld.barred.values())}
         self.pardoned = set(chain.from_iterable(withheld.pardoned.values()))
         self.together = Counter(frozen.values())
-        self.taught: list[tuple[str, ClosedDay]] = []
+        self.taught: list[str] = []
         self.untaught: list[str] = []
         self.released = self._release()
         self.changed: dict[str, dict[str, Any]] = {}
@@ -67,32 +68,28 @@ class Lessons:
         self.withheld.drop(released)
         return released
 
-    def sort(self, days: Sequence[tuple[str, ClosedDay]], running: Day, ledger: pl.DataFrame, today: date) -> None:
+    def sort(self, days: ClosedDays, running: Day, ledger: pl.DataFrame, today: date) -> None:
         """Say of each account's day whether it is learned, held back or dropped; loops once an account.
 
         Shapes: the running day and LEDGER of its look-ups, to tell what the days that are not simply learned were.
         """
         reopened = self.withheld.reopened(today.toordinal())
-        kept = []
-        for account, day in days:
-            clear = account not in self.alerted or account in self.pardoned
-            if account in self.dropped:
-                continue
-            if account not in self.frozen and clear:
-                self.taught.append((account, day))
-            else:
-                kept.append((account, day))
-        names = [account for account, _ in kept]
+        active = days.accounts
+        self.taught = [name for name in active if name not in self.dropped and self._is_clear(name)]
+        names = [name for name in active if name not in self.dropped and not self._is_clear(name)]
         looks, pairs = _looks(ledger, running, names), _pairs(running, names)
-        for account, day in kept:
+        for account, day in days.of(names):
             told = looks.get(account, {})
             if account in reopened and not self._is_shared(account) and not is_odd(told):
-                self.taught.append((account, day))
+                self.taught.append(account)
                 self.withheld.count(reopened[account])
             else:
                 self._hold_back(account, day, told, pairs.get(account, NO_PAIRS))
         self.withheld.begin(today, names)
-        self.untaught = sorted({account for account, _ in days}.difference(account for account, _ in self.taught))
+        self.untaught = sorted(set(active).difference(self.taught))
+
+    def _is_clear(self, account: str) -> bool:
+        return account not in self.frozen and (account not in self.alerted or account in self.pardoned)
 
     def _hold_back(self, account: str, day: ClosedDay, looks: Looks, pairs: Pairs) -> None:
         incident, profession = self.frozen.get(account), self.baselines.professions.get(account)
@@ -122,22 +119,21 @@ class Lessons:
             run.insert(0, one)
         return run
 
-    def learn(self, running: Day, known: Acquaintance, today: date) -> None:
+    def learn(self, days: ClosedDays, running: Day, known: Acquaintance, today: date) -> None:
         """Teach the days that were held back first, oldest first, then the running one."""
         accounts, cohorts = self.baselines.accounts, self.baselines.cohorts
         recalled = {}
         for ordinal, together in _by_day(self.released):
             professions = {one.account: one.profession for one in together if one.profession}
-            learn.learn([(one.account, one.day) for one in together], professions, accounts, cohorts, EVERYBODY)
+            learn.learn([[(one.account, one.day) for one in together]], professions, accounts, cohorts, EVERYBODY)
             recalled[ordinal] = np.concatenate([one.pairs for one in together])
-        learn.learn(self.taught, self.baselines.professions, accounts, cohorts, EVERYBODY)
+        learn.learn(days.parts(self.taught), self.baselines.professions, accounts, cohorts, EVERYBODY)
         seen = [(name, own) for name in self.untaught if (own := accounts.get(name)) is not None]
         for _, own in seen:
             own.see(today.toordinal())
         accounts.put(seen)
-        names = [account for account, _ in self.taught]
         known.recall(recalled)
-        known.learn(today, pairs_of(running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(names))))
+        known.learn(today, pairs_of(running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(self.taught))))
 
 
 def _by_day(held: Sequence[Held]) -> Iterator[tuple[int, list[Held]]]:

@@ -23,6 +23,7 @@ WEEK = 7
 MONTH = 30
 _COLUMNS: Final = {feature.name: column for column, feature in enumerate(COUNTS)}
 STEP = 3
+_TOGETHER: Final = ("persons", "strangers", "ended", "unbilled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,9 +149,11 @@ class Cohort:
         self.hours = Population()
         self.gaps = Gaps()
         self.clientele = Crowd()
+        self._today: Counter[str] = Counter()
+        self._areas: Counter[int] = Counter()
 
     def learn_many(self, days: Sequence[tuple[AccountModels, ClosedDay]]) -> None:
-        """Learn account-days at once, before the accounts themselves do."""
+        """Learn account-days of one day, before the accounts themselves do; `close_day` ends it."""
         moments = np.stack([models.moments for models, _ in days], axis=1)
         for name, peak in self.peaks.items():
             before, usual, _ = moments[:, :, _COLUMNS[name]]
@@ -162,7 +165,14 @@ class Cohort:
         for trait, population in self.traits.items():
             population.learn_many([day.traits[trait] for _, day in days])
         self.hours.learn_many([[str(hour) for hour in day.hours] for _, day in days])
-        self.clientele.learn_one(_together([day.clientele for _, day in days]))
+        for _, day in days:
+            self._today.update({name: day.clientele[name] for name in _TOGETHER})
+            self._areas.update(day.clientele["areas"])
+
+    def close_day(self) -> None:
+        """Learn the clientele of all account-days of the day together: it fades once a day."""
+        self.clientele.learn_one({name: self._today[name] for name in _TOGETHER} | {"areas": dict(self._areas)})
+        self._today, self._areas = Counter(), Counter()
 
     def hour_share(self, hour: int) -> float:
         """Return the share of account-days with activity in that hour of the week, 0 to 1."""
@@ -193,12 +203,3 @@ class Cohort:
         cohort.gaps = Gaps.from_numbers(numbers["gaps"])
         cohort.clientele = Crowd.from_numbers(numbers["clientele"])
         return cohort
-
-
-def _together(days: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up the clientele of several account-days."""
-    areas: Counter[int] = Counter()
-    for day in days:
-        areas.update(day["areas"])
-    told = ("persons", "strangers", "ended", "unbilled")
-    return {name: sum(day[name] for day in days) for name in told} | {"areas": dict(areas)}
