@@ -79,6 +79,7 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
     """Keep of the events that name an account what models count, and mark what they are.
 
     A log-on that failed is not the account's doing: who tries names would make accounts of them, and his places known.
+    Nor is a request refused with 401: whoever sent it did not prove the name. Source: RFC 9110, section 15.5.2.
 
     Shapes: EVENT in event time -> one row an event with an account: account, time, `slot` (ten minutes
     since 1970), hour of the week, traits, `displayed` (a record was shown), `missed` (a record or search
@@ -91,11 +92,12 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
     success = (pl.col("event.outcome") == "success").fill_null(False)
     shown = looked & success & pl.col("portal.subject").is_not_null()
     failed = ((pl.col("portal.action") == "logon") & (pl.col("event.outcome") == "failure")).fill_null(False)
+    unproven = (pl.col("http.response.status_code") == 401).fill_null(False)
     number, area = (plh.col(name).nchash.xxhash64() for name in ("portal.subject", "portal.subject_area"))
     session = pl.concat_str(ACCOUNT, pl.coalesce("portal.session", "portal.source"), separator=" ", ignore_nulls=True)
     return (
         events.lazy()
-        .filter(pl.col(ACCOUNT).is_not_null() & ~failed)
+        .filter(pl.col(ACCOUNT).is_not_null() & ~failed & ~unproven)
         .select(
             ACCOUNT,
             "@timestamp",

@@ -38,6 +38,9 @@ SERVED: Final = pl.Schema({KEY: pl.UInt64, "portal.subject_area": pl.UInt64, "ow
 MOSTLY_BARE: Final = 0.95
 """Share of records without a claim from which their absence says nothing."""
 
+PART: Final = 10_000
+"""Places looked up at once."""
+
 LEAST_PLACED: Final = 10.0
 """Strangers with an area from which an account's own areas are known."""
 
@@ -73,6 +76,12 @@ class Baselines:
         self.habits = pl.DataFrame(schema=HABITS)
         self.served = pl.DataFrame(schema=SERVED)
         self.professions: dict[str, str] = {}
+        self.new_count = 0
+        """Accounts of the day of which nothing was known: no day learned, and no profession told."""
+
+    def is_new(self, account: str, profession: str | None) -> bool:
+        """Say whether nothing is known of an account."""
+        return profession is None and group_of(self.accounts.get(account)) is None
 
     def cohort(self, account: str) -> Cohort:
         """Return the cohort of an account: its profession, without a directory those as busy, at first everybody."""
@@ -91,19 +100,29 @@ class Baselines:
     def look_up(self, places: pl.DataFrame, ordinal: int) -> None:
         """Learn about the accounts and places of the day that are new in `places` (from `places_of`).
 
-        Loops over the day's accounts and their places: a few each, once a day.
+        Loops over the day's accounts and their places: a few each, once a day; `PART` at once, so that few leave
+        memory before all is asked of them.
         """
         fresh = places.join(self.limits.select(ACCOUNT), on=ACCOUNT, how="anti").unique(ACCOUNT, maintain_order=True)
-        if not fresh.is_empty():
-            names = fresh.get_column(ACCOUNT).to_list()
-            told = zip(names, fresh.get_column("portal.profession").to_list(), strict=True)
-            grouped = ((name, profession or group_of(self.accounts.get(name))) for name, profession in told)
-            self.professions |= {name: group for name, group in grouped if group}
-            self.limits = pl.concat([self.limits, self._limits(names, ordinal)])
-            self._look_up_habits(names, fresh.get_column(KEY).to_list())
         unknown = places.join(self.novelty, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
-        if not unknown.is_empty():
-            self.novelty = pl.concat([self.novelty, self._novelty(unknown)])
+        if unknown.is_empty():
+            return
+        limits, novelty = [self.limits], [self.novelty]
+        for part in unknown.iter_slices(PART):
+            these = fresh.join(part, on=ACCOUNT, how="semi", maintain_order="left")
+            fresh = fresh.join(these, on=ACCOUNT, how="anti", maintain_order="left")
+            limits += [self._limits_of(these, ordinal)] if these.height else []
+            novelty.append(self._novelty(part))
+        self.limits, self.novelty = pl.concat(limits), pl.concat(novelty)
+
+    def _limits_of(self, fresh: pl.DataFrame, ordinal: int) -> pl.DataFrame:
+        names = fresh.get_column(ACCOUNT).to_list()
+        told = zip(names, fresh.get_column("portal.profession").to_list(), strict=True)
+        grouped = {name: profession or group_of(self.accounts.get(name)) for name, profession in told}
+        self.professions |= {name: group for name, group in grouped.items() if group}
+        self.new_count += sum(group is None for group in grouped.values())
+        self._look_up_habits(names, fresh.get_column(KEY).to_list())
+        return self._limits(names, ordinal)
 
     def _limits(self, names: list[str], ordinal: int) -> pl.DataFrame:
         columns: dict[str, object] = {ACCOUNT: names}

@@ -60,6 +60,8 @@ class Behaviour:
         self.campaigns = Campaigns(least, database, most_rows, self.words, durable=durable)
         self.withheld = Withheld(database)
         self.held = pl.DataFrame(schema=DISPLAYS)
+        self.refused_count = 0
+        """Events of names that were new on a day with too many of them."""
         self.today: date | None = None
         self._clear()
 
@@ -85,7 +87,7 @@ class Behaviour:
         self.tenants.observe(events)
         if not self.config.models.enabled:
             return schema.empty(schema.SIGNAL)
-        rows = marked(events)
+        rows = self._admitted(marked(events))
         if rows.is_empty():
             return schema.empty(schema.SIGNAL)
         places = running.places_of(rows)
@@ -107,6 +109,21 @@ class Behaviour:
         counted = _with_looks(running.running(told, carry, self.tallies, familiar), looks, past)
         self.tallies = running.last_tallies(counted, self.tallies)
         return pl.concat([together, self._signals(self._with_worst(counted, before))])
+
+    def _admitted(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Leave out names that are new, where too many of the day are: whoever invents names makes no accounts.
+
+        Shapes: rows of `marked` -> some of them, in their order.
+        """
+        told, room = self.baselines, self.config.state.max_new_accounts_per_day - self.baselines.new_count
+        if rows.get_column(KEY).n_unique() <= room:
+            return rows
+        first = rows.select(ACCOUNT, "portal.profession").unique(ACCOUNT, maintain_order=True)
+        fresh = first.join(told.limits, on=ACCOUNT, how="anti", maintain_order="left")
+        new = [name for name, profession in fresh.iter_rows() if told.is_new(name, profession)]
+        refused = rows.get_column(ACCOUNT).is_in(new[max(room, 0) :])
+        self.refused_count += int(refused.sum())
+        return rows.filter(~refused)
 
     def _watched(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""

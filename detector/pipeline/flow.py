@@ -329,6 +329,7 @@ class Pipeline:
             "newcomers": self.behaviour.campaigns.evicted_count,
             "tenants": self.behaviour.tenants.evicted_count,
             "sessions": self.sessions.evicted_count,
+            "new_names": self.behaviour.refused_count,
             "window_rows": sum(self.rules.evicted.values()),
         }
 
