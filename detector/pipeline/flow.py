@@ -33,6 +33,7 @@ from detector.emit.digest import Digest
 from detector.emit.docket import Docket
 from detector.emit.incident import Incidents
 from detector.emit.sinks import Sink
+from detector.pipeline.moments import moments, told
 from detector.pipeline.silence import Silences
 from detector.telemetry import Telemetry, log
 
@@ -305,7 +306,7 @@ class Pipeline:
         if TODAY in saved.snapshot:
             today = saved.snapshot[TODAY].decode()
             self.today = date.fromisoformat(today) if today else None
-            self.seen, self.judged = _moments(saved.snapshot.get(SEEN, b"[null, null]"))
+            self.seen, self.judged = moments(saved.snapshot.get(SEEN, b"[null, null]"))
             for part in self._parts:
                 prefix = f"{type(part).__name__}/"
                 mine = {name for name in saved.snapshot if name.startswith(prefix)}
@@ -343,14 +344,4 @@ class Pipeline:
         self.attend(self, True)
 
     def _count_evicted(self) -> None:
-        for what, count in self.evicted.items():
-            self.telemetry.counts[f"{what}_evicted"] += count
-
-
-def told(seen: datetime | None, judged: datetime | None) -> bytes:
-    """Write up to which event time all is observed, and up to which it was judged ahead, at an end."""
-    return json.dumps([one and one.isoformat() for one in (seen, judged)]).encode()
-
-
-def _moments(told: bytes) -> list[datetime | None]:
-    return [one and datetime.fromisoformat(one) for one in json.loads(told)]
+        self.telemetry.counts.update({f"{what}_evicted": count for what, count in self.evicted.items()})

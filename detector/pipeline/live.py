@@ -12,7 +12,8 @@ from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
 from detector.errors import StateWriteError
 from detector.pipeline.figures import sentence
-from detector.pipeline.flow import SEEN, Pipeline, Progress, told
+from detector.pipeline.flow import SEEN, Pipeline, Progress
+from detector.pipeline.moments import told
 from detector.pipeline.patience import Patience
 from detector.pipeline.reload import Renew, reload
 from detector.pipeline.service import Service
