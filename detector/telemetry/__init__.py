@@ -1,6 +1,5 @@
 """Count what a run does, warn loudly where its result may mislead, and log without personal data."""
 
-import logging
 import resource
 import sys
 from collections import Counter, defaultdict

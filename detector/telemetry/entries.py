@@ -73,10 +73,15 @@ def _into_journal(stream: TextIO) -> bool:
     return told == f"{found.st_dev}:{found.st_ino}"
 
 
-def log_to_stderr(level: str, form: str = "text") -> None:
-    """Send the program's log to standard error from `level` (debug, info, warning, error) on, as text or json."""
+def log_to_stderr(level: str, form: str | None = None) -> None:
+    """Send the program's log to standard error from `level` (debug, info, warning, error) on.
+
+    `form`: text or json; None for the one in force, text at first.
+    """
+    forms = {"json": JsonLines(), "text": KeyValue()}
+    former = next((one.formatter for one in log.handlers), None)
     handler = _ToStderr(sys.stderr)
-    handler.setFormatter(JsonLines() if form == "json" else KeyValue())
+    handler.setFormatter(forms[form] if form else former or forms["text"])
     log.handlers[:] = [handler]
     log.setLevel(level.upper())
     log.propagate = False
