@@ -42,6 +42,12 @@ class SinkStanding:
     last_fault: str | None
     last_fault_at: str | None
 
+    @property
+    def label(self) -> str:
+        """Its name without the folder of a file: that is nobody's business who asks over HTTP."""
+        kind, _, place = self.name.partition(":")
+        return f"{kind}:{os.path.basename(place)}" if place.startswith("/") else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:

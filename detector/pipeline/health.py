@@ -66,7 +66,7 @@ def _output(figures: Figures, limits: Health) -> list[Concern]:
     found = [
         Concern(
             code="sink",
-            text=f"{one.name} took none of {one.pending:,} waiting alerts for {span(one.stuck_s)}",
+            text=f"{one.label} took none of {one.pending:,} waiting alerts for {span(one.stuck_s)}",
             advice="mend the receiver; nothing is lost, all is delivered when it is back (`detector outbox list`)",
         )
         for one in figures.sinks

@@ -10,8 +10,11 @@ from prometheus_client.registry import Collector
 
 from detector.pipeline.figures import Figures
 from detector.pipeline.health import CODES
+from detector.pipeline.reload import REFUSED, TAKEN
 
 NAME: Final = "portal_detector"
+
+RELOADS: Final = {"taken": TAKEN, "refused": REFUSED}
 
 Samples = Iterable[tuple[list[str], float]]
 """Values of the labels, and the number."""
@@ -67,28 +70,24 @@ def _alerting(figures: Figures) -> Iterator[Metric]:
     yield _counter("incident_turns", "Incidents opened, escalated and closed", ["state"], _pairs(figures.turns))
     yield _gauge("open_incidents", "Incidents that are open, by level", ["level"], _pairs(figures.open_incidents))
     yield _counter("faults", "Faults that did not stop the rest, by component", ["component"], _pairs(figures.faults))
-    reloads = ((["taken"], figures.counts.get("reloads", 0)), (["refused"], figures.counts.get("reloads_refused", 0)))
-    yield _counter(
-        "reloads", "Times that the configuration was read anew, by outcome", ["outcome"],
-        (([name], count) for [name], count in reloads),
-    )  # fmt: skip
+    outcomes = (([outcome], figures.counts.get(name, 0)) for outcome, name in RELOADS.items())
+    yield _counter("reloads", "Times that the configuration was read anew, by outcome", ["outcome"], outcomes)
 
 
 def _sinks(figures: Figures) -> Iterator[Metric]:
-    sinks, label = figures.sinks, ["sink"]
-    yield _gauge("sink_pending_alerts", "Alerts that wait for the sink", label, (([s.name], s.pending) for s in sinks))
-    yield _gauge("sink_dead_letters", "Alerts the sink refused", label, (([s.name], s.dead_letters) for s in sinks))
-    yield _gauge("sink_stuck_seconds", "How long it took none of those", label, (([s.name], s.stuck_s) for s in sinks))
-    yield _counter("sink_delivered_alerts", "Alerts delivered", label, (([s.name], s.delivered) for s in sinks))
-    yield _counter(
-        "sink_dropped_alerts", "Alerts dropped for want of room", label, (([s.name], s.dropped) for s in sinks)
-    )
-    yield _counter("sink_faults", "Faults of the sink", label, (([s.name], s.faults) for s in sinks))
-    yield _counter("sink_retries", "Alerts sent back and tried again", label, (([s.name], s.retries) for s in sinks))
-    faults = (
-        ([s.name], datetime.fromisoformat(s.last_fault_at).timestamp()) for s in sinks if s.last_fault_at is not None
-    )
-    yield _gauge("sink_last_fault_timestamp_seconds", "When the sink failed last", label, faults)
+    names = [one.label for one in figures.sinks]
+    labels = names if len(set(names)) == len(names) else [one.name for one in figures.sinks]
+    sinks = [([label], one) for label, one in zip(labels, figures.sinks, strict=True)]
+    by = ["sink"]
+    yield _gauge("sink_pending_alerts", "Alerts that wait for the sink", by, ((at, s.pending) for at, s in sinks))
+    yield _gauge("sink_dead_letters", "Alerts the sink refused", by, ((at, s.dead_letters) for at, s in sinks))
+    yield _gauge("sink_stuck_seconds", "How long it took none that wait", by, ((at, s.stuck_s) for at, s in sinks))
+    yield _counter("sink_delivered_alerts", "Alerts delivered", by, ((at, s.delivered) for at, s in sinks))
+    yield _counter("sink_dropped_alerts", "Alerts dropped for want of room", by, ((at, s.dropped) for at, s in sinks))
+    yield _counter("sink_faults", "Faults of the sink", by, ((at, s.faults) for at, s in sinks))
+    yield _counter("sink_retries", "Alerts sent back and tried again", by, ((at, s.retries) for at, s in sinks))
+    failed = ((at, datetime.fromisoformat(s.last_fault_at).timestamp()) for at, s in sinks if s.last_fault_at)
+    yield _gauge("sink_last_fault_timestamp_seconds", "When the sink failed last", by, failed)
     yield _value("outbox_bytes", "Alerts kept in the outbox", figures.outbox_bytes)
 
 

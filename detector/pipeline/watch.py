@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 FILE: Final = "status.json"
 
 EVERY_S: Final = 5.0
+MOST_SHARE: Final = 0.05
+"""Of the loop's time: to count what waits for a sink takes half a second once it is a hundred thousand alerts."""
+
 RATE_S: Final = 60.0
 """Over how long `lines_per_s` is taken."""
 
@@ -67,7 +70,8 @@ class Watch:
         self._turned_s = clock.monotonic_s()
         if self._turned_s >= self._due_s:
             self._look(ended=False)
-            self._due_s = self._turned_s + EVERY_S
+            took_s = clock.monotonic_s() - self._turned_s
+            self._due_s = self._turned_s + max(EVERY_S, took_s / MOST_SHARE)
 
     def concerns(self) -> list[Concern]:
         """Return why the detector is not well, as of now."""

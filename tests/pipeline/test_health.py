@@ -37,6 +37,11 @@ def test_what_is_said_holds_no_receivers_words():
     assert "192.0.2.5" not in told.text + told.advice
 
 
+def test_a_file_is_called_by_its_name_only():
+    assert replace(SINK, name="file:/home/somebody/alerts.jsonl").label == "file:alerts.jsonl"
+    assert replace(SINK, name="syslog:siem.example.org:6514").label == "syslog:siem.example.org:6514"
+
+
 def test_a_portal_that_sleeps_is_not_behind():
     telemetry = Telemetry()
     assert Behind.measured(0, telemetry) == Behind()
