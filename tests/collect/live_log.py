@@ -4,11 +4,13 @@ import gzip
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from detector.collect.source.block import Position
+import pytest
+
+from detector.collect.source.block import Block, Position
 from detector.collect.source.follow import Follower
 from detector.config import Input
 
@@ -41,7 +43,7 @@ class Server:
 
 
 class Tail:
-    """Follows a path; `restart` goes on from what was saved, in a new process's place."""
+    """Follows a path; `restart` goes on from what was saved, in a new process's place. Lines with `#` are headers."""
 
     def __init__(self, *paths: object, from_start: bool = False, chunk_bytes: int = 1000, **more: Any) -> None:
         self._paths = [str(path) for path in paths]
@@ -54,18 +56,31 @@ class Tail:
     def _new(self) -> Follower:
         return Follower(self._paths, self._settings, self.saved, from_start=self._from_start)
 
-    def poll(self, most: int | None = None) -> list[int]:
-        """Read what there is (at most so many blocks) and save the position after it."""
+    def poll(self, most: int | None = None, between: Callable[[], object] | None = None) -> list[int]:
+        """Read what there is (at most so many blocks) and save the position after it; `between`: then, and go on."""
         seen: list[int] = []
-        blocks = self.follower.poll()
+        self.follower.refresh()
+        blocks = self._blocks()
         for _, block in zip(range(10**9 if most is None else most), blocks, strict=False):
-            assert block.rejects.is_empty()
-            seen += [int(line[:6]) for line in block.lines["line"]]
-            self.saved[block.stream] = Position.from_dict(json.loads(json.dumps(block.position.to_dict())))
+            seen += self._keep(block)
+        if between is not None:
+            between()
+            for block in blocks:
+                seen += self._keep(block)
         for stream, position in self.follower.positions().items():
             self.saved.setdefault(stream, position)
         self.numbers += seen
         return seen
+
+    def _blocks(self) -> Iterator[Block]:
+        for stream in list(self.follower.streams()):
+            while (block := self.follower.read(stream)) is not None:
+                yield block
+
+    def _keep(self, block: Block) -> list[int]:
+        assert block.rejects.is_empty()
+        self.saved[block.stream] = Position.from_dict(json.loads(json.dumps(block.position.to_dict())))
+        return [int(line[:6]) for line in block.lines["line"] if not line.startswith("#")]
 
     def restart(self) -> None:
         self.follower.close()
@@ -145,3 +160,4 @@ ROTATIONS: list[Callable[[Path, Server], None]] = [
     by_rename_compressing_the_one_before,
     by_date_in_the_rotated_name,
 ]
+every_rotation = pytest.mark.parametrize("rotate", ROTATIONS)

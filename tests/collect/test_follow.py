@@ -2,7 +2,6 @@
 
 import bz2
 import os
-import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,10 @@ import pytest
 from detector.collect.source.block import Position
 from detector.errors import InputError
 from tests.collect.live_log import (
-    ROTATIONS,
     Server,
     Tail,
     by_rename,
-    by_rename_and_late_reopen,
+    every_rotation,
 )
 
 
@@ -38,9 +36,6 @@ def tail(log: Path, server: Server):
     tail = Tail(log, from_start=True)
     yield tail
     tail.close()
-
-
-every_rotation = pytest.mark.parametrize("rotate", ROTATIONS)
 
 
 @every_rotation
@@ -90,41 +85,6 @@ def test_several_rotations_between_two_looks(
     server.write(7)
     tail.poll()
     assert tail.numbers == list(range(server.count))
-
-
-@pytest.mark.parametrize("seed", range(25))
-def test_any_course_of_events(tmp_path: Path, seed: int) -> None:
-    rng = random.Random(seed)
-    log = tmp_path / "access.log"
-    server, tail = (
-        Server(log),
-        Tail(tmp_path if seed % 2 else log, from_start=True, chunk_bytes=rng.choice([7, 100, 65537])),
-    )
-    rotate = rng.choice(ROTATIONS)
-    for _ in range(60):
-        match rng.randrange(6):
-            case 0 | 1:
-                server.write(rng.randrange(1, 30))
-            case 2:
-                tail.poll()
-            case 3:
-                tail.poll(most=rng.randrange(3))  # killed in the middle: what was not saved is read again
-                tail.restart()
-            case 4:
-                if log.exists() and log.stat().st_size and sum(1 for _ in tmp_path.iterdir()) < 8:
-                    tail.poll()  # a log is not rotated twice and deleted between two looks
-                    server.write(rng.randrange(9)) if rng.random() < 0.5 else None
-                    rotate(log, server)
-            case 5:
-                server.write(1, end=b"")
-                tail.poll()
-                server.write_raw(b"\n")
-    tail.poll()
-    tail.poll()
-    server.close()
-    tail.close()
-    assert sorted(tail.numbers) == list(range(server.count))
-    assert tail.numbers == sorted(tail.numbers) or rotate is by_rename_and_late_reopen
 
 
 def test_a_server_may_write_to_the_renamed_file_long_after_the_new_one_is_there(
@@ -332,11 +292,9 @@ def test_an_old_compressed_file_beside_the_log_is_not_read(log: Path, server: Se
     tail.close()
 
 
-def test_standard_input_and_missing_folders_cannot_be_followed(tmp_path: Path) -> None:
+def test_standard_input_cannot_be_followed() -> None:
     with pytest.raises(InputError, match="standard input"):
         Tail("-")
-    with pytest.raises(InputError, match="no such folder"):
-        Tail(tmp_path / "typo" / "access.log")
 
 
 def test_a_writer_that_goes_on_at_its_old_place_in_a_truncated_file(tmp_path: Path) -> None:

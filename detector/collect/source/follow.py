@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import polars as pl
 
-from detector.collect.source.block import Block, Position
+from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.find import STDIN, Found, is_glob, logs_in, look, matching, stream_of
 from detector.collect.source.followed import FollowedLog
 from detector.collect.source.logfile import end_offset, first_lines
@@ -29,8 +29,8 @@ class Follower:
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
     begins at its start, as do those in `begin_at_start`.
 
-    Raises: `InputError` for standard input, a path in a folder that does not exist, and at the first look for a file
-    that cannot be read; later such files are in `refused` and tried again.
+    Raises: `InputError` for standard input, and at the first look for a file that cannot be read; later such files are
+    in `refused` and tried again.
     """
 
     live: ClassVar[bool] = True
@@ -44,11 +44,12 @@ class Follower:
         from_start: bool = False,
         begin_at_start: Collection[str] = (),
     ) -> None:
-        self._paths = [_followable(os.fspath(path), positions or {}) for path in paths]
+        self._paths = [_followable(os.fspath(path)) for path in paths]
+        self._folders: set[str] = set()
         self._settings = settings
         self._from_start, self._begin_at_start = from_start, begin_at_start
         self._logs = {
-            stream: FollowedLog(stream, settings, position.files) for stream, position in (positions or {}).items()
+            stream: FollowedLog(stream, settings, marks) for stream, marks in _each_once(positions or {}).items()
         }
         self._first_look = True
 
@@ -59,7 +60,7 @@ class Follower:
         """
         again = copy(self)
         again._settings, again._from_start = settings, True
-        again._logs = {name: FollowedLog(name, settings, position.files) for name, position in positions.items()}
+        again._logs = {name: FollowedLog(name, settings, marks) for name, marks in _each_once(positions).items()}
         again._first_look = False
         return again
 
@@ -85,11 +86,17 @@ class Follower:
 
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
-        for stream, (members, named) in self._scan().items():
-            log = self._logs.get(stream)
-            if log is None:
-                log = self._logs[stream] = FollowedLog(stream, self._settings)
-            log.look(members, [] if log.known else self._beginning(stream, members, named))
+        found = self._scan()
+        for stream in found:
+            if stream not in self._logs:
+                self._logs[stream] = FollowedLog(stream, self._settings)
+        begin = {
+            stream: self._beginning(stream, *found.get(stream, ([], None)))
+            for stream, log in self._logs.items()
+            if not log.known
+        }
+        for stream, log in self._logs.items():
+            log.look(found.get(stream, ([], None))[0], begin.get(stream, []))
         if self._first_look and self.refused:
             raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
@@ -127,8 +134,9 @@ class Follower:
         """Return the files of every stream, the oldest first; where a file is named, its place among them too."""
         found: dict[str, dict[_Identity, Found]] = {}
         named: dict[str, Age] = {}
+        self._folders |= {given for given in self._paths if os.path.isdir(given)}
         for given in self._paths:
-            explicit = not (is_glob(given) or os.path.isdir(given))
+            explicit = not (is_glob(given) or given in self._folders)
             stream, paths = stream_of(given), _siblings(given) if explicit else _matched(given)
             if explicit:
                 age = rotation(os.path.basename(os.path.realpath(given))).age
@@ -142,23 +150,35 @@ class Follower:
         return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
 
     def _beginning(self, stream: str, members: list[Found], named: Age | None) -> list[tuple[Found, int]]:
-        """Where to begin with a log of which nothing is known."""
+        """Where to begin with a log of which nothing is known: a file may have come to it by a name of its own."""
         if named is not None:
             members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
-        if self._from_start or not self._first_look or stream in self._begin_at_start:
-            return [(one, 0) for one in members]
+        reached = {one.path: log.hand_over(one) for one in members for log in self._logs.values() if log.holds(one)}
+        if reached:
+            members = members[next(at for at, one in enumerate(members) if one.path in reached) :]
+        if reached or self._from_start or not self._first_look or stream in self._begin_at_start:
+            return [(one, reached.get(one.path, 0)) for one in members]
         try:
             return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
         except OSError as fault:
             raise InputError(f"{fault.filename}: cannot be read: {fault.strerror}") from None
 
 
-def _followable(path: str, known: Mapping[str, Position]) -> str:
+def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
+    """Return the files of every stream; one that changed hands is in two positions, and its reader's is the farther."""
+    farthest: dict[tuple[int, int], int] = {}
+    for mark in (mark for position in positions.values() for mark in position.files):
+        who = (mark.device, mark.inode)
+        farthest[who] = max(mark.offset, farthest.get(who, 0))
+    return {
+        stream: [mark for mark in one.files if not mark.inode or mark.offset == farthest[mark.device, mark.inode]]
+        for stream, one in positions.items()
+    }
+
+
+def _followable(path: str) -> str:
     if path == STDIN:
         raise InputError("-: standard input cannot be followed; `batch` reads it")
-    folder = os.path.dirname(os.path.abspath(path))
-    if not is_glob(path) and not os.path.isdir(folder) and stream_of(path) not in known:
-        raise InputError(f"{path}: no such folder: {folder}")
     return path
 
 
@@ -199,8 +219,13 @@ def _once(found: dict[str, dict[_Identity, Found]]) -> dict[str, dict[_Identity,
     for stream, files in found.items():
         for key, one in files.items():
             owner = owners.get(key)
-            if owner is None or os.path.islink(found[owner][key].path) > os.path.islink(one.path):
+            if owner is None or (_is_itself(stream, one) and not _is_itself(owner, found[owner][key])):
                 owners[key] = stream
     return {
         stream: {key: one for key, one in files.items() if owners[key] == stream} for stream, files in found.items()
     }
+
+
+def _is_itself(stream: str, one: Found) -> bool:
+    """Whether a file is found as what it is, and not by way of a link."""
+    return stream_of(os.path.realpath(one.path)) == stream

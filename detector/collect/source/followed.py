@@ -1,5 +1,6 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,6 +9,7 @@ from detector.collect.source.cut import Cut
 from detector.collect.source.find import Found, look
 from detector.collect.source.locate import Version, continues, holds, is_fresh, locate
 from detector.collect.source.logfile import LogFile
+from detector.collect.source.names import Age, rotation
 from detector.config import Input
 
 _LINGERING = 2
@@ -33,7 +35,7 @@ class FollowedLog:
         self._read_out: list[Mark] = []
         self._seen: set[Version] = set()
         self._missed: set[Version] = set()
-        self._as_copy: dict[LogFile, Version] = {}
+        self._found_as: dict[LogFile, Version] = {}
         self._unopened_bytes = 0
 
     @property
@@ -77,6 +79,7 @@ class FollowedLog:
             return  # gone for now: what is known of it is kept for its return
         known = self._known()
         places = {id(file): place for file in self._open if (place := self._place(file, members)) is not None}
+        self._reopen(members, places)
         marks, self._marks = self._marks, []
         for mark in marks:
             self._resume(mark, members, places)
@@ -85,9 +88,28 @@ class FollowedLog:
         else:
             new = [(one, 0) for one in self._unknown(members, known)] if known else beginning
         self._open.sort(key=lambda file: places.get(id(file), -1))
+        self._found_as |= {file: members[places[id(file)]].version for file in self._open if id(file) in places}
         self._take_up(new)
+        if not self._open and not self._marks:
+            self._read_out = known[-1:]
         self._seen = {one.version for one in members} - self._missed
         self._missed.clear()
+
+    def holds(self, found: Found) -> bool:
+        """Whether a file that is no member any more, as its name is another's, is one that was read here."""
+        return any(self._is_of(mark, found) for mark in self._known())
+
+    def hand_over(self, found: Found) -> int:
+        """Let go of a file that another log reads on; return from where."""
+        reached = max(mark.offset for mark in self._known() if self._is_of(mark, found))
+        self._marks = [mark for mark in self._marks if not self._is_of(mark, found)]
+        for file in [file for file in self._open if self._is_of(file.mark(), found)]:
+            self._drop(file)
+        return reached
+
+    @staticmethod
+    def _is_of(mark: Mark, found: Found) -> bool:
+        return mark.offset > 0 and (mark.device, mark.inode) == found.identity and holds(found, mark)
 
     def read(self) -> Block | None:
         """Return the next lines, of the oldest file that has any; None: there are none now."""
@@ -135,14 +157,27 @@ class FollowedLog:
         place = _at(file, members)
         if place is not None and (members[place].path == file.path or holds(members[place], file.mark())):
             return place
-        version = self._as_copy.get(file)
-        for place, one in enumerate(members):
-            if one.version == version:
-                return place
-        place = locate(file.mark(), members, self._seen)
-        if place is not None:
-            self._as_copy[file] = members[place].version
-        return place
+        version = self._found_as.get(file)
+        again = next((place for place, one in enumerate(members) if one.version == version), None)
+        return locate(file.mark(), members, self._seen) if again is None else again
+
+    def _reopen(self, members: list[Found], places: dict[int, int]) -> None:
+        """Go on in the plain copy of a file, where it is as long; what was compressed is read to its end as it was."""
+        for file in list(self._open):
+            place = places.get(id(file))
+            if place is None or file.identity == (members[place].device, members[place].inode):
+                continue
+            copy = members[place]
+            name = os.path.basename(copy.path)
+            if copy.size_bytes < file.size_bytes or rotation(name).unpacked != name:
+                continue
+            mark = file.mark()
+            self._drop(file)
+            if (again := self._opened(copy, mark.offset)) is None:
+                self._marks.append(mark)
+            else:
+                self._open.append(again)
+                places[id(again)] = place
 
     def _resume(self, mark: Mark, members: list[Found], places: dict[int, int]) -> None:
         place = locate(mark, members, self._seen)
@@ -159,14 +194,15 @@ class FollowedLog:
 
     def _unknown(self, members: list[Found], known: Sequence[Mark]) -> list[Found]:
         """Choose what is new where none of the known files is to be found: by when it was written to."""
-        unread = {(mark.inode, mark.device) for mark in known if mark.offset == 0}
+        unread = {(mark.inode, mark.device) for mark in known if mark.offset == 0 and mark.inode}
         modified = max(mark.modified_ns for mark in known)
-        return [
-            one
-            for one in members
-            if (one.inode, one.device) in unread
-            or ((one is members[-1] or one.modified_ns > modified) and one.version not in self._seen)
-        ]
+        age = max(_age(mark.path) for mark in known)
+
+        def is_new(one: Found) -> bool:
+            newest = one is members[-1] and (_age(one.path).live or _age(one.path) > age)
+            return (newest or one.modified_ns > modified) and one.version not in self._seen
+
+        return [one for one in members if (one.inode, one.device) in unread or is_new(one)]
 
     def _take_up(self, new: Sequence[tuple[Found, int]]) -> None:
         self._unopened_bytes = 0
@@ -184,6 +220,8 @@ class FollowedLog:
         file = self._try(found, offset)
         if file is None:
             self._missed.add(found.version)
+        else:
+            self._found_as[file] = found.version
         return file
 
     def _try(self, found: Found, offset: int) -> LogFile | None:
@@ -219,7 +257,7 @@ class FollowedLog:
 
     def _drop(self, file: LogFile) -> None:
         self._open.remove(file)
-        self._as_copy.pop(file, None)
+        self._found_as.pop(file, None)
         file.close()
 
     def _block(self, file: LogFile, cut: Cut) -> Block:
@@ -239,3 +277,7 @@ def _at(file: LogFile, members: list[Found]) -> int | None:
     """Where a file stands by its number, where files have numbers."""
     here = ((member.device, member.inode or None) for member in members)
     return next((place for place, who in enumerate(here) if who == file.identity), None)
+
+
+def _age(path: str) -> Age:
+    return rotation(os.path.basename(path)).age

@@ -25,9 +25,10 @@ _TAIL_BYTES: Final = 64 * 1024
 
 
 class LogFile:
-    """One open file. It stays the same file when it is renamed; see `replaced` for when it is overwritten.
+    """One open file, `size_bytes` long as stored at the last look.
 
-    `live`: it may be overwritten while it is read.
+    It stays the same file when it is renamed; see `replaced` for when it is overwritten. `live`: it may be overwritten
+    while it is read.
 
     Raises: OSError when it cannot be opened.
     """
@@ -46,7 +47,8 @@ class LogFile:
         self._recent = self._bytes.read(size)
         self._before = (offset, self._recent)
         self._cutter = Cutter(path, max_line_bytes=settings.max_line_bytes, offset=offset)
-        self._modified_ns, self._size_bytes, self._grown_s = 0, -1, 0.0
+        self.size_bytes = -1
+        self._modified_ns, self._grown_s = 0, 0.0
         self._here = os.fstat(self._raw.fileno())
         self.look()
         if self.modified is not None:
@@ -84,8 +86,8 @@ class LogFile:
     def behind_bytes(self) -> int:
         """Bytes as stored, as of the last look at the file, of which no line was given out yet."""
         if self.compressed:
-            return max(0, self._size_bytes - self._raw.tell())
-        return max(0, self._size_bytes - self._cutter.offset)
+            return max(0, self.size_bytes - self._raw.tell())
+        return max(0, self.size_bytes - self._cutter.offset)
 
     @property
     def modified(self) -> datetime | None:
@@ -119,9 +121,9 @@ class LogFile:
             return
         with suppress(OSError):  # told by `replaced`
             self._here = os.fstat(self._raw.fileno())
-        if self._here.st_size != self._size_bytes:
+        if self._here.st_size != self.size_bytes:
             self._grown_s = clock.monotonic_s()
-        self._modified_ns, self._size_bytes = self._here.st_mtime_ns, self._here.st_size
+        self._modified_ns, self.size_bytes = self._here.st_mtime_ns, self._here.st_size
 
     def read(self) -> Cut | None:
         """Return the next lines that are whole; None: at its (present) end."""

@@ -1,0 +1,211 @@
+"""Paths that are missing, vanish, return, change hands, or are the same file twice."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from detector.collect.source import find, follow, followed
+from tests.collect.live_log import Server, Tail, by_rename, every_rotation
+
+
+def test_a_folder_that_is_missing_at_the_start_is_waited_for(tmp_path: Path) -> None:
+    paths = [tmp_path / "later" / "access.log", tmp_path / "folder", f"{tmp_path}/*/deep/*.log"]
+    tail = Tail(*paths)
+    assert tail.poll() == []
+    assert tail.follower.awaited == [str(path) for path in paths]
+    for folder in ("later", "folder", "x/deep"):
+        (tmp_path / folder).mkdir(parents=True)
+    servers = [Server(tmp_path / name) for name in ("later/access.log", "folder/a.log", "x/deep/b.log")]
+    for number, server in enumerate(servers):
+        server.count = 10 * number
+        server.write(3)
+    assert sorted(tail.poll()) == [0, 1, 2, 10, 11, 12, 20, 21, 22]
+    assert tail.follower.awaited == []
+    for one in (tail, *servers):
+        one.close()
+
+
+def test_a_log_in_a_folder_that_comes_later_begins_at_its_start(tmp_path: Path) -> None:
+    tail = Tail(tmp_path)
+    tail.poll()
+    (tmp_path / "new" / "deeper").mkdir(parents=True)
+    server = Server(tmp_path / "new" / "deeper" / "access.log")
+    server.write(5)
+    assert tail.poll() == list(range(5))
+    tail.restart()
+    by_rename(server.path, server)
+    server.write(5)
+    assert tail.poll() == list(range(5, 10))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("how", ["folder", "glob", "file"])
+def test_what_was_written_before_a_log_was_deleted_is_read(tmp_path: Path, how: str) -> None:
+    (tmp_path / "logs").mkdir()
+    server = Server(tmp_path / "logs" / "access.log")
+    tail = Tail({"folder": tmp_path / "logs", "glob": f"{tmp_path}/logs/*.log", "file": server.path}[how])
+    tail.poll()
+    server.write(3)
+    tail.poll()
+    server.write(4)
+    shutil.rmtree(tmp_path / "logs")
+    assert tail.poll() == [3, 4, 5, 6]
+    (tmp_path / "logs").mkdir()
+    server.reopen()
+    server.write(2)
+    assert tail.poll() == [7, 8]
+    server.close()
+    tail.close()
+
+
+def test_a_deleted_log_is_let_go_when_it_is_quiet_and_known_when_it_returns(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    (tmp_path / "access.log.1").write_text("999999 long ago\n")
+    server = Server(log)
+    tail = Tail(tmp_path, partial_line_s=0.001)
+    tail.poll()
+    server.write(3)
+    tail.poll()
+    log.unlink()
+    while _open_files(log):
+        assert tail.poll() == []
+    assert tail.poll() == []
+    tail.restart()
+    assert tail.poll() == []
+    server.reopen()
+    server.write(2)
+    assert tail.poll() == [3, 4]
+    server.close()
+    tail.close()
+
+
+def _open_files(log: Path) -> list[str]:
+    """The names this process has read handles of: Linux says `(deleted)` behind."""
+    here = Path("/proc/self/fd")
+    found = []
+    for one in here.iterdir():
+        try:
+            name, mode = os.readlink(one), (Path("/proc/self/fdinfo") / one.name).read_text()
+        except OSError:
+            continue
+        if name.startswith(str(log)) and int(mode.split("flags:")[1].split()[0], 8) & os.O_ACCMODE == os.O_RDONLY:
+            found.append(name)
+    return found
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_permission_that_is_lost_and_comes_back(tmp_path: Path) -> None:
+    server = Server(tmp_path / "access.log")
+    tail = Tail(tmp_path)
+    tail.poll()
+    server.write(2)
+    by_rename(server.path, server)
+    server.path.chmod(0)
+    server.write(2)
+    assert tail.poll() == [0, 1]
+    assert list(tail.follower.refused) == [str(server.path)]
+    server.path.chmod(0o600)
+    assert tail.poll() == [2, 3]
+    server.close()
+    tail.close()
+
+
+def test_a_name_that_is_no_rotation_takes_the_file_over_where_it_was_read_to(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    server = Server(log)
+    tail = Tail(tmp_path, from_start=True)
+    server.write(3)
+    tail.poll()
+    for restarted in (False, True):
+        server.write(2)
+        if restarted:
+            tail.restart()
+        log.rename(tmp_path / f"retired-{restarted}.log")
+        server.write(1)
+        server.reopen()
+        server.write(2)
+        tail.poll()
+    assert sorted(tail.numbers) == list(range(server.count))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("link", [os.link, os.symlink])
+@pytest.mark.parametrize("name", ["a.log", "z.log"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_file_under_two_names_is_one_whichever_goes(tmp_path: Path, link, name: str, restarted: bool) -> None:
+    log, other = tmp_path / "portal.log", tmp_path / name
+    server = Server(log)
+    tail = Tail(tmp_path, log, other, f"{tmp_path}/*.log", from_start=True)
+    server.write(3)
+    tail.poll()
+    link(log, other)
+    server.write(3)
+    tail.poll()
+    if restarted:
+        tail.restart()
+    if link is os.link:
+        log.unlink()
+        server.write(2)
+        tail.poll()
+        server.reopen()
+    else:
+        other.unlink()
+    server.write(2)
+    tail.poll()
+    assert sorted(tail.numbers) == list(range(server.count))
+    server.close()
+    tail.close()
+
+
+@pytest.fixture(params=["other numbers at every look", "no numbers"])
+def numberless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that keeps no inode numbers, as some of FUSE and of Windows shares are."""
+    counted = iter(range(10**9, 10**12))
+
+    def look(path: str) -> find.Found | None:
+        found = find.look(path)
+        return found and replace(found, inode=next(counted) if "other" in request.param else 0)
+
+    for module in (follow, followed):
+        monkeypatch.setattr(module, "look", look)
+
+
+@every_rotation
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.usefixtures("numberless")
+def test_files_without_numbers_are_known_by_what_they_hold(tmp_path: Path, rotate, restarted: bool) -> None:
+    log = tmp_path / "access.log"
+    server = Server(log)
+    tail = Tail(tmp_path, from_start=True)
+    for lines in (3, 70, 5, 120):
+        server.write(lines)
+        tail.poll()
+        server.write(2)
+        if restarted:
+            tail.restart()
+        rotate(log, server)
+        server.write(lines + 3)
+        tail.poll()
+        assert tail.poll() == []
+    assert sorted(tail.numbers) == list(range(server.count))
+    server.close()
+    tail.close()
+
+
+def test_a_log_that_is_copied_anew_each_time_is_one_log(tmp_path: Path) -> None:
+    origin, log = Server(tmp_path / "origin"), tmp_path / "logs" / "access.log"
+    log.parent.mkdir()
+    tail = Tail(log, from_start=True)
+    for lines in (3, 50, 1, 200):
+        origin.write(lines)
+        shutil.copy(origin.path, tmp_path / "new")
+        (tmp_path / "new").replace(log)
+        tail.poll()
+    assert tail.numbers == list(range(origin.count))
+    origin.close()
+    tail.close()
