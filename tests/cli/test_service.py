@@ -1,0 +1,151 @@
+"""`tail` as a service: what a manager hears of it, reloads, stops at any moment; with the real command as a process."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.cli.test_batch import batch, ids
+from tests.cli.test_tail import tail
+
+LIMIT_S = 60
+
+
+class Manager:
+    """A service manager's socket: what was told, in its order."""
+
+    def __init__(self, address: str) -> None:
+        self.mail = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.mail.bind(address)
+        self.told = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        while told := self.mail.recv(65536):
+            self.told.put(told.decode())
+
+    def heard(self, sign: str) -> str:
+        """Wait for a message that holds `sign`."""
+        while sign not in (told := self.told.get(timeout=LIMIT_S)):
+            pass
+        return told
+
+
+@pytest.fixture(params=["path", "abstract"])
+def manager(request, tmp_path):
+    name = f"{tmp_path}/notify" if request.param == "path" else f"\0detector-{os.getpid()}-{tmp_path.name}"
+    found = Manager(name)
+    found.name = name.replace("\0", "@")
+    yield found
+    found.mail.shutdown(socket.SHUT_RD)
+    found.mail.close()
+
+
+@pytest.fixture
+def started():
+    """Start commands, and leave none behind."""
+    processes = []
+
+    def start(arguments, **environment):
+        process = subprocess.Popen(arguments, stderr=subprocess.PIPE, env={**os.environ, **environment})
+        processes.append((process, threading.Timer(LIMIT_S, process.kill)))
+        processes[-1][1].start()
+        return process
+
+    yield start
+    for process, guard in processes:
+        guard.cancel()
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
+def until_said(process, sign: bytes) -> bytes:
+    said = b""
+    while sign not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def test_a_manager_hears_of_start_watchdog_reloads_and_stop(log, tmp_path, manager, started):
+    settings = tmp_path / "c.yml"
+    settings.write_text("log: {format: json}\n")
+    live = tail(log, tmp_path, "--from-start", "--config", str(settings), "--rejects", str(tmp_path / "r.jsonl"))
+    process = started(live, NOTIFY_SOCKET=manager.name, WATCHDOG_USEC="800000")
+    manager.heard("READY=1")
+    assert (tmp_path / "state" / "lock").exists()
+    manager.heard("lines/s")
+    for _ in range(3):
+        manager.heard("WATCHDOG=1")
+    (tmp_path / "alerts.jsonl").rename(tmp_path / "alerts.1")
+    (tmp_path / "r.jsonl").rename(tmp_path / "r.1")
+
+    settings.write_text("models:\n  none_of_these: 1\nincidents: {quiet_s: soon}\n")
+    process.send_signal(signal.SIGHUP)
+    assert manager.heard("RELOADING=1").startswith("RELOADING=1\nMONOTONIC_USEC=")
+    manager.heard("READY=1")
+    status = manager.heard("STATUS=")
+    assert f"the former stays: {settings}:2: " in status
+    assert "(and 1 more)" in status
+    faults = [json.loads(until_said(process, b'"labels"').splitlines()[-1])]
+    while len(faults) < 2:
+        faults.append(json.loads(process.stderr.readline()))
+    assert {one["log.level"] for one in faults} == {"error"}
+    assert [one["labels"]["fault"].split(": ")[0] for one in faults] == [f"{settings}:2", f"{settings}:3"]
+
+    settings.write_text("")
+    process.send_signal(signal.SIGHUP)
+    manager.heard("RELOADING=1")
+    manager.heard("READY=1")
+    assert "the former stays" not in manager.heard("STATUS=")
+    assert (tmp_path / "r.jsonl").exists()
+    process.send_signal(signal.SIGTERM)
+    manager.heard("STOPPING=1")
+    assert process.wait() == 0
+    found = ids("".join(one.read_text() for one in tmp_path.glob("alerts.*")))
+    assert 0 < len(found) == len(set(found))
+    assert set(found) <= set(ids(batch(log).stdout))
+
+
+def test_the_journal_is_told_how_grave_a_line_is(log, tmp_path, started):
+    arguments = tail(tmp_path / "later.log", tmp_path, "--idle-exit", "0")
+    reading, writing = os.pipe()
+    found = os.fstat(writing)
+    for told, begins in ((f"{found.st_dev}:{found.st_ino}", b"<4>time="), ("1:1", b"time=")):
+        subprocess.run(arguments, stderr=writing, env={**os.environ, "JOURNAL_STREAM": told}, check=True)
+        assert os.read(reading, 65536).startswith(begins)
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_second_stop_is_at_once(log, tmp_path, started):
+    """A sink that hangs holds the end of the run up; whoever asks twice does not wait for it."""
+    os.mkfifo(tmp_path / "alerts.jsonl")
+    holder = os.open(tmp_path / "alerts.jsonl", os.O_RDWR)
+    process = started(tail(log, tmp_path, "--from-start", "--log-level", "info"))
+    until_said(process, b"format taken")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() in (0, -signal.SIGTERM)
+    os.close(holder)
+
+
+def test_an_interrupted_batch_says_so_and_leaves_the_state_as_it_was(log, tmp_path, started):
+    slow = tmp_path / "slow.log"
+    os.mkfifo(slow)
+    command = [sys.executable, "-m", "detector", "batch", str(slow), "--state", str(tmp_path / "state")]
+    process = started([*command, "--alerts", str(tmp_path / "a.jsonl")])
+    with slow.open("wb") as writer:  # opens when the command reads
+        process.send_signal(signal.SIGINT)
+        writer.flush()
+    assert process.wait() == 130
+    said = process.stderr.read().decode()
+    assert "interrupted; the state is as it was before" in said
+    assert "Traceback" not in said
