@@ -135,6 +135,7 @@ SIGNAL: Final = pl.Schema(
     {
         "@timestamp": TIME,
         "signal.start": TIME,
+        "signal.came": TIME,
         "signal.kind": pl.String(),
         "rule.id": pl.String(),
         "rule.name": pl.String(),
@@ -159,6 +160,7 @@ SIGNAL: Final = pl.Schema(
 """What a rule's match or a model's score becomes; `emit` groups them into incidents.
 
 - `@timestamp` is the event that matched or crossed the limit; `signal.start` the first evidence
+- `signal.came`: how far event time had come when the event came too late to keep the order; null where it kept it
 - `signal.kind`: `rule` or `model`; `rule.level`: informational, low, medium, high, critical
 - `signal.key`: what was counted, `field=value` joined by ` `; with `rule.id` and `@timestamp` it is unique
 - `signal.risk`: 0 to 100

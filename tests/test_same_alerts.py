@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,21 @@ def test_lines_out_of_order_within_the_lateness_give_the_same_alerts(generated, 
     wide = settings(generated, max_lateness_s=86_400.0)
     ordered = batch(wide, [generated / "access.log"], tmp_path, "ordered")
     assert batch(wide, [tmp_path / "access.log"], tmp_path, "shuffled") == ordered
+
+
+def test_lines_that_come_too_late_give_the_same_alerts_in_any_chunks(generated, tmp_path):
+    """What single lines show counts from when it came, whatever batch brings it, midnight or not."""
+    lines, chance = (generated / "access.log").read_bytes().splitlines(keepends=True), random.Random(2)
+    stamps = [datetime.strptime(line.split(b"[", 1)[1][:20].decode(), "%d/%b/%Y:%H:%M:%S") for line in lines]
+    late = [timedelta(seconds=chance.choice((15, 120, 3600, 40_000)) * (chance.random() < 0.1)) for _ in lines]
+    come = sorted(range(len(lines)), key=lambda at: (stamps[at] + late[at], at))
+    (tmp_path / "access.log").write_bytes(b"".join(lines[at] for at in come))
+    told = settings(generated)
+    told = told.model_copy(update={"rules": told.rules.model_copy(update={"min_level": "low"})})
+    whole = batch(told, [tmp_path / "access.log"], tmp_path, "whole")
+    for chunk_bytes in (60_007, 400_009):
+        cut = told.model_copy(update={"input": told.input.model_copy(update={"chunk_bytes": chunk_bytes})})
+        assert batch(cut, [tmp_path / "access.log"], tmp_path, f"cut{chunk_bytes}") == whole
 
 
 def test_tail_of_a_growing_file_in_many_runs_gives_the_same_alerts(generated, expected, tmp_path):

@@ -17,7 +17,7 @@ def cut_at_midnight(events: pl.DataFrame, today: date | None) -> Iterator[tuple[
         return
     floor = pl.lit(today, pl.Date)
     on_time = pl.when(~pl.col(schema.LATE)).then(pl.col("portal.local_date"))
-    dated = events.with_columns(pl.max_horizontal(on_time.cum_max(), floor).forward_fill().backward_fill().alias("day"))
+    dated = events.with_columns(pl.max_horizontal(on_time.cum_max().forward_fill(), floor).backward_fill().alias("day"))
     first = dated.get_column("day").item(0)
     if first is None:
         dated = dated.with_columns(pl.col("day").fill_null(pl.col("portal.local_date").max()))

@@ -12,7 +12,7 @@ from detector.clock import rfc3339
 from detector.emit.alert import Alert
 from detector.emit.alert.record import State
 from detector.emit.closing import QUIET, Closing
-from detector.emit.evidence import Evidence, Signal, join, level_of
+from detector.emit.evidence import Evidence, Signal, join, level_of, seen_at
 from detector.language import Words
 from detector.schema import LEVELS, RISK
 
@@ -65,14 +65,14 @@ class Episode:
     @classmethod
     def opened_by(cls, key: str, lead: Signal, waiting: Sequence[Signal]) -> "Episode":
         """Open on the signal that weighs most, with the weak ones that came before as evidence."""
-        moment = lead["@timestamp"]
+        moment = seen_at(lead)
         episode = cls(
             key=key,
             id=digest(key, lead["rule.id"], rfc3339(moment))[:20],
             account=lead["user.name"],
             opened=moment,
             last=moment,
-            since=lead["signal.start"] or moment,
+            since=lead["signal.start"] or lead["@timestamp"],
             level=level_of(lead),
             lead={name: lead[name] for name in _LEAD},
             evidence=Evidence(start=moment, end=moment),
@@ -98,7 +98,7 @@ class Episode:
             self.evidence.add(signal)
             self.risk = max(self.risk, signal["signal.risk"] or 0.0)
         for alarm in alarms:
-            self.last = max(self.last, alarm["@timestamp"])
+            self.last = max(self.last, seen_at(alarm))
             self.since = min(self.since, alarm["signal.start"] or alarm["@timestamp"])
             if self.account is None and alarm["signal.kind"] == "model":
                 join(self.together, alarm["related.user"] or ())

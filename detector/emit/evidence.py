@@ -19,6 +19,12 @@ Signal = dict[str, Any]
 """One row of a SIGNAL frame. Signals are few: this is where columns end."""
 
 
+def seen_at(signal: Signal) -> datetime:
+    """Return when a signal could be known in event time: later than its event, where that came too late."""
+    moment: datetime = signal.get("signal.came") or signal["@timestamp"]
+    return moment
+
+
 def level_of(signal: Signal) -> int:
     """Return the index in LEVELS that a signal reaches: by its rule's level or by its risk, whichever is higher."""
     by_risk = [index for index, level in enumerate(LEVELS) if (signal["signal.risk"] or 0.0) >= RISK[level]]
@@ -100,8 +106,8 @@ def signal_to_json(signal: Signal) -> str:
 def signal_from_json(text: str) -> Signal:
     """Read what `signal_to_json` wrote."""
     signal: Signal = json.loads(text)
-    for name in ("@timestamp", "signal.start"):
-        signal[name] = signal[name] and datetime.fromisoformat(signal[name])
+    for name in ("@timestamp", "signal.start", "signal.came"):
+        signal[name] = signal.get(name) and datetime.fromisoformat(signal[name])
     return signal
 
 

@@ -2,7 +2,8 @@
 
 Chunk-independent: everything happens at event times that signals and the watermark give, so that
 admitting a chunk whole or in parts gives the same alerts. What this asks of the caller: signals of
-one `@timestamp` come in one call, and none comes below an earlier call's watermark.
+one `@timestamp` come in one call, and none comes below an earlier call's watermark; those of late events
+may, as they count from when they came (`signal.came`).
 """
 
 from collections import Counter
@@ -20,7 +21,7 @@ from detector.emit.alert.record import State
 from detector.emit.allow import AllowList
 from detector.emit.closing import QUIET, QUIET_ABUSE, Closing, as_changed
 from detector.emit.episode import Episode, draft, key_of
-from detector.emit.evidence import Signal, level_of, reason_of, signal_from_json, signal_to_json
+from detector.emit.evidence import Signal, level_of, reason_of, seen_at, signal_from_json, signal_to_json
 from detector.emit.waiting import Waiting
 from detector.language import Words
 from detector.schema import LEVELS
@@ -107,12 +108,12 @@ class Incidents:
     def admit(self, signals: pl.DataFrame, subjects: Subjects, watermark: datetime | None) -> list[Alert]:
         """Take signals in and return the alerts they and the passing of time raise, in event order.
 
-        Shapes: SIGNAL, sorted by `@timestamp`, `rule.id`, `signal.key` -> alerts, a handful an episode.
+        Shapes: SIGNAL, in the order in which they came -> alerts, a handful an episode.
         """
         alerts: list[Alert] = []
-        for moment, together in groupby(signals.iter_rows(named=True), key=itemgetter("@timestamp")):
+        for (moment, _), together in groupby(_in_turn(signals), key=itemgetter(slice(2))):
             alerts += self._close(moment, subjects)
-            for key, group in self._by_key(together):
+            for key, group in self._by_key(signal for _, _, signal in together):
                 alerts += self._take(key, group, moment, subjects)
         if watermark is not None:
             alerts += self._close(watermark, subjects)
@@ -200,6 +201,15 @@ class Incidents:
         found = {self._open[key].id for key in keys if key in self._open and key != episode.key}
         found |= {one.id for one in self._open.values() if episode.account in one.together}
         return tuple(sorted(found))
+
+
+def _in_turn(signals: pl.DataFrame) -> Iterable[tuple[datetime, int, Signal]]:
+    """Give each signal its moment and its turn in that: 0, or a turn of its own where it came late.
+
+    Those of one moment are judged together; of the late ones, another batch may bring the next.
+    """
+    for place, signal in enumerate(signals.iter_rows(named=True)):
+        yield seen_at(signal), 0 if signal["signal.came"] is None else place + 1, signal
 
 
 def _weight(signal: Signal) -> tuple[int, float]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from detector.emit.evidence import Signal
+from detector.emit.evidence import Signal, seen_at
 
 KEPT: Final = timedelta(hours=24)
 MAX_A_KEY: Final = 8
@@ -15,7 +15,7 @@ class Waiting:
     """The last weak signals a key: at most MAX_A_KEY, none older than KEPT, of the MAX_KEYS keys last heard of."""
 
     def __init__(self, by_key: Mapping[str, list[Signal]] | None = None) -> None:
-        heard = sorted((by_key or {}).items(), key=lambda item: (item[1][-1]["@timestamp"], item[0]))
+        heard = sorted((by_key or {}).items(), key=lambda item: (seen_at(item[1][-1]), item[0]))
         self.by_key: dict[str, list[Signal]] = dict(heard)
 
     def add(self, key: str, signals: Sequence[Signal]) -> None:

@@ -23,6 +23,7 @@ from detector.context.intake import Intake
 from detector.context.midnight import cut_at_midnight
 from detector.context.session import Sessions
 from detector.context.traffic import Traffic
+from detector.detect.arrival import as_they_came
 from detector.detect.behaviour import Behaviour
 from detector.detect.heartbeat import MODEL as SILENCE
 from detector.detect.heartbeat import Heartbeat
@@ -37,7 +38,6 @@ from detector.pipeline.moments import moments, told
 from detector.pipeline.silence import Silences
 from detector.telemetry import Telemetry, log
 
-ORDER: Final = ["@timestamp", "rule.id", "signal.key"]
 TODAY: Final = "pipeline.today"
 SEEN: Final = "pipeline.seen"
 POSITIONS: Final = "reader.positions"
@@ -204,7 +204,7 @@ class Pipeline:
             events = self.sessions.attribute(events)
         latest = events.get_column("@timestamp").max()
         while isinstance(latest, datetime) and (moment := self.docket.next) is not None and moment < latest:
-            before = pl.col("@timestamp") <= moment
+            before = events.get_column("@timestamp").cum_max() <= moment  # what comes late stays where it came
             alerts += self._observe(events.filter(before)) + self.rule(moment)
             events = events.filter(~before)
         alerts += self._observe(events)
@@ -228,7 +228,7 @@ class Pipeline:
         with self.telemetry.stage("models"):
             on_time = part.filter(~pl.col(schema.LATE)) if part.get_column(schema.LATE).any() else part
             scored = self.behaviour.observe(on_time, day)
-        signals = pl.concat([matched, scored]).sort(ORDER)
+        signals = as_they_came(pl.concat([matched, scored]))
         until = part.get_column("@timestamp").max()
         with self.telemetry.stage("emit"):
             return self.incidents.admit(

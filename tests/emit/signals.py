@@ -8,6 +8,7 @@ import polars as pl
 
 from detector.config import Config
 from detector.config import Incidents as Settings
+from detector.detect.arrival import as_they_came
 from detector.emit.alert import Alert
 from detector.emit.incident import Incidents
 from detector.schema import RISK, SIGNAL
@@ -46,7 +47,7 @@ def signal(minutes: float, user: str | None = "u1", level: str = "high", **more:
 
 
 def frame(*rows: Mapping[str, Any]) -> pl.DataFrame:
-    return pl.DataFrame(list(rows), schema=SIGNAL).sort("@timestamp", "rule.id", "signal.key")
+    return as_they_came(pl.DataFrame(list(rows), schema=SIGNAL))
 
 
 def some(count: int, first: int = 0) -> list[Alert]:

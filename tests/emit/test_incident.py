@@ -150,6 +150,21 @@ def test_subjects_are_counted_from_the_first_evidence_to_the_moment_of_the_alert
     assert [one.subjects_count for one in alerts] == [5, 15, 5 + 10 + 12 * 60]
 
 
+def test_a_late_signal_counts_from_when_it_came_in_the_same_batch_or_in_the_next():
+    on_time, late = signal(60), signal(-300, rule__id="r2", signal__came=at(60), level="critical")
+    later = signal(-400, "u2", signal__came=at(60))
+    together = admit(on_time, late, later, watermark=at(60))
+    incidents = Incidents(CONFIG)
+    apart = incidents.admit(frame(on_time), nobody, at(60))
+    apart += incidents.admit(frame(late), nobody, at(60)) + incidents.admit(frame(later), nobody, at(61))
+    assert apart == together
+    assert [(one.state, one.timestamp, one.start) for one in together] == [
+        ("opened", at(60), at(60)),
+        ("escalated", at(60), at(-300)),
+        ("opened", at(60), at(-400)),
+    ]
+
+
 def test_names_and_reasons_are_bounded():
     rows = [signal(n, rule__id=f"r{n}", source__ip=f"198.51.100.{n}") for n in range(200)]
     *_, closed = admit(*rows, watermark=at(24 * 60))

@@ -16,17 +16,18 @@ class Batch:
     """A batch of events in event time order.
 
     `live` marks the rows that correlations see: not late, and (should the order be broken) not before an
-    earlier row. `matched` gives for each rule key the live rows it holds on.
+    earlier row. `reached` is how far time had come at each row. `matched` gives for each rule key the live rows it
+    holds on.
     """
 
     def __init__(self, events: pl.DataFrame, after_us: int) -> None:
         self.events = events
         self.time: Index = events["@timestamp"].to_physical().to_numpy()
         late = events[LATE].fill_null(False).to_numpy() if LATE in events.columns else np.zeros(len(events), np.bool_)
-        reached = np.maximum.accumulate(np.where(late, after_us, np.maximum(self.time, after_us)))
-        self.live: Mask = ~late & (self.time >= reached)
+        self.reached: Index = np.maximum.accumulate(np.maximum(self.time, after_us))
+        self.live: Mask = ~late & (self.time >= self.reached)
         self.all_live = bool(self.live.all())
-        self.end_us = int(reached[-1]) if len(reached) else after_us
+        self.end_us = int(self.reached[-1]) if len(events) else after_us
         self.matched: dict[str, Index] = {}
         self._columns: dict[str, pl.Series] = {}
         self._hashes: dict[str, Hashes] = {}

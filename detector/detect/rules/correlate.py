@@ -26,7 +26,8 @@ EVIDENCE_ROWS = 1000
 class Match:
     """A correlation's condition met, and not muted: at which row of the batch, for whom, and by what.
 
-    `previous` are the values that `custom.previous` asks for.
+    `previous` are the values that `custom.previous` asks for, `came_us` is how far time had come at an event that came
+    too late to keep the order.
     """
 
     row: int
@@ -36,6 +37,7 @@ class Match:
     users: tuple[str, ...]
     addresses: tuple[str, ...]
     previous: Mapping[str, str | None] = field(default_factory=dict)
+    came_us: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,6 +12,7 @@ import polars as pl
 
 from detector.clock import monotonic_s
 from detector.config import Config, shipped
+from detector.detect.arrival import as_they_came
 from detector.detect.rules.allow import Allowances, read
 from detector.detect.rules.batch import Batch
 from detector.detect.rules.correlate import Correlator, Match
@@ -116,7 +117,8 @@ class Rules:
     def observe(self, events: pl.DataFrame) -> pl.DataFrame:
         """Look at the next events, in event time order; rows marked `portal.late` meet single-event rules only.
 
-        Shapes: `schema.EVENT` and `portal.late` -> `schema.SIGNAL`, one row a rule that speaks.
+        Shapes: `schema.EVENT` and `portal.late` -> `schema.SIGNAL`, one row a rule that speaks, in the order in which
+        they came.
         """
         self.held = {}
         if not events.height or not self._wanted:
@@ -132,11 +134,12 @@ class Rules:
             observe = self._counted if rule.tree is None else self._single
             matches = observe(rule, batch, answers)
             if rule.output and matches:
-                found.append(signals(rule, matches, events, self._words))
+                rows = pl.Series("row", [match.row for match in matches])
+                found.append(signals(rule, matches, events, self._words).with_columns(rows))
             self.matches[rule.key] += len(batch.matched[rule.key])
             self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
         self._end_us, self.held = batch.end_us, batch.matched
-        return pl.concat(found).sort("@timestamp", "rule.id", "signal.key") if found else pl.DataFrame(schema=SIGNAL)
+        return _in_order(found) if found else pl.DataFrame(schema=SIGNAL)
 
     def _single(self, rule: Rule, batch: Batch, answers: Answers) -> list[Match]:
         truth = self._truth(rule, batch, answers)
@@ -149,7 +152,6 @@ class Rules:
         for row, key in zip(late.tolist(), self._keys(rule, batch, late), strict=True):
             if firing.late(key, int(batch.time[row])):
                 rows.append((row, key))
-        firing.forget(batch.end_us)
         return [_single_match(batch, row, key) for row, key in rows]
 
     def _truth(self, rule: Rule, batch: Batch, answers: Answers) -> Mask:
@@ -228,6 +230,11 @@ class Rules:
                 group[key].load(memory[name][key])
 
 
+def _in_order(found: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Join the signals of all rules. Shapes: SIGNAL and the `row` of each -> SIGNAL."""
+    return as_they_came(pl.concat(found).sort("row", "rule.id").drop("row"))
+
+
 def _passed(one: Filter, batch: Batch, answers: Answers) -> Mask:
     """Mark the rows that a filter lets through: all of them once it has ended."""
     passed = holds(one.tree, answers)
@@ -249,6 +256,7 @@ def _single_match(batch: Batch, row: int, key: tuple[str | None, ...]) -> Match:
         start_us=int(batch.time[row]),
         users=() if user is None else (user,),
         addresses=() if address is None else (address,),
+        came_us=None if batch.live[row] else int(batch.reached[row]),
     )
 
 

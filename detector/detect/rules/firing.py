@@ -27,11 +27,17 @@ class Firing:
             self._forget_at = max(_FORGET_AT, 2 * len(self.last))
 
     def late(self, key: Key, time_us: int) -> bool:
-        """Decide for an event that came too late to keep the order: silence reaches both ways from it."""
+        """Decide for an event that came too late to keep the order: silence reaches both ways from it.
+
+        Groups are forgotten by their number: by time, it would hang on how the input was cut.
+        """
         last = self.last.get(key)
         if last is not None and abs(time_us - last) < self.mute_us:
             return False
+        self.last.pop(key, None)  # so that those longest unheard of stand first
         self.last[key] = time_us
+        if len(self.last) > _FORGET_AT:
+            del self.last[next(iter(self.last))]
         return True
 
     def dump(self) -> list[list[Any]]:

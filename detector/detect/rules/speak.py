@@ -52,6 +52,7 @@ def _signal(rule: Rule, match: Match, event: Mapping[str, Any], words: Words) ->
     return {
         "@timestamp": event["@timestamp"],
         "signal.start": datetime.fromtimestamp(match.start_us / 1e6, UTC),
+        "signal.came": None if match.came_us is None else datetime.fromtimestamp(match.came_us / 1e6, UTC),
         "signal.kind": "rule",
         "rule.id": rule.id,
         "rule.name": rule.title,
