@@ -26,6 +26,10 @@ SYSLOG: Final = rf"^(?:{RFC_3164}|{RFC_5424}|{_PRIORITY})"
 """A priority by itself is what HAProxy sends with `format priority`."""
 
 
+BEGINNING: Final = r"^(?:<|[A-Z][a-z]{2} [ \d]\d |\d{4}-\d\d-\d\dT)"
+"""What every envelope begins like: only such lines are looked at closer."""
+
+
 def opened(lines: pl.Series) -> pl.Series:
     """Return the lines without their envelope.
 

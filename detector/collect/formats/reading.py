@@ -47,18 +47,25 @@ def read_rows(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting
 
 
 def _read(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting) -> pl.DataFrame:
-    """Read lines as they stand, then those that no shape knew without their envelope."""
-    done, left = _in_turn(lines.select("line").with_row_index(_AT), shapes, setting)
+    """Read lines without their envelope, those that have none or that no shape knew so as they stand.
+
+    In this order: in some shape a user's name may be anything, and would take in the envelope and the address.
+    """
+    left = lines.select("line").with_row_index(_AT)
+    done: list[pl.DataFrame] = []
+    wrapped = left.filter(left["line"].str.contains(envelope.BEGINNING))
+    if wrapped.height:
+        bare = wrapped.with_columns(envelope.opened(wrapped["line"])).drop_nulls("line")
+        done, _ = _in_turn(bare, shapes, setting)
+        for read in done:
+            left = left.join(read, on=_AT, how="anti")
     if left.height:
-        bare = left.with_columns(envelope.opened(left["line"])).drop_nulls("line")
-        if bare.height:
-            opened, still = _in_turn(bare, shapes, setting)
-            done += opened
-            left = pl.concat([left.join(bare, on=_AT, how="anti"), still])
+        more, left = _in_turn(left, shapes, setting)
+        done += more
     if left.height:
         nothing = [pl.lit(None, dtype).alias(name) for name, dtype in FIELDS.items()]
         done.append(left.select(_AT, *nothing, pl.lit(UNKNOWN).alias(REASON)))
-    if len(done) == 1:
+    if len(done) == 1:  # in order
         return done[0].drop(_AT)
     return pl.concat(done).sort(_AT).drop(_AT) if done else _none()
 
