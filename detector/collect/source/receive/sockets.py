@@ -5,11 +5,15 @@ import os
 import socket
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from detector.collect.source.receive.address import Address
+from detector.telemetry import log
 
 _BACKLOG: Final = 64
+_QUEUE: Final = Path("/proc/sys/net/unix/max_dgram_qlen")
+_FEW: Final = 256
 _BUFFER_BYTES: Final = 16 * 1024 * 1024
 """Asked for datagrams that wait; the kernel gives `net.core.rmem_max` at most, unless we are privileged."""
 _SO_RCVBUFFORCE: Final = 33
@@ -37,6 +41,8 @@ def listen(address: Address) -> socket.socket:
         bound.setblocking(False)
         if stream:
             bound.listen(_BACKLOG)
+        elif family == socket.AF_UNIX:
+            _caution(address)
         else:
             _widen(bound)
     except OSError as fault:
@@ -104,3 +110,13 @@ def _widen(bound: socket.socket) -> None:
         bound.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
     except PermissionError:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
+
+
+def _caution(address: Address) -> None:
+    """Say when so few datagrams may wait at a Unix socket that a server that does not wait will drop some."""
+    with suppress(OSError, ValueError):
+        if (few := int(_QUEUE.read_text("ascii"))) < _FEW:
+            said = (
+                "no more datagrams than net.unix.max_dgram_qlen wait here, and nginx drops the others: raise it to 4096"
+            )
+            log.warning(f"{said}, or receive at udp://127.0.0.1", extra={"path": address.given, "datagrams": few})
