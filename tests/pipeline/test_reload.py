@@ -1,0 +1,156 @@
+"""A reload is a stop and a start under the new configuration: same lines, same alerts, none lost, none twice."""
+
+import json
+import threading
+
+import pytest
+
+from detector import clock, config
+from detector.emit.sinks.file import FileSink
+from detector.errors import Fault, FaultsError
+from detector.lab.simulate import simulate
+from detector.pipeline import Pipeline
+from detector.pipeline.flow import Setup
+from detector.pipeline.live import tail
+from detector.pipeline.notify import Manager
+from detector.pipeline.service import Service
+from tests.emit.queue import Memory
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("portal")
+    simulate(folder, seed=77, accounts=20, days=4, attacks=("smash_and_grab", "stuffing"), size=0.05)
+    return folder
+
+
+def setups(portal, alerts):
+    """The configuration before, and one that differs in what detection, reading and delivery do."""
+    loaded = config.load(portal / "detector.yml")
+    wider = loaded.input.model_copy(update={"max_lateness_s": 20.0, "chunk_bytes": 100_000})
+    shorter = loaded.incidents.model_copy(update={"quiet_h": 6.0})
+    strict = loaded.models.model_copy(update={"budget_per_1000_account_days": 40.0})
+    changed = loaded.model_copy(update={"input": wider, "incidents": shorter, "models": strict})
+    kept = config.ToFile(path=alerts)
+    return [lambda one=one: Setup(config=one, sinks=[FileSink(kept)]) for one in (loaded, changed)]
+
+
+def started(portal, folder, setup, attend):
+    made = setup()
+    return Pipeline(made.config, state=folder / "state", sinks=made.sinks, attend=attend)
+
+
+def ids(path):
+    return [json.loads(line)["event"]["id"] for line in path.read_bytes().splitlines()]
+
+
+def halves(portal):
+    body = (portal / "access.log").read_bytes()
+    cut = body.rindex(b"\n", 0, len(body) * 6 // 10) + 1
+    return body[:cut], body[cut:]
+
+
+def restarted(portal, folder):
+    first, second = halves(portal)
+    before, after = setups(portal, folder / "alerts.jsonl")
+    log, service = folder / "access.log", Service()
+    log.write_bytes(first)
+    tail(started(portal, folder, before, stopping(service)), [log], from_start=True, service=service)
+    with log.open("ab") as file:
+        file.write(second)
+    tail(started(portal, folder, after, None), [log], once=True)
+    return ids(folder / "alerts.jsonl")
+
+
+def stopping(service):
+    """Ask for a stop when all was read."""
+
+    def attend(pipeline, ended):
+        if not ended and pipeline.positions and pipeline.seen is not None:
+            service.stop()
+
+    return attend
+
+
+def reloaded(portal, folder, faulty=False):
+    first, second = halves(portal)
+    before, after = setups(portal, folder / "alerts.jsonl")
+    log, service = folder / "access.log", Service()
+    log.write_bytes(first)
+    asked = []
+
+    def renew():
+        asked.append(True)
+        if faulty and len(asked) == 1:
+            service.reload()
+            raise FaultsError([Fault("c.yml", 3, "no such key")])
+        with log.open("ab") as file:
+            file.write(second)
+        return after()
+
+    def attend(pipeline, ended):
+        if not asked and pipeline.seen is not None:
+            service.reload()
+
+    pipeline = started(portal, folder, before, attend)
+    tail(pipeline, [log], from_start=True, idle_exit_s=0.0, service=service, renew=renew)
+    return pipeline, ids(folder / "alerts.jsonl")
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+def test_a_reload_gives_the_alerts_of_a_restart(portal, tmp_path, faulty):
+    (tmp_path / "restart").mkdir()
+    (tmp_path / "reload").mkdir()
+    expected = restarted(portal, tmp_path / "restart")
+    pipeline, found = reloaded(portal, tmp_path / "reload", faulty)
+    assert sorted(found) == sorted(expected)
+    assert len(expected) >= 3
+    assert pipeline.telemetry.counts["reloads"] == 1
+    assert pipeline.telemetry.counts["reloads_refused"] == faulty
+    assert pipeline.telemetry.lines == sum(part.count(b"\n") for part in halves(portal))
+
+
+def test_a_stop_does_not_wait_for_a_sink_that_hangs(portal, tmp_path):
+    forever, service, asked_s = threading.Event(), Service(), list[float]()
+    stop = stopping(service)
+
+    def attend(pipeline, ended):
+        stop(pipeline, ended)
+        if service.stopping:
+            asked_s.append(clock.monotonic_s())
+
+    sink = Memory("hangs", [lambda alerts: forever.wait(60)] * 99)
+    loaded = config.load(portal / "detector.yml")
+    pipeline = Pipeline(loaded, state=tmp_path / "state", sinks=[sink], attend=attend)
+    tail(pipeline, [portal / "access.log"], from_start=True, service=service)
+    assert clock.monotonic_s() - asked_s[0] < 5
+    assert pipeline.telemetry.sinks[0].pending > 0
+    forever.set()
+
+
+def test_a_loop_that_hangs_is_silent_for_the_watchdog(portal, tmp_path):
+    """It is not enough that the process is there: only a step of the loop tells the manager that it turns."""
+    told, hangs, on = [], threading.Event(), threading.Event()
+
+    class Heard(Manager):
+        def _send(self, *said):
+            told.extend(said)
+
+    service = Service(Heard({"NOTIFY_SOCKET": "@nobody", "WATCHDOG_USEC": "4"}))
+
+    def attend(pipeline, ended):
+        if not ended and not hangs.is_set():
+            hangs.set()
+            on.wait(60)
+            service.stop()
+
+    pipeline = Pipeline(config.load(portal / "detector.yml"), state=tmp_path / "state", attend=attend)
+    running = threading.Thread(target=tail, args=(pipeline, [portal / "access.log"]), kwargs={"service": service})
+    running.start()
+    assert hangs.wait(60)
+    pings = told.count("WATCHDOG=1")
+    assert not on.wait(0.05)
+    assert told.count("WATCHDOG=1") == pings
+    on.set()
+    running.join(60)
+    assert told[-1] == "WATCHDOG=1" or "STOPPING=1" in told
