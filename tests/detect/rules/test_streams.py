@@ -1,6 +1,7 @@
 """Every kind of correlation through the whole program: over midnight, rotated files and restarts, the same alerts."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from detector.emit.sinks.file import FileSink
 from detector.emit.summary import summarize as tell_summary
 from detector.language.words import Words
 from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
+from detector.pipeline.live import tail
 from detector.telemetry import Telemetry
 
 KINDS = {
@@ -100,9 +103,11 @@ def alerts(path: Path) -> set[tuple[str, str, str]]:
     return {(one["rule"]["name"], one["source"]["ip"], one["@timestamp"]) for one in found}
 
 
-def run(settings, folder: Path, telemetry: Telemetry, how: str, *paths: Path, state=None, **options) -> None:
+def run(
+    settings, folder: Path, telemetry: Telemetry, how: Callable[..., None], *paths: Path, state=None, **options
+) -> None:
     sink = FileSink(config.ToFile(path=folder / "alerts.jsonl"))
-    getattr(Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry), how)(list(paths), **options)
+    how(Pipeline(settings, state=state, sinks=[sink], telemetry=telemetry), list(paths), **options)
     sink.close()
 
 
@@ -114,7 +119,7 @@ def cut() -> list[list]:
 
 def test_one_file(settings, tmp_path):
     (tmp_path / "access.log").write_text(log(LINES))
-    run(settings, tmp_path, Telemetry(), "batch", tmp_path / "access.log")
+    run(settings, tmp_path, Telemetry(), batch, tmp_path / "access.log")
     assert alerts(tmp_path / "alerts.jsonl") == EXPECTED
 
 
@@ -122,14 +127,14 @@ def test_rotated_files_at_once(settings, tmp_path):
     (tmp_path / "logs").mkdir()
     for age, part in enumerate(reversed(cut())):
         (tmp_path / "logs" / f"access.log{f'.{age}' if age else ''}").write_text(log(part))
-    run(settings, tmp_path, Telemetry(), "batch", tmp_path / "logs")
+    run(settings, tmp_path, Telemetry(), batch, tmp_path / "logs")
     assert alerts(tmp_path / "alerts.jsonl") == EXPECTED
 
 
 def test_a_batch_a_night_that_goes_on_from_the_state(settings, tmp_path):
     for night, part in enumerate(cut()):
         (tmp_path / f"night{night}.log").write_text(log(part))
-        run(settings, tmp_path, Telemetry(), "batch", tmp_path / f"night{night}.log", state=tmp_path / "state")
+        run(settings, tmp_path, Telemetry(), batch, tmp_path / f"night{night}.log", state=tmp_path / "state")
     assert alerts(tmp_path / "alerts.jsonl") == EXPECTED
 
 
@@ -140,7 +145,7 @@ def test_a_file_that_is_followed_over_restarts_and_rotation(settings, tmp_path):
             growing.rename(tmp_path / f"access.log.{night}")
         with growing.open("a") as file:
             file.write(log(part))
-        run(settings, tmp_path, Telemetry(), "tail", growing, state=tmp_path / "state", from_start=True, once=True)
+        run(settings, tmp_path, Telemetry(), tail, growing, state=tmp_path / "state", from_start=True, once=True)
     assert alerts(tmp_path / "alerts.jsonl") == EXPECTED
 
 
@@ -148,7 +153,7 @@ def test_what_is_allowed_is_counted_and_shown_with_its_reason(settings, tmp_path
     (tmp_path / "access.log").write_text(log(LINES))
     entry = config.Allow(reason="ours: load test", until=date(2027, 1, 1), networks=("192.0.2.0/31",), rules=("count",))
     telemetry = Telemetry()
-    run(settings.model_copy(update={"allow": (entry,)}), tmp_path, telemetry, "batch", tmp_path / "access.log")
+    run(settings.model_copy(update={"allow": (entry,)}), tmp_path, telemetry, batch, tmp_path / "access.log")
     assert alerts(tmp_path / "alerts.jsonl") == {one for one in EXPECTED if one[0] != "count"}
     told = telemetry.stats()["muted"]["ours: load test"]
     assert (told["events"], told["latest"][-1]["source.ip"]) == (3, "192.0.2.0")
