@@ -43,7 +43,7 @@ Examples:
   detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl
 
 Exit codes: 0 done, 1 an alert of --fail-on or worse, 2 bad usage, configuration or rules, 3 input that
-cannot be read, 4 another process holds the state, 5 alerts that did not reach every sink."""
+cannot be read, 4 another process holds the state, 5 alerts that did not reach every sink, 130 interrupted."""
 
 
 class Commands(click.Group):
