@@ -4,8 +4,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from detector import config
+from detector.cli import main
 from detector.config import load
 from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
@@ -36,7 +38,10 @@ def gap(day, hour, hours):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     path = tmp_path_factory.mktemp("config") / "detector.yml"
-    path.write_text("calendar: {timezone: UTC}\ninput: {max_lateness_s: 0}\nrules: {shipped: false}\n", "utf-8")
+    path.write_text(
+        "calendar: {timezone: UTC}\ninput: {max_lateness_s: 0}\nrules: {shipped: false}\nmodels: {enabled: false}\n",
+        "utf-8",
+    )
     return load(path)
 
 
@@ -133,3 +138,11 @@ def test_any_cut_and_any_restart_gives_the_same(settings, tmp_path, parts):
         tail(Pipeline(settings, state=tmp_path / "state", sinks=[sink]), [log], from_start=True, once=True)
         sink.close()
     assert {one["event"]["id"] for one in told(folder)} == wanted
+
+
+def test_explain_tells_it_as_of_nobody(settings, tmp_path):
+    opened, *_ = run(tmp_path, settings, lines(16, [gap(14, 9, 6)]), state=tmp_path / "state")
+    said = CliRunner().invoke(main, ["explain", opened["portal"]["incident"]["id"], "--state", str(tmp_path / "state")])
+    assert "The source is silent, from" in said.stdout
+    assert "account" not in said.stdout
+    assert "detector scope" not in said.stdout

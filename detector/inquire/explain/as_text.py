@@ -53,6 +53,8 @@ def _opening(told: Explanation, words: Words) -> Iterator[str]:
     if told.account:
         used = words.say("explain.account", account=told.account, profession=profession, span=span)
         yield from _wrapped(f"{used} {_shown(told, words)}")
+    elif not told.users and not told.addresses:
+        yield words.say("explain.of_nobody", what=told.who, span=span)
     else:
         drew = words.say("explain.source", who=told.who, span=span)
         yield from _wrapped(f"{drew} {_tried(told, words)}")

@@ -126,11 +126,12 @@ def _commands(incident: Incident, entered: Sequence[str], state: Path) -> Sequen
     at = f"--state {quote(str(state))}"
     since = rfc3339(incident.start)  # and no end: an abuse goes on behind the last signal of its incident
     accounts = [incident.account] if incident.account else [*entered, *incident.users][:1]
-    told = [f"detector scope --incident {incident.id} {at} ARCHIVES"]
+    anybody = accounts or incident.alert.source_ip
+    told = [f"detector scope --incident {incident.id} {at} ARCHIVES"] if anybody else []
     named = [f"-- {quote(one)}" if one.startswith("-") else quote(one) for one in accounts]
     told += [f"detector timeline {at} --since {since} {one} ARCHIVES" for one in named]
     told += [f"detector baseline {at} {one}" for one in named]
-    if incident.open:
+    if incident.open and anybody:
         told.append(f"detector export blocklist {at}")
     told += [f"detector feedback {incident.id} {verdict} {at} --note '...'" for verdict in ("confirmed", "benign")]
     return told
