@@ -106,7 +106,7 @@ class Watch:
             lines_per_s=self._rate(telemetry.lines),
             behind=Behind.measured(self.source.behind_bytes, telemetry),
             refused=len(self.source.refused),
-            last_event=pipeline.intake.last,
+            last_event=pipeline.sequencer.latest or pipeline.intake.last,
             last_commit=pipeline.committed,
             silent_since=pipeline.heartbeat.ahead,
             alerts=alerts,
