@@ -27,7 +27,7 @@ def events(given: str, lines: str, folder: Path) -> list[dict]:
 
 
 def test_the_page_shows_lines_of_every_server():
-    assert len(PARTS) == TEXT.count("```log") == 15
+    assert len(PARTS) == TEXT.count("```log") == 16
 
 
 @pytest.mark.parametrize(("given", "kind", "lines"), PARTS, ids=[part[2][:25] for part in PARTS])
@@ -54,7 +54,7 @@ def block(kind: str) -> str:
 
 @pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
 def test_nginx_takes_its_lines(tmp_path):
-    text = block("nginx").replace("/var/log/nginx", str(tmp_path))
+    text = block("nginx").replace("/var/log/nginx", str(tmp_path)) + block("nginx-syslog")
     (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid; events {{}} http {{\n{text}}}\n")
     command = ["nginx", "-t", "-e", str(tmp_path / "error.log"), "-p", str(tmp_path), "-c", "nginx.conf"]
     subprocess.run(command, capture_output=True, check=True)
@@ -64,6 +64,15 @@ def test_nginx_takes_its_lines(tmp_path):
 def test_haproxy_takes_its_lines(tmp_path):
     text = "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nfrontend portal\n"
     (tmp_path / "haproxy.cfg").write_text(f"{text} bind 127.0.0.1:1\n default_backend x\n{block('haproxy')}backend x\n")
+    subprocess.run(["haproxy", "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, check=True)
+
+
+@pytest.mark.skipif(not shutil.which("haproxy"), reason="HAProxy is not installed")
+def test_haproxy_takes_its_ring(tmp_path):
+    listening = (
+        "defaults\n mode http\n timeout connect 1s\n timeout client 1s\n timeout server 1s\nlisten x\n bind :1\n"
+    )
+    (tmp_path / "haproxy.cfg").write_text(block("haproxy-syslog") + listening)
     subprocess.run(["haproxy", "-c", "-f", str(tmp_path / "haproxy.cfg")], capture_output=True, check=True)
 
 

@@ -1,0 +1,175 @@
+"""Real nginx and real rsyslog write under load while the real logrotate rotates: every request is one event."""
+
+import base64
+import http.client
+import json
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from detector import clock
+from tests.collect.receive.inlet import free_port, until
+from tests.collect.receive.test_servers import RSYSLOGD, running
+from tests.collect.test_nginx import NGINX
+
+LOGROTATE = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin")
+pytestmark = [
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx-light)"),
+    pytest.mark.skipif(RSYSLOGD is None, reason="rsyslog is not installed"),
+    pytest.mark.skipif(LOGROTATE is None, reason="logrotate is not installed"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="logrotate and rsyslog drop what they write for others than root"),
+]
+
+NGINX_CONFIGURATION = """
+user root; daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.txt;
+events {{ worker_connections 64; }}
+http {{
+  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
+  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  access_log {folder}/access.log combined;
+  keepalive_requests 100000;
+  server {{ listen 127.0.0.1:{port}; return 204; }}
+}}
+"""
+RSYSLOG = """
+global(workDirectory="{folder}")
+module(load="imtcp")
+input(type="imtcp" address="127.0.0.1" port="{port}")
+action(type="omfile" file="{folder}/syslog.log")
+"""
+WAYS = {
+    "renamed": "create 0644 root root\n  delaycompress\n  compress",
+    "dated": "create 0644 root root\n  dateext\n  dateformat -%Y%m%d-%s\n  compress\n  delaycompress",
+    "copied": "copytruncate",
+}
+ROTATION = """
+{folder}/access.log {{
+  su root root
+  rotate 500
+  {way}
+  sharedscripts
+  postrotate
+    kill -USR1 $(cat {folder}/nginx.pid)
+  endscript
+}}
+{folder}/syslog.log {{
+  su root root
+  rotate 500
+  {other}
+  sharedscripts
+  postrotate
+    kill -HUP $(cat {folder}/rsyslog.pid)
+  endscript
+}}
+"""
+LINE = '<134>%s portal nginx: 198.51.100.7 - s%d [%s] "GET /s/%d HTTP/1.1" 204 0 "-" "curl"\n'
+
+
+class Load:
+    """Two servers at work: each request, and each message, of an account of its own."""
+
+    def __init__(self, nginx_port: int, rsyslog_port: int) -> None:
+        self.count = 0
+        self._http = http.client.HTTPConnection("127.0.0.1", nginx_port, timeout=20)
+        until(lambda: _listens(nginx_port) and _listens(rsyslog_port))
+        self._syslog = socket.create_connection(("127.0.0.1", rsyslog_port))
+
+    def send(self, count: int) -> None:
+        for number in range(self.count, self.count + count):
+            account = base64.b64encode(b"n%d:x" % number).decode()
+            self._http.request("GET", f"/n/{number}", headers={"Authorization": f"Basic {account}", "User-Agent": "x"})
+            assert self._http.getresponse().read() == b""
+            now = clock.now()
+            stamp = now.strftime("%d/%b/%Y:%H:%M:%S +0000")
+            self._syslog.sendall((LINE % (now.strftime("%b %d %H:%M:%S"), number, stamp, number)).encode())
+        self.count += count
+
+    def close(self) -> None:
+        self._http.close()
+        self._syslog.close()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _is_followed(state: Path) -> bool:
+    """Whether positions are saved: from now on no rotation is missed."""
+    try:
+        with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT count(*) FROM snapshot WHERE name = 'reader.positions'").fetchone()[0] == 1
+    except sqlite3.Error:
+        return False
+
+
+def _logged(folder: Path, name: str) -> int:
+    return sum(path.read_bytes().count(b"\n") for path in folder.glob(f"{name}*") if path.suffix != ".gz")
+
+
+def _rotate(folder: Path, load: Load, way: str) -> None:
+    """Rotate once, in a new second, as names may have it in them.
+
+    Lines that come between copying and truncation are lost by logrotate itself: it gets none.
+    """
+    begun = clock.now().replace(microsecond=0)
+    until(lambda: clock.now().replace(microsecond=0) > begun)
+    command = [str(LOGROTATE), "-f", "-s", str(folder / "rotated"), str(folder / "logrotate.conf")]
+    if way == "copied":
+        until(lambda: _logged(folder, "syslog.log") >= load.count and _logged(folder, "access.log") >= load.count)
+        subprocess.run(command, check=True, timeout=60)
+        return
+    with subprocess.Popen(command) as rotating:
+        while rotating.poll() is None:
+            load.send(1)
+    assert rotating.returncode == 0
+
+
+def _run(folder: Path, way: str, rounds: int, each: int) -> dict[str, int]:
+    ports = free_port(), free_port()
+    other = WAYS["dated" if way == "renamed" else way]
+    (folder / "nginx.conf").write_text(NGINX_CONFIGURATION.format(folder=folder, port=ports[0]))
+    (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, port=ports[1]))
+    (folder / "logrotate.conf").write_text(ROTATION.format(folder=folder, way=WAYS[way], other=other))
+    os.chmod(folder / "logrotate.conf", 0o644)
+    logs = [str(folder / name) for name in ("access.log", "syslog.log")]
+    options = ["--state", str(folder / "state"), "--alerts", "/dev/null", "--stats", str(folder / "stats.json")]
+    nginx = running(str(NGINX), "-p", str(folder), "-e", "error.txt", "-c", "nginx.conf")
+    rsyslog = running(str(RSYSLOGD), "-n", f"-i{folder}/rsyslog.pid", "-f", f"{folder}/rsyslog.conf")
+    with nginx, rsyslog:
+        load = Load(*ports)
+        load.send(1)
+        until(lambda: _logged(folder, "access.log") == _logged(folder, "syslog.log") == 1)
+        command = [sys.executable, "-m", "detector", "tail", *logs, *options, "--from-start", "--idle-exit", "4"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as tail:
+            until(lambda: _is_followed(folder / "state" / "state.sqlite"))
+            for _ in range(rounds):
+                load.send(each)
+                _rotate(folder, load, way)
+            load.send(each)
+            load.close()
+            _, said = tail.communicate(timeout=300)
+    assert tail.returncode == 0, said.decode()
+    stats = json.loads((folder / "stats.json").read_text())
+    assert b"not read to its end" not in said, said.decode()
+    return {name: stats[name] for name in ("events", "rejects", "accounts")} | {"sent": 2 * load.count}
+
+
+@pytest.mark.parametrize("way", ["renamed"])
+def test_every_request_is_one_event(tmp_path, way):
+    counted = _run(tmp_path, way, rounds=4, each=40)
+    assert counted == {"events": counted["sent"], "rejects": 0, "accounts": counted["sent"], "sent": counted["sent"]}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_every_request_is_one_event_for_longer(tmp_path, way):
+    counted = _run(tmp_path, way, rounds=40, each=500)
+    assert counted == {"events": counted["sent"], "rejects": 0, "accounts": counted["sent"], "sent": counted["sent"]}
