@@ -76,6 +76,7 @@ class Baselines:
         self.habits = pl.DataFrame(schema=HABITS)
         self.served = pl.DataFrame(schema=SERVED)
         self.professions: dict[str, str] = {}
+        self._asked: dict[str, Cohort] = {}
         self.new_count = 0
         """Accounts of the day of which nothing was known: no day learned, and no profession told."""
 
@@ -91,7 +92,9 @@ class Baselines:
         return self.professions.get(account, EVERYBODY)
 
     def _named(self, profession: str) -> Cohort:
-        return self.cohorts.get(profession) or Cohort()
+        if profession not in self._asked:
+            self._asked[profession] = self.cohorts.get(profession) or Cohort()
+        return self._asked[profession]
 
     def expectation(self, account: str, feature: str) -> Expectation | None:
         """Return what one count of one account is expected to reach; None while cold."""

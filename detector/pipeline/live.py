@@ -21,7 +21,12 @@ from detector.pipeline.watch import Watch
 from detector.telemetry import log
 
 POLL_S: Final = 0.25
-"""How long a quiet log rests between two looks: half of it is added to an alert's way, on average."""
+"""How long a quiet log rests between two looks, at least: half of it is added to an alert's way, on average."""
+
+REST_SHARE: Final = 2.0
+MOST_REST_S: Final = 1.0
+"""A look that took longer is followed by a rest that many times as long, up to the most: every look costs the same
+whatever it finds, so that fewer and larger ones leave the machine to others."""
 
 ROOM_S: Final = 1.0
 """How often a full outbox is looked at."""
@@ -114,7 +119,7 @@ class Live:
 
     def _turn(self) -> bool:
         """Read what there is, and rest; say whether the end is reached."""
-        over = self.received.over
+        over, began_s = self.received.over, clock.monotonic_s()
         self._read()
         self.watch.looked = True
         if self._over(over):
@@ -123,7 +128,8 @@ class Live:
         if self.service.reload_asked:
             self._reload()
         self._foresee()
-        self.service.pause(POLL_S)
+        took_s = clock.monotonic_s() - began_s
+        self.service.pause(min(max(POLL_S, REST_SHARE * took_s), MOST_REST_S))
         return False
 
     def _wait(self, fault: StateWriteError) -> None:
