@@ -116,10 +116,11 @@ class Spool:
 
     def _begin(self) -> None:
         """Go on in a new file."""
+        if self._fd >= 0:
+            os.fdatasync(self._fd)
         name = _following(next(reversed(self._sizes), None))
         fd = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         if self._fd >= 0:
-            os.fdatasync(self._fd)
             os.close(self._fd)
         self._fd, self._sizes[name] = fd, 0
         self._pending = b"\n" + self._pending
