@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ class Server:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.count = 0
+        self.now_s: float | None = None
         self._file = path.open("ab", buffering=0)
 
     def write(self, lines: int, end: bytes = b"\n") -> None:
@@ -28,15 +30,23 @@ class Server:
             return
         text = b"\n".join(b"%06d a line of the log" % number for number in range(self.count, self.count + lines))
         self.count += lines
-        self._file.write(text + end)
+        self.write_raw(text + end)
 
     def write_raw(self, data: bytes) -> None:
         self._file.write(data)
+        if self.now_s is not None:  # tests take no time, rotations do: a course tells the time itself
+            os.utime(self._file.fileno(), (self.now_s, self.now_s))
+
+    def stamp(self, path: str) -> None:
+        """Say of a file that it was made now."""
+        if self.now_s is not None:
+            os.utime(path, (self.now_s, self.now_s))
 
     def reopen(self, path: Path | None = None) -> None:
         self._file.close()
         self.path = path or self.path
         self._file = self.path.open("ab", buffering=0)
+        self.stamp(str(self.path))
 
     def close(self) -> None:
         self._file.close()
@@ -90,6 +100,13 @@ class Tail:
         self.follower.close()
 
 
+def packed(path: Path) -> None:
+    """Compress a file in its place; gzip and logrotate keep its time."""
+    Path(f"{path}.gz").write_bytes(gzip.compress(path.read_bytes()))
+    shutil.copystat(path, f"{path}.gz")
+    path.unlink()
+
+
 def shift(log: Path, pack: bool = False) -> None:
     """Move access.log.1 to .2 and so on, as logrotate does; compressed from .2 on where asked."""
     for number in range(8, 0, -1):
@@ -99,9 +116,7 @@ def shift(log: Path, pack: bool = False) -> None:
                 new = log.with_name(f"{log.name}.{number + 1}{suffix}")
                 old.rename(new)
                 if pack and not suffix:
-                    with gzip.open(f"{new}.gz", "wb") as packed:
-                        packed.write(new.read_bytes())
-                    new.unlink()
+                    packed(new)
 
 
 def by_rename(log: Path, server: Server) -> None:
@@ -114,6 +129,7 @@ def by_rename_and_late_reopen(log: Path, server: Server) -> None:
     shift(log)
     log.rename(f"{log}.1")
     log.touch()
+    server.stamp(str(log))
     server.write(3)  # still to the renamed file
     server.reopen()
 
@@ -121,22 +137,24 @@ def by_rename_and_late_reopen(log: Path, server: Server) -> None:
 def by_copy_and_truncation(log: Path, server: Server) -> None:
     shift(log)
     shutil.copy(log, f"{log}.1")
+    server.stamp(f"{log}.1")
     os.truncate(log, 0)
+    server.stamp(str(log))
 
 
 def by_rename_compressed(log: Path, server: Server) -> None:
     shift(log)
     log.rename(f"{log}.1")
     server.reopen()
-    with gzip.open(f"{log}.1.gz", "wb") as packed:
-        packed.write(Path(f"{log}.1").read_bytes())
-    Path(f"{log}.1").unlink()
+    packed(Path(f"{log}.1"))
 
 
 def by_copy_compressed(log: Path, server: Server) -> None:
     shift(log)
     Path(f"{log}.1.gz").write_bytes(gzip.compress(log.read_bytes()))
+    server.stamp(f"{log}.1.gz")
     os.truncate(log, 0)
+    server.stamp(str(log))
 
 
 def by_rename_compressing_the_one_before(log: Path, server: Server) -> None:
@@ -146,8 +164,8 @@ def by_rename_compressing_the_one_before(log: Path, server: Server) -> None:
 
 
 def by_date_in_the_rotated_name(log: Path, server: Server) -> None:
-    day = sum(path.name.startswith("access.log-") for path in log.parent.iterdir()) + 1
-    log.rename(f"{log}-202601{day:02d}")
+    dates = (date.fromisoformat(path.name[-10:]) for path in log.parent.iterdir() if path.name != log.name)
+    log.rename(f"{log}-{max(dates, default=date(2026, 1, 1)) + timedelta(days=1)}")
     server.reopen()
 
 

@@ -53,6 +53,7 @@ class LogFile:
         self.look()
         if self.modified is not None:
             self._grown_s -= max(0.0, (clock.now() - self.modified).total_seconds())
+        self._begun_with = os.pread(self._raw.fileno(), FINGERPRINT_BYTES, 0) if live else b""
         self._fingerprint = (-1, "")
         self._tail_fingerprint = (-1, "")
         self._finished = False
@@ -105,6 +106,7 @@ class LogFile:
                 self._bytes.damage is not None
                 or os.fstat(here).st_size < offset
                 or os.pread(here, len(self._head), 0) != self._head
+                or os.pread(here, len(self._begun_with), 0) != self._begun_with
                 or os.pread(here, len(self._recent), offset - len(self._recent)) != self._recent
             )
         except OSError:  # a network's file that was deleted there, or a disk in trouble: it is found again
