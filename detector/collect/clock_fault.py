@@ -2,7 +2,8 @@
 
 A line's clock is taken for broken when its time is more than `max_future_us` ahead of the median of the NEIGHBOURS
 lines before it in its stream, and of the NEIGHBOURS lines after it. A gap in a log (a closed week-end) is no fault:
-there the lines after it are ahead as well.
+there the lines after it are ahead as well. The last line of all has none after it: its clock is taken for broken from
+ALONE_US on.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ import polars as pl
 from detector.schema import REJECT, conform
 
 NEIGHBOURS: Final = 5
+
+ALONE_US: Final = 31 * 86_400_000_000
+"""How far ahead the last line of a log may be without another one that vouches for it. Assumption: no portal rests for
+a month; believed, one line of 2099 would end every incident, and make all that is read after it late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +53,11 @@ def check(lines: pl.DataFrame, recent: list[int], *, max_future_us: int, final: 
 def _check_each(lines: pl.DataFrame, times: pl.Series, recent: list[int], limit: int, *, final: bool) -> Checked:
     known = len(recent)
     all_times = pl.concat([pl.Series(recent, dtype=pl.Int64), times.rename("")])
-    ahead = (all_times - _median_before(all_times) > limit).fill_null(True).slice(known)
+    lead = all_times - _median_before(all_times)
+    ahead, lead = (lead > limit).fill_null(True).slice(known), lead.slice(known)
     after = _median_before(all_times.reverse()).reverse().slice(known)
-    broken = ahead & (times - after > limit).fill_null(False)
+    alone = after.is_null() & (lead > max(limit, ALONE_US)).fill_null(False)
+    broken = ahead & ((times - after > limit).fill_null(False) | alone)
     decided = lines.height
     if not final:  # from the first line on that is ahead and too near the end to be judged, all wait
         near_end = ahead.slice(max(0, decided - NEIGHBOURS))
@@ -65,7 +72,7 @@ def _check_each(lines: pl.DataFrame, times: pl.Series, recent: list[int], limit:
         ordered=good_times.is_sorted(),
         waiting=lines.slice(decided) if decided < lines.height else None,
         recent=all_times.slice(0, known + decided).tail(NEIGHBOURS).to_list(),
-        rejects=_rejected(passed.filter(fails), (times - after).slice(0, decided).filter(fails)),
+        rejects=_rejected(passed.filter(fails), (times - after).zip_with(~alone, lead).slice(0, decided).filter(fails)),
     )
 
 
