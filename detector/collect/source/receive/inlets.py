@@ -11,8 +11,9 @@ from detector.collect.source.receive.framing import Framing, lines_of
 from detector.collect.source.receive.sockets import dropped, remove
 from detector.collect.source.receive.spool import Spool
 
-_AT_ONCE: Final = 1024
-"""Datagrams taken before the others have their turn."""
+_AT_ONCE_BYTES: Final = 1024 * 1024
+_DATAGRAM_BYTES: Final = 512
+"""Of datagrams so much is taken before the others have their turn; each counts for so much beside what is in it."""
 _BUFFER: Final = memoryview(bytearray(256 * 1024))
 """What all are read into: one thread reads."""
 
@@ -98,9 +99,12 @@ class Datagrams:
         """Take the datagrams that are there and write them to the spool, a line each."""
         receive, buffer = self._socket.recv_into, self._buffer
         messages: list[bytes] = []
+        room = _AT_ONCE_BYTES
         with suppress(BlockingIOError):
-            while len(messages) < _AT_ONCE:
-                messages.append(bytes(buffer[: receive(buffer)]))
+            while room > 0:
+                size = receive(buffer)
+                messages.append(bytes(buffer[:size]))
+                room -= size + _DATAGRAM_BYTES
         self.spool.write(lines_of(messages))
         return True
 
