@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from random import Random
 
-from tests.fuzz.mutation import frame, mutated
+from tests.fuzz.mutation import mutated
 
 if "--atheris" in sys.argv:  # it sees the branches only of what is imported like this
     import atheris
@@ -66,14 +66,9 @@ def _asked() -> argparse.Namespace:
 
 def _fuzz(name: str, asked: argparse.Namespace, good: tuple[bytes, ...]) -> int:
     target = TARGETS[name]
-    own = target.good()
     rng, counted, faults, slowest, begun = Random(f"{name} {asked.seed}"), 0, 0, 0.0, time.monotonic()
     for _ in range(asked.frames):
-        data = (
-            frame(rng, own + own + good if target.lines else own, asked.lines)
-            if target.lines
-            else mutated(rng, rng.choice(own), own)
-        )
+        data = target.odd(rng, asked.lines, good)
         faulthandler.dump_traceback_later(HANGS_AFTER_S, exit=True)
         (asked.found / f"{name}.last").write_bytes(data)  # what a crash or a hang leaves behind
         cpu = time.process_time()

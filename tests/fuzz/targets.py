@@ -3,25 +3,33 @@
 Only a `DetectorError` may be raised, and only by what reads a file of the user's: configuration, rules, state.
 """
 
+import shutil
+import sqlite3
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
+from random import Random
 from typing import Final
 
 import polars as pl
 
+from detector.checkpoint.sums import note
 from detector.collect.enrich import Enricher
 from detector.collect.parse import Parsed, choose_format, parse
 from detector.collect.source.block import LINES as LINES_OF_FILE
 from detector.collect.source.cut import Cutter
+from detector.collect.source.receive.framing import Counted, Detected, Newline
 from detector.config import Config, Input, load
 from detector.detect.rules import Rules
 from detector.errors import DetectorError
+from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
 from detector.schema import EVENT, RAW, REJECT, conform, empty
+from tests.fuzz.mutation import flipped, frame, mutated
 from tests.fuzz.seeds import DESCRIBED, LINES
 
 
@@ -32,6 +40,12 @@ class Target:
     run: Callable[[bytes], int]
     good: Callable[[], tuple[bytes, ...]]
     lines: bool = True
+    change: Callable[[Random, bytes, Sequence[bytes]], bytes] = mutated
+
+    def odd(self, rng: Random, lines: int, more: tuple[bytes, ...] = ()) -> bytes:
+        """Return an input made of good ones: a frame of so many lines, of `more` too, or one file."""
+        good = self.good()
+        return frame(rng, (*good, *good, *more), lines) if self.lines else self.change(rng, rng.choice(good), good)
 
 
 REFERENCE: Final = datetime(2026, 3, 5, tzinfo=UTC)
@@ -124,6 +138,60 @@ def rules(data: bytes) -> int:
     return data.count(b"\n") + 1
 
 
+def received(data: bytes) -> int:
+    """What comes over a connection is the same lines however it is cut, and none is longer than is allowed."""
+    longest = 65536
+    for framing in (Newline, Counted, Detected):
+        whole, parts = framing(longest), framing(longest)
+        lines = whole.feed(data) + whole.finish()
+        step = max(1, len(data) // 13)
+        pieces = [parts.feed(data[at : at + step]) for at in range(0, len(data), step) if parts.fault is None]
+        in_parts = b"".join(pieces) + (parts.finish() if parts.fault is None else b"")
+        assert b"\0" not in lines, "a NUL in a line"
+        assert lines[-1:] in (b"", b"\n"), "a line that has no end"
+        if whole.fault is None:
+            assert lines == in_parts, f"portions change what {framing.__name__} reads"
+    return data.count(b"\n") + 1
+
+
+def state(data: bytes) -> int:
+    """A state that was damaged is taken up, or refused with its name; nothing in it is run."""
+    folder = _scratch() / "state"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "state.sqlite").write_bytes(data)
+    with suppress(DetectorError), closing(Pipeline(load(), state=folder)) as pipeline:
+        pipeline.checkpoint.close()
+    return 1
+
+
+@cache
+def _states() -> tuple[bytes, ...]:
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    stamp, lines = datetime(2026, 3, 2, tzinfo=UTC), []
+    for minute in range(3000):
+        at = stamp + timedelta(minutes=minute)
+        lines.append(
+            f'192.0.2.1 - u{minute % 3} [{at:%d/%b/%Y:%H:%M:%S %z}] "GET /patients/1850578006084/rights HTTP/1.1" 200 9'
+        )
+    (folder / "access.log").write_text("\n".join(lines), "utf-8")
+    batch(Pipeline(load(), state=folder / "state"), [folder / "access.log"])
+    return ((folder / "state" / "state.sqlite").read_bytes(),)
+
+
+def edited(rng: Random, data: bytes, others: Sequence[bytes] = ()) -> bytes:
+    """Change one part of a state, checksum and all, as somebody would who writes his own."""
+    path = _written(data, "edited.sqlite")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode = DELETE")
+        name, body = rng.choice(database.execute("SELECT name, body FROM snapshot ORDER BY name").fetchall())
+        body = rng.choice((flipped, mutated))(rng, body or b" ")
+        database.execute("UPDATE snapshot SET body = ? WHERE name = ?", (body, name))
+        note(database, [(f"snapshot {name}", body)])
+        database.commit()
+    return path.read_bytes()
+
+
 @cache
 def _without_rules() -> Config:
     config = load()
@@ -149,5 +217,8 @@ TARGETS: Final[dict[str, Target]] = {
     },
     "portions": Target(portions, partial(_lines, *LINES.values())),
     "configuration": Target(configuration, partial(_files, "config/*.yml", "sample_logs/*/*.yml"), lines=False),
+    "received": Target(received, partial(_lines, *LINES.values(), ("17 <14>1 - - - - - a", "9 <1>1 - -10 <1>1 - - -"))),
+    "state": Target(state, _states, lines=False, change=flipped),
+    "state_edited": Target(state, _states, lines=False, change=edited),
     "rules": Target(rules, partial(_files, "rules/*/*.yml"), lines=False),
 }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz.mutation import frame, mutated
+from tests.fuzz.mutation import frame
 from tests.fuzz.targets import TARGETS
 
 FOUND = sorted(path for path in (Path(__file__).parent / "found").iterdir() if path.is_file())
@@ -29,9 +29,8 @@ def test_what_once_broke_a_promise_breaks_none(path):
 @settings(max_examples=3)
 @given(seed=st.integers(0, 2**32))
 def test_odd_input_breaks_no_promise(name, seed):
-    target, rng = TARGETS[name], Random(seed)
-    good = target.good()
-    target.run(frame(rng, good, 150) if target.lines else mutated(rng, rng.choice(good), good))
+    target = TARGETS[name]
+    target.run(target.odd(Random(seed), 150))
 
 
 def test_the_same_seed_gives_the_same_input():

@@ -5,6 +5,7 @@ that holds two objects shifts those behind it. So every row is wrapped with its 
 where that fails the bad rows are mended, set aside, or read path by path.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -151,8 +152,25 @@ def _piecewise(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series
             half = length // 2
             todo += [(start + half, length - half), (start, half)]
             continue
-        pieces.append(_by_path(piece, dtype) if decoded is None else decoded)
+        pieces.append(_few(piece, dtype) if decoded is None else decoded)
     return pl.concat(pieces) if pieces else pl.Series([], dtype=dtype), good
+
+
+def _few(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
+    """Decode rows by path, but those that say a field twice alone: a path finds the last, a decoder the first."""
+    said = texts.str.extract_all(rf'"(?:{"|".join(sorted(map(re.escape, _names(dtype))))})"\s*:')
+    twice = (said.list.len() != said.list.n_unique()).arg_true().to_list()
+    alone = {at: one for at in twice if (one := _whole(texts.slice(at, 1), dtype)) is not None}
+    by_path = _by_path(texts, dtype)
+    if not alone:
+        return by_path
+    places = pl.int_range(len(texts), eager=True).scatter([*alone], pl.int_range(len(alone), eager=True) + len(texts))
+    return pl.concat([by_path, *alone.values()]).gather(places)
+
+
+def _names(dtype: pl.Struct) -> set[str]:
+    inner = (_names(one.dtype) for one in dtype.fields if isinstance(one.dtype, pl.Struct))
+    return {one.name for one in dtype.fields}.union(*inner)
 
 
 def _by_path(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
