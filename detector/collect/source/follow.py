@@ -165,13 +165,14 @@ class Follower:
 
 
 def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
-    """Return the files of every stream; one that changed hands is in two positions, and its reader's is the farther."""
-    farthest: dict[tuple[int, int], int] = {}
-    for mark in (mark for position in positions.values() for mark in position.files):
+    """Return the files of every stream; one that changed hands is in two positions, and its reader's is the farther, or newer."""
+    reader: dict[tuple[int, int], tuple[int, str]] = {}
+    for stream, mark in ((stream, mark) for stream, position in positions.items() for mark in position.files):
         who = (mark.device, mark.inode)
-        farthest[who] = max(mark.offset, farthest.get(who, 0))
+        if who not in reader or mark.offset >= reader[who][0]:
+            reader[who] = (mark.offset, stream)
     return {
-        stream: [mark for mark in one.files if not mark.inode or mark.offset == farthest[mark.device, mark.inode]]
+        stream: [mark for mark in one.files if not mark.inode or reader[mark.device, mark.inode][1] == stream]
         for stream, one in positions.items()
     }
 

@@ -102,9 +102,12 @@ class FollowedLog:
     def hand_over(self, found: Found) -> int:
         """Let go of a file that another log reads on; return from where."""
         reached = max(mark.offset for mark in self._known() if self._is_of(mark, found))
-        self._marks = [mark for mark in self._marks if not self._is_of(mark, found)]
-        for file in [file for file in self._open if self._is_of(file.mark(), found)]:
-            self._drop(file)
+        self._read_out = []
+        self._marks = [mark for mark in self._marks if mark.offset and not self._is_of(mark, found)]
+        for file in list(self._open):
+            mark = file.mark()
+            if mark.offset == 0 or self._is_of(mark, found):
+                self._drop(file)
         return reached
 
     @staticmethod
