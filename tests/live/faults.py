@@ -34,8 +34,9 @@ ATTACKS = ("smash_and_grab", "swarm", "stuffing", "test_then_scrape")
 ORDERS = ("in_order", "shuffled", "late")
 LATENESS_S = 10.0
 STEPS = 45
-DEATHS = 5
-"""Of the detector, in a seed, at most: each start takes a second or two."""
+SLOWEST = "slowest stop, ms"
+MOST_FAULTS = 10
+"""That befall the detector in a seed: each start takes a second or two."""
 
 FATES = ("kill", "kill", "kill", "stop", "lose_power", "starve", "fill_disk", "reload", "save")
 
@@ -112,10 +113,10 @@ def told(alerts: Path) -> dict[str, str]:
 class Ordeal:
     """One seed: logs that are written and rotated while the detector is killed and started again."""
 
-    def __init__(self, portal: Portal, seed: int, folder: Path, starter) -> None:
+    def __init__(self, portal: Portal, seed: int, folder: Path, starter, steps: int) -> None:
         self.chance = chance = random.Random(seed)
         self.order, logs = chance.choice(ORDERS), chance.choice((1, 1, 2, 3))
-        self.portal, self.survived = portal, Counter[str]()
+        self.portal, self.steps, self.survived = portal, steps, Counter[str]()
         self.lines = portal.parted(self.order, logs)
         self.logs = [Log(folder / f"log{n}", f"log{n}", chance.choice(STYLES), chance, self.pause) for n in range(logs)]
         settings = portal.settings(
@@ -129,8 +130,8 @@ class Ordeal:
     def run(self) -> None:
         """Do what the seed says, write all lines, and let the detector end."""
         self.detector.start()
-        for _ in range(STEPS):
-            self.write(self.chance.randrange(2 * len(self.lines) // STEPS))
+        for _ in range(self.steps):
+            self.write(self.chance.randrange(2 * len(self.lines) // self.steps))
             self.chance.choice((self.pause, self.rotate, self.befall, self.detector.start))()
         self.write(len(self.lines), whole=True)
         self.chance.choice((self.detector.kill, self.detector.stop))()
@@ -202,7 +203,7 @@ class Ordeal:
         fate = self.chance.choice(FATES)
         if fate in ("save", "lose_power") and not self._known():
             return
-        if self.detector.survived.total() < 2 * DEATHS or fate in ("save", "reload"):
+        if self.detector.survived.total() < MOST_FAULTS or fate in ("save", "reload"):
             self.detector.start()
             getattr(self.detector, fate)()
 
@@ -216,14 +217,14 @@ class Ordeal:
         return [*missing, *extra, *([f"{read} of {all_lines} lines"] if read != all_lines else [])]
 
 
-def run_seed(portal: Portal, seed: int, starter, kept: Path | None = None) -> Counter[str]:
+def run_seed(portal: Portal, seed: int, starter, *, steps: int = STEPS, kept: Path | None = None) -> Counter[str]:
     """Run one seed and return what was survived. Raises: AssertionError with every difference.
 
     `kept`: where the folder of a seed that fails stays.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"seed{seed}-", dir=kept))
     try:
-        ordeal = Ordeal(portal, seed, folder, starter)
+        ordeal = Ordeal(portal, seed, folder, starter, steps)
         ordeal.run()
         differences = ordeal.differences()
         survived = dict(ordeal.survived)
@@ -234,7 +235,7 @@ def run_seed(portal: Portal, seed: int, starter, kept: Path | None = None) -> Co
             shutil.rmtree(folder, ignore_errors=True)
         raise
     shutil.rmtree(folder)
-    return ordeal.survived
+    return ordeal.survived | Counter({SLOWEST: ordeal.detector.slowest_stop_ms})
 
 
 def counted(state: Path) -> int:
@@ -257,7 +258,7 @@ def _seconds(lines: list[bytes]) -> list[int]:
 def _one(portal: Portal, seed: int, kept: Path) -> tuple[int, Counter[str], str]:
     starter = Exec() if seed % 10 == 0 else Zygote()
     try:
-        return seed, run_seed(portal, seed, starter, kept), ""
+        return seed, run_seed(portal, seed, starter, kept=kept), ""
     except AssertionError as fault:
         return seed, Counter(), str(fault)
     finally:
@@ -280,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs = [pool.submit(_one, portal, seed, kept) for seed in range(asked.first, asked.first + asked.seeds)]
         for run in runs:
             seed, went_through, fault = run.result()
-            slowest_ms = max(slowest_ms, went_through.pop("stop_ms_most", 0))
+            slowest_ms = max(slowest_ms, went_through.pop(SLOWEST, 0))
             survived += went_through
             failed += bool(fault)
             print(fault or f"seed {seed}: {went_through.total()} faults survived", flush=True)

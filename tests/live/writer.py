@@ -19,7 +19,7 @@ class Log:
 
     def __init__(self, folder: Path, name: str, style: str, chance: random.Random, pause) -> None:
         self.style, self._name, self._chance, self._pause = style, name, chance, pause
-        self._folder, self._turn, self._half = folder, 0, b""
+        self._folder, self._turn, self._last = folder, 0, b""
         folder.mkdir(parents=True)
         self._live = folder / (f"{name}-2026-03-01.log" if style == DATED else f"{name}.log")
         self.path = folder / f"{name}-*.log*" if style == DATED else self._live
@@ -35,12 +35,12 @@ class Log:
         while data:
             size = self._chance.choice((len(data), self._chance.randint(1, len(data))))
             os.write(self._file, data[:size])
-            self._half, data = data[:size], data[size:]
+            self._last, data = data[:size], data[size:]
 
     @property
     def amid_line(self) -> bool:
         """Whether the last line written has no line feed yet."""
-        return bool(self._half) and not self._half.endswith(b"\n")
+        return bool(self._last) and not self._last.endswith(b"\n")
 
     @property
     def live(self) -> tuple[int, int]:
