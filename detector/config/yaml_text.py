@@ -45,7 +45,7 @@ def read_documents(text: str) -> Iterator[tuple[yaml.Node, Any]]:
         _check_bounds(text)
     except yaml.reader.ReaderError as fault:
         line = text.encode()[: fault.position].count(b"\n")
-        raise _refusal(fault.reason, yaml.Mark("", fault.position, line, 0, None, None)) from None
+        raise _refusal(fault.reason, yaml.Mark("", 0, line, 0, "", 0)) from None
     loader = Loader(text)
     try:
         while loader.check_node():
