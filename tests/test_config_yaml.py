@@ -59,7 +59,7 @@ def test_a_hostile_list_of_networks_is_refused_by_line(hostile):
 def test_anchors_in_measure_are_taken(tmp_path):
     config = tmp_path / "detector.yml"
     config.write_text(
-        "input: {trusted_proxies: &proxies [192.0.2.1]}\nallow: [{reason: own, until: 2027-01-01, networks: *proxies}]\n"
+        "input: {trusted_proxies: &own [192.0.2.1]}\nallow: [{reason: own, until: 2027-01-01, networks: *own}]\n"
     )
     assert load(config).allow[0].networks == ("192.0.2.1/32",)
 
