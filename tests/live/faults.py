@@ -34,6 +34,10 @@ ATTACKS = ("smash_and_grab", "swarm", "stuffing", "test_then_scrape")
 ORDERS = ("in_order", "shuffled", "late")
 LATENESS_S = 10.0
 STEPS = 45
+FIRST_LINES = 60
+"""Written before the first look, some to each log: a log that never had a line is not waited for, and here the lines
+that it gets a second later are those of an hour."""
+
 SLOWEST = "slowest stop, ms"
 MOST_FAULTS = 10
 """That befall the detector in a seed: each start takes a second or two."""
@@ -129,6 +133,7 @@ class Ordeal:
 
     def run(self) -> None:
         """Do what the seed says, write all lines, and let the detector end."""
+        self.write(FIRST_LINES, whole=True)
         self.detector.start()
         for _ in range(self.steps):
             self.write(self.chance.randrange(2 * len(self.lines) // self.steps))
