@@ -8,9 +8,13 @@ from errno import EDQUOT, EIO, ENOSPC, EROFS
 from pathlib import Path
 from typing import Final
 
+from detector import clock
 from detector.errors import DetectorError, StateError, StateLockedError, StateWriteError
 
 LOCK: Final = "lock"
+
+_TIMES: Final = 3
+_MOMENT_S: Final = 0.05
 
 _FOR_NOW: Final = frozenset({EDQUOT, EIO, ENOSPC, EROFS})
 
@@ -26,9 +30,7 @@ def lock(folder: Path) -> int:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as fault:
         raise _refused(folder, fault) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    if not _taken(descriptor):
         holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
         os.close(descriptor)
         raise StateLockedError(f"{folder}: held by another detector, process {holder}") from None
@@ -38,6 +40,19 @@ def lock(folder: Path) -> int:
         os.close(descriptor)
         raise _refused(folder, fault) from None
     return descriptor
+
+
+def _taken(descriptor: int) -> bool:
+    """Take the lock; `status` holds it for a moment only, to see whether anybody does."""
+    for again in range(_TIMES):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if again + 1 < _TIMES:
+                clock.pause(_MOMENT_S)
+        else:
+            return True
+    return False
 
 
 def _name(descriptor: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from detector import VERSION
+from detector.cli.standard_error import unfailing
 from detector.errors import DetectorError, FaultsError
 
 COMMANDS: Final = (
@@ -93,6 +94,7 @@ def printable(text: str) -> str:
 @click.version_option(VERSION, prog_name="detector")
 def main() -> None:
     """Catch abused accounts on professional portals from their access logs."""
+    unfailing()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal of another encoding must not end a run
