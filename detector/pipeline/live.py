@@ -12,8 +12,8 @@ from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
 from detector.errors import StateWriteError
 from detector.pipeline.figures import sentence
-from detector.pipeline.flow import SEEN, Pipeline, Progress
-from detector.pipeline.moments import told
+from detector.pipeline.flow import Pipeline, Progress
+from detector.pipeline.foresight import Foresight
 from detector.pipeline.patience import Patience
 from detector.pipeline.reload import Renew, reload
 from detector.pipeline.service import Service
@@ -86,16 +86,17 @@ class Live:
     ) -> None:
         self.pipeline, self.received, self.service = pipeline, received, service
         self._idle_exit_s, self._on_progress, self._renew = idle_exit_s, on_progress, renew
-        settings, positions = pipeline.config.input, pipeline.positions
+        settings, positions = pipeline.config.input, received.known(pipeline.positions)
         self.source = Follower(
             received.paths, settings, positions, from_start=from_start, begin_at_start=received.begin_at_start
         )
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
         self.watch = Watch(pipeline, self.source)
         self._last_s = clock.monotonic_s()
+        self.foresight = Foresight(pipeline)
         self.patience = Patience(pipeline)
         self._note = ""
-        pipeline.delivery.patience = service
+        pipeline.delivery.deadline = service
         pipeline.telemetry.beat = service.beat
         for path in self.source.awaited:
             log.warning("nothing is there yet; it is waited for", extra={"path": path})
@@ -153,11 +154,9 @@ class Live:
         self._attend()
 
     def _foresee(self) -> None:
-        """Tell of a silent source as the clock shows it, once all that was written is read."""
-        if self._idle_exit_s is None and not self.source.behind_bytes:
-            silent = self.pipeline.silences.ahead(self.pipeline.sequencer.latest, clock.now())
-            if silent:
-                self.pipeline.save(silent)
+        """Tell by the clock what is due, once all that was written is read; at an end, `_settle` does."""
+        if self._idle_exit_s is None and not self.service.asked:
+            self.foresight.look(behind=self.source.behind_bytes > 0)
 
     def _has_room(self) -> bool:
         """Wait until the outbox can take more; False where anything is asked."""
@@ -178,6 +177,7 @@ class Live:
         self.received.sync()
         self.pipeline.commit(alerts, got.events)
         self.received.forget(got.positions)
+        self.foresight.note(got.lines)
         self._last_s = clock.monotonic_s() if got.lines else self._last_s
 
     def _attend(self) -> None:
@@ -201,9 +201,10 @@ class Live:
     def _resume(self) -> None:
         """Read on from where the last commit was."""
         pipeline, settings = self.pipeline, self.pipeline.config.input
+        positions = self.received.known(pipeline.positions)
         self.source.close()
-        self.source = self.watch.source = self.source.resumed(settings, pipeline.positions)
-        self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, pipeline.positions)
+        self.source = self.watch.source = self.source.resumed(settings, positions)
+        self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
 
     def _tell(self) -> None:
         """Tell the service manager how it goes; what there was to say of the last reload comes first."""
@@ -223,14 +224,11 @@ class Live:
         what came, and repeats the same alerts with the same ids.
         """
         pipeline = self.pipeline
-        saved, before = pipeline.snapshot(), pipeline.seen
-        database = pipeline.checkpoint.database
-        database.execute("SAVEPOINT settle")
-        alerts = pipeline.take(self.reader.settle(), self._on_progress) + pipeline.rule(pipeline.seen)
-        database.execute("ROLLBACK TO settle")
-        database.execute("RELEASE settle")
-        pipeline.checkpoint.write_snapshot(saved | {SEEN: told(before, pipeline.seen)})
-        pipeline.put(alerts)
+        saved = pipeline.sequencer.snapshot()
+        held = self.reader.settle()
+        pipeline.sequencer.restore(saved)
+        pipeline.telemetry.observe_read(held)
+        pipeline.save(pipeline.ahead(held.events))
         pipeline.delivery.drain()
 
     def _tell_lost(self) -> None:

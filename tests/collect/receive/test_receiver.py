@@ -118,21 +118,23 @@ def test_a_full_spool_holds_the_peer_and_loses_nothing(tmp_path):
         follower = Follower(box.received.paths, Input(), begin_at_start=box.received.begin_at_start)
         numbers, most = [], 0
 
+        def drain():
+            for block in follower.poll():
+                numbers.extend(int(line) for line in block.lines["line"] if line)
+                box.received.forget({block.stream: block.position})
+            return len(numbers) >= sent
+
         def step():
             nonlocal stream, most
             try:
                 stream = stream[peer.send(stream) :]
             except BlockingIOError:
                 most = max(most, sum(path.stat().st_size for path in box.files()))
-                for block in follower.poll():
-                    numbers.extend(int(line) for line in block.lines["line"] if line)
-                    box.received.forget({block.stream: block.position})
+                drain()
             return not stream
 
         until(step)
-        until(lambda: step() or True)
-        until(lambda: numbers.extend(int(line) for block in follower.poll() for line in block.lines["line"] if line)
-              or len(numbers) >= sent)  # fmt: skip
+        until(drain)
         follower.close()
         assert most < 1024**2 + 300_000
         assert numbers == list(range(sent))
@@ -169,6 +171,54 @@ def test_a_restart_goes_on_where_reading_was(tmp_path):
         got += [int(line.split()[0]) for block in follower.poll() for line in block.lines["line"] if line]
         follower.close()
     assert got == list(range(2500))
+
+
+def test_lines_that_were_read_stay_no_longer_than_until_the_next_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("detector.collect.source.receive.spool._RENEW_S", 0)
+    address, follower, positions = f"unix://{tmp_path}/x.sock", None, {}
+    with inbox(tmp_path, address) as box, connect(address) as peer:
+        follower = Follower(box.received.paths, Input(), begin_at_start=box.received.begin_at_start)
+        peer.sendall(b"names somebody\n")
+        box.await_lines(1)
+
+        def read():
+            for block in follower.poll():
+                positions[block.stream] = block.position
+                box.received.forget(positions)
+            return not box.lines() and [path.stat().st_size for path in box.files()] == [1]
+
+        until(read)
+        assert len(box.files()) == 1
+        peer.sendall(b"left to the next run\n")
+        box.await_lines(1)
+        follower.close()
+    with inbox(tmp_path, address) as box:
+        follower = Follower(box.received.paths, Input(), box.received.known(positions),
+                            begin_at_start=box.received.begin_at_start)  # fmt: skip
+        got = [line for block in follower.poll() for line in block.lines["line"] if line]
+        assert (got, follower.lost) == (["left to the next run"], [])
+        box.received.forget(follower.positions())
+        follower.close()
+    assert box.lines() == []
+
+
+def test_what_was_received_at_an_address_of_before_goes_when_it_is_read(tmp_path):
+    address = f"unix://{tmp_path}/x.sock"
+    with inbox(tmp_path, address) as box, connect(address) as peer:
+        peer.sendall(b"one\ntwo\n")
+        box.await_lines(2)
+    with inbox(tmp_path, "-") as box:
+        follower = Follower(box.received.paths, Input(), begin_at_start=box.received.begin_at_start)
+        positions, got = {}, []
+        for block in follower.poll():
+            got += [line for line in block.lines["line"] if line]
+            positions[block.stream] = block.position
+        assert got == ["one", "two"]
+        box.received.forget(positions)
+        assert {path.parent.name for path in box.files()} == {"stdin"}
+        list(follower.poll())
+        follower.close()
+    assert [path.name for path in (tmp_path / "received").iterdir()] == ["stdin"]
 
 
 def test_a_line_half_written_by_a_crash_is_cut_off(tmp_path):

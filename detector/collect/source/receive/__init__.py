@@ -8,6 +8,7 @@ taken off where lines are read, as it is from a syslog daemon's files.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,10 +16,13 @@ from detector.collect.source.block import Position
 from detector.collect.source.find import STDIN
 from detector.collect.source.receive.address import is_address, read_addresses
 from detector.collect.source.receive.receiver import Receiver
+from detector.collect.source.receive.spool import Spool
 from detector.config import Input
 
 FOLDER: Final = "received"
 """In the state directory: a folder for each address."""
+
+_ANY_BYTES: Final = 1 << 62
 
 
 class Received:
@@ -49,11 +53,33 @@ class Received:
         for spool in self._receiver.spools:
             spool.sync()
 
+    def known(self, positions: Mapping[str, Position]) -> dict[str, Position]:
+        """Return where reading goes on: without the files that were read and removed, which nobody must look for."""
+        spools = {spool.stream: spool for spool in self._receiver.spools}
+        return {
+            name: replace(one, files=spools[name].known(one.files)) if name in spools else one
+            for name, one in positions.items()
+        }
+
     def forget(self, positions: Mapping[str, Position]) -> None:
         """Remove what was read, as was committed."""
         for spool in self._receiver.spools:
             if spool.stream in positions:
                 spool.forget(positions[spool.stream].files)
+
+
+def sweep(state: Path, positions: Mapping[str, Position]) -> int:
+    """Remove what was received and read, beside a state nobody runs; return the bytes not read yet. Raises: OSError."""
+    spools = [Spool(folder, _ANY_BYTES) for folder in spooled(state)]
+    for spool in spools:
+        spool.forget(positions[spool.stream].files if spool.stream in positions else ())
+        spool.close()
+    return sum(spool.unread_bytes for spool in spools)
+
+
+def spooled(state: Path) -> list[Path]:
+    """Return the folders of the addresses of which something was received beside a state."""
+    return sorted(one for one in (state / FOLDER).iterdir() if one.is_dir()) if (state / FOLDER).is_dir() else []
 
 
 @contextmanager

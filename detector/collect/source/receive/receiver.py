@@ -28,7 +28,7 @@ _FAREWELL_S: Final = 1.0
 
 
 class Receiver:
-    """Receives at all addresses until it is closed. A state's spools of other runs are in `spools` too.
+    """Receives at all addresses until it is closed. A state's spools of other runs are in `spools` too, `retired`.
 
     `counts`: messages cut off, connections refused, faults of framing, datagrams dropped.
 
@@ -46,7 +46,7 @@ class Receiver:
         if addresses:
             folder.mkdir(mode=0o700, exist_ok=True)
         for known in sorted(folder.iterdir()) if folder.is_dir() else ():
-            self._spool(known)
+            self._spool(known).retired = known.name not in {address.name for address in addresses}
         faults = [fault for address in addresses if (fault := self._open(address))]
         if faults:
             self._close()
@@ -154,6 +154,7 @@ class Receiver:
         """Bring what was received to the disk, and tell what was not. Raises: OSError."""
         self._look_s = clock.monotonic_s()
         for spool in self.spools:
+            spool.renew()
             spool.sync()
         dropped = sum(one.dropped for one in self._inlets.values() if isinstance(one, Datagrams))
         if dropped > self.counts["datagrams_dropped"]:

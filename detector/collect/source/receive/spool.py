@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 from threading import Lock
@@ -16,15 +17,19 @@ from detector.telemetry import log
 _NAME: Final = re.compile(r"received-(\d{4}-\d\d-\d\d)\.(\d{4})")
 _LAST_NUMBER: Final = 9999
 _FILES: Final = 64
-"""Of how many files a full spool consists. One or two of them stay when they are read."""
+"""Of how many files a full spool consists."""
 _RETRY_S: Final = 1.0
+_RENEW_S: Final = 60.0
+"""How old a file gets that lines are written to: what was read of it is removed with it, and lines name people."""
+_EMPTY_BYTES: Final = 1
 
 
 class Spool:
     """One log of what came by one way. Files get a new name, the younger the later, and are never renamed.
 
-    Every file begins with an empty line, so that none can begin like a compressed one. `write` is called by the thread
-    that receives, the others by any.
+    Every file begins with an empty line, so that none can begin like a compressed one. `write` and `renew` are called
+    by the thread that receives, the others by any. `retired`: nothing is written to it any more, and it goes when it is
+    read.
 
     Delivery: what was written survives the process; what was synced, the machine. A line is written whole or, where
     the disk is full, kept in memory until it can be; the caller receives nothing more until `has_room`.
@@ -33,6 +38,7 @@ class Spool:
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self.folder = folder
+        self.retired = False
         self.stream = stream_of(str(folder / _following(None)))
         self._most_bytes = most_bytes
         self._lock = Lock()
@@ -40,6 +46,8 @@ class Spool:
         self._fault: OSError | None = None
         self._full = self._dirty = False
         self._retry_s = 0.0
+        self._begun_s = clock.monotonic_s()
+        self._reached: Mapping[str, int] = {}
         folder.mkdir(mode=0o700, exist_ok=True)
         names = sorted(name for name in os.listdir(folder) if _NAME.fullmatch(name))
         self._sizes = {name: (folder / name).stat().st_size for name in names}
@@ -94,25 +102,60 @@ class Spool:
                 os.fdatasync(self._fd)
                 self._dirty = False
 
+    def renew(self) -> None:
+        """Go on in a new file where lines lie in one for so long: then the one can be removed when it is read."""
+        if not self.retired and clock.monotonic_s() - self._begun_s >= _RENEW_S:
+            with self._lock, suppress(OSError):  # what the next line meets too, and tells
+                self._leave()
+
+    def known(self, marks: Iterable[Mark]) -> tuple[Mark, ...]:
+        """Return those of `marks` whose files are there: files that are not were read to their end, and removed."""
+        return tuple(mark for mark in marks if os.path.basename(mark.path) in self._sizes)
+
     def forget(self, marks: Iterable[Mark]) -> None:
-        """Remove the files older than all in which reading is, as saved."""
+        """Remove the files that were read to their end, as saved, but for the one that is written to."""
         folder = str(self.folder.absolute())
-        held = [os.path.basename(mark.path) for mark in marks if os.path.dirname(os.path.abspath(mark.path)) == folder]
+        ours = (mark for mark in marks if os.path.dirname(os.path.abspath(mark.path)) == folder)
         with self._lock:
-            for name in [name for name in self._sizes if held and name < min(held)]:
-                (self.folder / name).unlink(missing_ok=True)
-                del self._sizes[name]
+            self._reached = {os.path.basename(mark.path): mark.offset for mark in ours}
+            self._remove_read()
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes that were not read yet, by what was given to `forget` last."""
+        return sum(size - self._reached.get(name, _EMPTY_BYTES) for name, size in self._sizes.items())
 
     def close(self) -> None:
-        """Sync and close the file. Raises: OSError."""
+        """Sync and close the file; one that was read to its end is removed. Raises: OSError."""
         try:
             self.sync()
+            with self._lock, suppress(OSError):  # a full disk: it stays until the next start
+                if not self.retired and self._is_read(self._newest):
+                    self._leave()
+                    self._remove_read()
         finally:
             os.close(self._fd)
 
+    def _leave(self) -> None:
+        """Begin a new file, unless this one is as good as new."""
+        if self._sizes[self._newest] > _EMPTY_BYTES:
+            self._begin()
+            self._append()
+
+    def _is_read(self, name: str) -> bool:
+        return name < min(self._reached, default="") or self._reached.get(name, -1) >= self._sizes[name]
+
+    def _remove_read(self) -> None:
+        written = None if self.retired else self._newest
+        for name in [name for name in self._sizes if name != written and self._is_read(name)]:
+            (self.folder / name).unlink(missing_ok=True)
+            del self._sizes[name]
+        if not self._sizes and self.folder.is_dir():
+            self.folder.rmdir()
+
     @property
     def _newest(self) -> str:
-        return next(reversed(self._sizes))
+        return next(reversed(self._sizes), "")
 
     def _begin(self) -> None:
         """Go on in a new file."""
@@ -122,7 +165,7 @@ class Spool:
         fd = os.open(self.folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         if self._fd >= 0:
             os.close(self._fd)
-        self._fd, self._sizes[name] = fd, 0
+        self._fd, self._sizes[name], self._begun_s = fd, 0, clock.monotonic_s()
         self._pending = b"\n" + self._pending
         _sync_folder(self.folder)
 
