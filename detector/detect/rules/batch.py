@@ -79,12 +79,11 @@ class Rows:
 
     def keys_of(self, batch: Batch, chosen: Index) -> pl.DataFrame:
         """Give the key texts of chosen rows. Shapes: n positions -> n rows, a column `g0`, `g1`... a key."""
-        if self.key is not None:
-            return self.key[chosen]
-        found = self.rows[chosen]
-        return pl.DataFrame(
-            [keys.text(batch.column(name)[found]).alias(f"g{i}") for i, name in enumerate(self.columns)]
-        )
+        return pl.DataFrame(self.key_columns(batch))[self.rows[chosen]] if self.key is None else self.key[chosen]
+
+    def key_columns(self, batch: Batch) -> list[pl.Series]:
+        """Give the key columns of all the batch as text, `g0`, `g1`..."""
+        return [keys.text(batch.column(name)).alias(f"g{i}") for i, name in enumerate(self.columns)]
 
 
 def gather(batch: Batch, inputs: Sequence[str], groups: Mapping[str, tuple[str, ...]], hidden: Mask | None) -> Rows:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from detector.detect.rules.view import Origin
 
 EVIDENCE_ROWS = 1000
 """Rows of a window that are looked at for the accounts and addresses of its evidence, the latest ones."""
+
+NONE: Final[Index] = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,28 +97,29 @@ class Correlator:
         self.carry = Carry(correlation, max_rows)
         self.firing = Firing(rule.mute_us)
         self._needed = self.carry.needs()
+        self._inputs, self._longest_us = correlation.inputs, correlation.longest_us
         self._long = sum(1 << bit for bit, ref in enumerate(correlation.inputs) if ref in correlation.long)
 
     def observe(self, batch: Batch, hidden: Mask | None) -> list[Match]:
         """Find the matches in a batch, and note in `batch.matched` every row on which the condition holds."""
-        rows = gather(batch, self.correlation.inputs, self.correlation.groups, hidden)
-        matches: list[Match] = []
-        batch.matched[self.rule.key] = np.zeros(0, dtype=np.int64)
+        batch.matched[self.rule.key] = NONE
         for name in self.correlation.previous:
-            batch.put(given(self.rule.key, name), rows.rows[:0], pl.Series(dtype=pl.String))
-        if len(rows.rows):
-            matches = self._search(batch, rows)
+            batch.put(given(self.rule.key, name), NONE, pl.Series(dtype=pl.String))
+        if not any(len(batch.matched[ref]) for ref in self._inputs):
+            self.carry.forget(batch.end_us - self._longest_us)
+            return []
+        rows = gather(batch, self._inputs, self.correlation.groups, hidden)
+        matches = self._search(batch, rows) if len(rows.rows) else []
         self._carry_on(batch, rows)
         return matches
 
     def _carry_on(self, batch: Batch, rows: Rows) -> None:
         """Keep the rows that later windows may reach."""
-        correlation = self.correlation
-        self.carry.forget(batch.end_us - correlation.longest_us)
+        self.carry.forget(batch.end_us - self._longest_us)
         time = batch.time[rows.rows]
-        kept = (time >= batch.end_us - correlation.longest_us) & (rows.bits & self._needed > 0)
+        kept = (time >= batch.end_us - self._longest_us) & (rows.bits & self._needed > 0)
         if self._long:  # only what is measured over longer must be kept longer
-            kept &= (time >= batch.end_us - correlation.span_us) | (rows.bits & self._long > 0)
+            kept &= (time >= batch.end_us - self.correlation.span_us) | (rows.bits & self._long > 0)
         chosen = np.flatnonzero(kept)
         if len(chosen):
             table = self._table(batch, rows, chosen)
@@ -293,11 +297,10 @@ class Correlator:
 
     def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
         """Make the rows to carry. Shapes: n places of `rows` -> n rows in `carry.table_schema`."""
-        found = rows.rows[chosen]
-        columns = rows.keys_of(batch, chosen).get_columns() if self.correlation.group_names else []
-        columns += [batch.column(name)[found] for name in self.correlation.evidence]
-        columns += [keys.text(batch.column(name)[found]).alias(f"v:{name}") for name in self.correlation.text_fields]
-        columns += [
-            batch.column(name)[found].cast(pl.Int64).alias(f"n:{name}") for name in self.correlation.number_fields
-        ]
-        return pl.DataFrame(columns)
+        correlation = self.correlation
+        columns = [batch.column(name) for name in correlation.evidence]
+        columns += [keys.text(batch.column(name)).alias(f"v:{name}") for name in correlation.text_fields]
+        columns += [batch.column(name).cast(pl.Int64).alias(f"n:{name}") for name in correlation.number_fields]
+        if rows.key is None:
+            return pl.DataFrame([*rows.key_columns(batch), *columns])[rows.rows[chosen]]
+        return pl.DataFrame([*rows.key[chosen], *(column[rows.rows[chosen]] for column in columns)])
