@@ -42,11 +42,12 @@ def twin(
         top = None
         for index, time in enumerate(lines):
             before, after = lines[max(0, index - 5) : index], lines[index + 1 : index + 6]
-            if (
-                after
-                and time - statistics.median(after) > future
-                and (not before or time - statistics.median(before) > future)
-            ):
+            lead = time - statistics.median(before) if before else None
+            if after:
+                ahead = (lead is None or lead > future) and time - statistics.median(after) > future
+            else:
+                ahead = lead is not None and lead > max(future, 31 * DAY)
+            if ahead:
                 broken.add((name, index))
                 continue
             late = top is not None and time < top - lateness

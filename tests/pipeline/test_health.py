@@ -51,7 +51,8 @@ def test_a_portal_that_sleeps_is_not_behind():
 def test_being_behind_is_said_once_and_so_is_having_caught_up(monkeypatch, caplog):
     now = [0.0]
     monkeypatch.setattr(clock, "monotonic_s", lambda: now[0])
-    monkeypatch.setattr("detector.telemetry.log.propagate", True)
+    monkeypatch.setattr("detector.telemetry.log.propagate", True)  # a command that ran before has its own handler
+    caplog.set_level("INFO", logger="detector")
     lag, much = Lag(1000), Behind(bytes=5000, lines=20, seconds=90.0)
     for seconds in (0.0, WARN_AFTER_S, 2 * WARN_AFTER_S):
         now[0] = seconds
