@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.collect.formats import flat
-from detector.collect.formats.jsonlines import _whole
+from detector.collect.formats.jsonlines import decode
 
 DTYPE = pl.Struct(
     {"a": pl.String, "b": pl.String, "c": pl.String, "gone": pl.String, "deep": pl.Struct({"x": pl.String})}
@@ -22,14 +22,10 @@ def layout() -> flat.Layout:
     return found
 
 
-def decoded(texts: pl.Series) -> pl.Series:
-    objects = _whole(texts, DTYPE)
-    assert objects is not None
-    return objects
-
-
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
-numbers = st.integers() | st.booleans() | st.none() | st.sampled_from([0.5, -1.25, 12345.5])
+numbers = (
+    st.integers(-(10**18) + 1, 10**18 - 1) | st.booleans() | st.none() | st.sampled_from([0.5, -1.25, 1772439300.123])
+)
 
 
 @settings(deadline=None)
@@ -42,7 +38,21 @@ def test_it_reads_what_decoding_reads(rows: list[tuple[str, int, int, int]]) -> 
     of_layout = layout().holds(lines)
     taken = lines.filter(of_layout)
     assert of_layout.to_list() == ["\\" not in line for line in lines]
-    assert layout().read(taken, DTYPE).equals(decoded(taken).struct.unnest())
+    assert layout().read(taken, DTYPE).equals(decode(taken, DTYPE)[0])
+
+
+@pytest.mark.parametrize(
+    "number", ["200.0", "0.250", "-0", "-0.0", "1e3", "0.000", "-0.5", "100", "1.10000", "9" * 30, "12345678901.123456"]
+)
+def test_a_number_is_the_same_text_by_layout_by_decoding_and_among_others(number: str) -> None:
+    line = FIRST.replace("-2.5", number)
+    by_layout, alone, among = (
+        layout().read(pl.Series([line]), DTYPE),
+        decode(pl.Series([line]), DTYPE)[0],
+        decode(pl.Series([line, '{"b":{"x":1}}', "{x}"]), DTYPE)[0].head(1),
+    )
+    assert alone.equals(among)
+    assert alone.equals(by_layout) or not layout().holds(pl.Series([line]))[0]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 r"""JSON lines: well-known names, ECS, and the lines that are no JSON, torn, or nearly JSON."""
 
 import json
+import time
 from typing import Any
 
 import polars as pl
@@ -171,8 +172,34 @@ def test_a_field_of_another_type_is_read_as_text_where_it_can_be() -> None:
     ] * 300
     objects, good = decode(pl.Series(lines), DTYPE)
     assert good.all()
-    assert objects["a"].head(4).to_list() == ['{"q":1}', "x", "[1]", "true"]
+    assert objects["a"].head(4).to_list() == ['{"q": 1}', "x", "[1]", "true"]
     assert objects["b"].struct.field("c").head(4).to_list() == ["1", None, None, None]
+
+
+def test_what_a_client_puts_into_few_lines_slows_none_of_the_others() -> None:
+    good = json.dumps(GOOD | {"remote_user": "anné"})
+    bad = (
+        "{}",
+        *(good.replace('"200"', odd) for odd in ('{"x":1}', "[1]", "[" * 120 + "]" * 120, r'"\ud800"', "1e999")),
+        "{x}",
+    )
+    clean = cpu_s([good] * 4000)
+    for odd in bad:
+        assert cpu_s([odd if at % 100 == 0 else good for at in range(4000)]) <= 4 * clean, odd
+    assert cpu_s([bad[1]] * 4000) <= 4 * clean
+
+
+def cpu_s(lines: list[str]) -> float:
+    """Return the least of two, of which one may have been disturbed."""
+    chosen, _ = choose_format(framed([json.dumps(GOOD)]), Input(format="json"))
+    given = framed(lines)
+
+    def once() -> float:
+        begun = time.process_time()
+        parse(given, chosen, path="f")
+        return time.process_time() - begun
+
+    return min(once(), once())
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,10 @@ import polars as pl
 
 _MOST_FIELDS: Final = 100
 """No server's template has as many; the expression of a line that somebody made of thousands would be too large."""
-_NUMBER: Final = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null"
+_NUMBER: Final = r"(?:-?[1-9][0-9]{0,17}|0|-?[1-9][0-9]{0,9}\.[0-9]{1,5}|0\.[0-9]{1,5}|true|false|null)"
+"""Numbers that decoding writes as they stand, but for zeros at the end of a fraction."""
 _STRING: Final = r'"[^"\\\x00-\x1f]*"'
-_BARE: Final = re.compile(rf"(\s*:\s*)(?:{_NUMBER})(\s*(?:,\s*|\}}))")
+_BARE: Final = re.compile(rf"(\s*:\s*){_NUMBER}(\s*(?:,\s*|\}}))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,9 @@ class Layout:
         if is_text:
             return piece
         bare = piece.str.strip_chars(": \t,}")
-        return pl.when(bare != "null").then(bare)
+        fraction = bare.str.contains(".", literal=True)
+        shortest = bare.str.strip_chars_end("0").str.strip_chars_end(".")
+        return pl.when(bare != "null").then(pl.when(fraction).then(shortest).otherwise(bare))
 
 
 def learn(text: str, dtype: pl.Struct) -> Layout | None:
@@ -59,7 +62,7 @@ def learn(text: str, dtype: pl.Struct) -> Layout | None:
         regex += f'"{re.escape(key)}"'
         if match := _BARE.fullmatch(between):
             places.setdefault(key, (at + 1, False))
-            regex += f"{re.escape(match[1])}(?:{_NUMBER}){re.escape(match[2])}"
+            regex += f"{re.escape(match[1])}{_NUMBER}{re.escape(match[2])}"
             at += 2
         elif re.fullmatch(r"\s*:\s*", between) and at + 3 < len(pieces):
             places.setdefault(key, (at + 2, True))

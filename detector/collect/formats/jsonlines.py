@@ -1,24 +1,22 @@
 r"""Read JSON lines by columns, and outlive the lines that are none.
 
-Polars decodes all rows as one array: a single bad row refuses them all, a torn row may swallow its neighbour, and a row
-that holds two objects shifts those behind it. So every row is wrapped with its number, the numbers are checked, and
-where that fails the bad rows are mended, set aside, or read path by path.
+Polars decodes all rows at once: a single bad row refuses them all. Where it does, those that are no JSON are mended or
+set aside. What is read of a row is the same whatever stands beside it, and as fast: a client has a hand in them.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Final
 
 import polars as pl
-from polars._typing import PolarsDataType
 
 from detector.collect.formats import flat, shape
 from detector.collect.formats.times import TimeSetting
 
-_FEW: Final = 256
-"""Rows that are read path by path rather than halved again."""
+_BRACKETS: Final = 100
+"""A line of more may be nested deeper than the expression that tells JSON can go: this one is asked then, always."""
+_NOTHING: Final = "{}"
 _TRIED: Final = 8
 """Lines that a layout is sought in."""
 _SURROGATE: Final = r"\\u[dD][89a-fA-F]"
@@ -102,16 +100,17 @@ def decode(lines: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]
     halves = texts.str.contains(_SURROGATE)
     if halves.any():
         texts = mend(texts).zip_with(halves, texts) if not halves.all() else mend(texts)
-    objects, good = _whole(texts, dtype), None
+    deep = (texts.str.count_matches(r"[\[{]") > _BRACKETS).any()
+    objects, good = None if deep else _whole(texts, dtype), None
     if objects is None:
         objects, good = _piecewise(texts, dtype)
-    if len(objects) != len(lines):
+    if objects.height != len(lines):
         places = _places(wanted)
-        objects = objects.gather(places)
+        objects = objects.select(pl.all().gather(places))
         wanted = wanted if good is None else good.gather(places).fill_null(value=False)
     elif good is not None:
         wanted = good
-    return objects.struct.unnest(), wanted
+    return objects, wanted
 
 
 def _places(wanted: pl.Series) -> pl.Series:
@@ -123,67 +122,45 @@ def _places(wanted: pl.Series) -> pl.Series:
     )
 
 
-def _whole(texts: pl.Series, dtype: pl.Struct) -> pl.Series | None:
-    """Decode all rows at once; None if any of them is bad."""
-    frame = texts.to_frame("text").with_row_index("i")
-    wrapped = frame.select(pl.concat_str(pl.lit('{"i":'), "i", pl.lit(',"e":'), "text", pl.lit("}"))).to_series()
+def _whole(texts: pl.Series, dtype: pl.Struct) -> pl.DataFrame | None:
+    """Decode all rows at once; None if any of them is bad. A field of another type is its text, or null.
+
+    No row takes in its neighbour: each begins and ends with a brace, and `}` before `{` is in no object.
+    """
+    if texts.is_empty():
+        return pl.DataFrame(schema=dtype.to_schema())
+    rows = texts.str.join("\n").item().encode()
     try:
-        decoded = wrapped.str.json_decode(pl.Struct({"i": pl.UInt32, "e": dtype}))
+        objects = pl.read_ndjson(rows, schema=dtype.to_schema(), ignore_errors=True)
     except pl.exceptions.PolarsError:
         return None
-    if len(decoded) != len(texts) or not (decoded.struct.field("i") == frame["i"]).all():
-        return None
-    return decoded.struct.field("e")
+    return objects if objects.height == len(texts) else None
 
 
-def _piecewise(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.Series, pl.Series]:
+def _piecewise(texts: pl.Series, dtype: pl.Struct) -> tuple[pl.DataFrame, pl.Series]:
     """Decode rows of which some are bad: mend those that can be, set aside those that cannot."""
-    good = texts.str.json_path_match("$").is_not_null()
+    good = _is_json(texts)
     texts = texts.zip_with(good, mend(texts))
-    good = good | texts.str.json_path_match("$").is_not_null()
-    usable = texts.zip_with(good, pl.Series(["{}"]).new_from_index(0, len(texts)))
-    pieces: list[pl.Series] = []
+    good = good | _is_json(texts)
+    usable = texts.zip_with(good, pl.Series([_NOTHING]).new_from_index(0, len(texts)))
+    nothing = _whole(pl.Series([_NOTHING]), dtype)
+    pieces: list[pl.DataFrame] = []
+    bad: list[int] = []
     todo = [(0, len(usable))]
     while todo:
         start, length = todo.pop()
-        piece = usable.slice(start, length)
-        decoded = _whole(piece, dtype)
-        if decoded is None and length > _FEW:
+        decoded = _whole(usable.slice(start, length), dtype)
+        if decoded is None and length > 1:
             half = length // 2
             todo += [(start + half, length - half), (start, half)]
             continue
-        pieces.append(_few(piece, dtype) if decoded is None else decoded)
-    return pl.concat(pieces) if pieces else pl.Series([], dtype=dtype), good
+        bad += [start] if decoded is None else []
+        pieces += [one for one in (decoded, nothing) if one is not None][:1]
+    return pl.concat(pieces), good.scatter(bad, values=False)
 
 
-def _few(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
-    """Decode rows by path, but those that say a field twice alone: a path finds the last, a decoder the first."""
-    said = texts.str.extract_all(rf'"(?:{"|".join(sorted(map(re.escape, _names(dtype))))})"\s*:')
-    twice = (said.list.len() != said.list.n_unique()).arg_true().to_list()
-    alone = {at: one for at in twice if (one := _whole(texts.slice(at, 1), dtype)) is not None}
-    by_path = _by_path(texts, dtype)
-    if not alone:
-        return by_path
-    places = pl.int_range(len(texts), eager=True).scatter([*alone], pl.int_range(len(alone), eager=True) + len(texts))
-    return pl.concat([by_path, *alone.values()]).gather(places)
-
-
-def _names(dtype: pl.Struct) -> set[str]:
-    inner = (_names(one.dtype) for one in dtype.fields if isinstance(one.dtype, pl.Struct))
-    return {one.name for one in dtype.fields}.union(*inner)
-
-
-def _by_path(texts: pl.Series, dtype: pl.Struct) -> pl.Series:
-    """Decode rows in which a field is of another type than expected: what can be read as text is."""
-
-    def column(path: str, kind: PolarsDataType) -> pl.Expr:
-        if isinstance(kind, pl.Struct):
-            return pl.struct(column(f"{path}['{one.name}']", one.dtype).alias(one.name) for one in kind.fields)
-        if isinstance(kind, pl.List):
-            return pl.concat_list(pl.lit(texts).str.json_path_match(f"{path}[0]"))
-        return pl.lit(texts).str.json_path_match(path)
-
-    return pl.select(column("$", dtype)).to_series()
+def _is_json(texts: pl.Series) -> pl.Series:
+    return texts.str.json_path_match("$").is_not_null()
 
 
 @cache
