@@ -48,8 +48,11 @@ def cut(log, tmp_path_factory) -> tuple[list[Path], set[str]]:  # noqa: F811
     return images, set(alerts(folder))
 
 
-@pytest.mark.parametrize("place", [0, 3, -4, -2, -1])
-@pytest.mark.parametrize("lost", ["", "state.sqlite-wal", "delivery.sqlite-wal"])
+CUTS = [(place, lost) for place in (0, 3, -4, -2, -1) for lost in ("", "state.sqlite-wal", "delivery.sqlite-wal")]
+SOME = [(3, ""), (-2, "state.sqlite-wal"), (-1, "delivery.sqlite-wal")]
+
+
+@pytest.mark.parametrize(("place", "lost"), [*SOME, *(pytest.param(*cut, marks=pytest.mark.slow) for cut in CUTS)])
 def test_power_lost_at_any_commit_loses_no_alert(log, cut, tmp_path, place, lost):  # noqa: F811
     """Also where the log of a database, what was committed since its last checkpoint, is gone with the power."""
     images, expected = cut

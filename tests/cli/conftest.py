@@ -11,7 +11,7 @@ START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 LINE = '{ip} - {user} [{time}] "GET /patients/{person}/rights HTTP/1.1" 200 812 "-" "Mozilla/5.0 (X11) Chrome/126.0"'
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def log(tmp_path_factory) -> Path:
     """Quiet days of three accounts, then one reads 1,500 files in an hour: a rule speaks whatever models think."""
     rows = [
@@ -27,6 +27,14 @@ def log(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("log") / "access.log"
     path.write_text("\n".join([*lines, "no line at all"]) + "\n", "utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def expected(log) -> set[str]:
+    """The ids of the alerts that `batch` gives of it."""
+    from tests.cli.test_batch import batch, ids
+
+    return set(ids(batch(log).stdout))
 
 
 @pytest.fixture(scope="session")

@@ -4,31 +4,28 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
+from detector import config
 from detector.checkpoint import Checkpoint
 from detector.cli import main
-from tests.cli.test_batch import batch, ids
-from tests.cli.test_tail import tail
-
-
-def state_command(*words: str) -> Result:
-    return CliRunner().invoke(main, ["state", *map(str, words)])
+from detector.emit.sinks.file import FileSink
+from detector.pipeline import Pipeline
+from detector.pipeline.live import tail as follow_live
+from tests.cli.in_process import delivered, state_command, tailed
 
 
 @pytest.fixture(scope="module")
 def made(log, tmp_path_factory) -> Path:
-    """A state that has read most of the log, in two runs: it has a journal as well."""
+    """A state that has read most of the log."""
     folder = tmp_path_factory.mktemp("made")
     live, lines = folder / "access.log", log.read_text().splitlines(keepends=True)
     live.write_text("".join(lines[:1000]))
-    subprocess.run(tail(live, folder, "--from-start", "--once"), capture_output=True, check=True)
+    assert tailed(live, folder, "--from-start").exit_code == 0
     return folder
 
 
@@ -87,20 +84,17 @@ def lose_a_part(path: Path) -> None:
         database.execute("DELETE FROM snapshot WHERE name = 'Sessions/sessions'")
 
 
-DAMAGES = [truncate, overwrite, flip_in_a_part, flip_a_page, lose_a_part]
+SLOW = [pytest.param(damage, marks=pytest.mark.slow) for damage in (truncate, overwrite, lose_a_part)]
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("damage", [flip_in_a_part, flip_a_page, *SLOW])
 def test_damage_is_found_and_a_detector_refuses_it(state, made, damage, tmp_path):
     damage(state / "state.sqlite")
     found = state_command("verify", "--state", state)
     assert found.exit_code == 3, found.output
     assert str(state / "state.sqlite") in found.output
-    begun = subprocess.run(
-        tail(made / "access.log", tmp_path, "--once"), capture_output=True, text=True, check=False, timeout=60
-    )
-    assert begun.returncode == 2, begun.stderr
-    assert "Traceback" not in begun.stderr
+    begun = tailed(made / "access.log", tmp_path)
+    assert begun.exit_code == 2, begun.stderr
     assert "detector state verify" in begun.stderr
 
 
@@ -128,26 +122,27 @@ def test_nothing_there_is_named(tmp_path):
         assert not (tmp_path / "none").exists()
 
 
-def test_a_copy_made_while_tail_runs_goes_on_where_it_was_made(log, tmp_path):
-    lines, live = log.read_text().splitlines(keepends=True), tmp_path / "access.log"
-    live.write_text("".join(lines[:900]))
-    process = subprocess.Popen(tail(live, tmp_path, "--from-start", "--log-level", "debug"), stderr=subprocess.PIPE)
-    try:
-        while b"committed" not in process.stderr.readline():
-            assert process.poll() is None
-        made = state_command("backup", tmp_path / "copy", "--state", tmp_path / "state", "--with-key")
-        assert made.exit_code == 0, made.output
-        with live.open("a") as file:
-            file.writelines(lines[900:])
-        process.terminate()
-        process.communicate(timeout=60)
-    finally:
-        process.kill()
+def test_a_copy_made_while_tail_runs_goes_on_where_it_was_made(log, tmp_path, expected):
+    """Two commits later the run is over, and its state is gone."""
+    copies, small = [], config.load()
+    small = small.model_copy(update={"input": small.input.model_copy(update={"chunk_bytes": 20_000})})
+
+    def copy(pipeline: Pipeline, ended: bool) -> None:
+        if pipeline.telemetry.lines > 600 and not copies:
+            copies.append(state_command("backup", tmp_path / "copy", "--state", tmp_path / "state", "--with-key"))
+
+    sink = FileSink(config.ToFile(path=tmp_path / "alerts.jsonl"))
+    pipeline = Pipeline(small, state=tmp_path / "state", sinks=[sink], attend=copy)
+    follow_live(pipeline, [log], from_start=True, once=True)
+    sink.close()
+    assert copies[0].exit_code == 0, copies[0].output
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "copy").iterdir()} == {0o600}
     shutil.rmtree(tmp_path / "state")
     (tmp_path / "copy").rename(tmp_path / "state")
-    subprocess.run(tail(live, tmp_path, "--from-start", "--once"), capture_output=True, check=True)
-    assert set(ids((tmp_path / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
+    again = tailed(log, tmp_path, "--from-start")
+    assert again.exit_code == 0
+    assert "0 lines" not in again.stderr
+    assert delivered(tmp_path) == expected
 
 
 def test_a_copy_without_the_key_has_none_and_nothing_is_copied_over(state, tmp_path):
@@ -156,96 +151,6 @@ def test_a_copy_without_the_key_has_none_and_nothing_is_copied_over(state, tmp_p
     again = state_command("backup", tmp_path / "copy", "--state", state)
     assert again.exit_code == 2
     assert "a new folder is required" in again.output
-
-
-def everything(folder: Path) -> bytes:
-    """Return the bytes of all files, and of all that is packed in the state."""
-    plain = b"".join(path.read_bytes() for path in folder.iterdir())
-    from detector.context import frames
-
-    with closing(sqlite3.connect(folder / "state.sqlite")) as database:
-        for table in ("snapshot", "journal"):
-            for (body,) in database.execute(f"SELECT body FROM {table}"):
-                plain += frames.unpack(body).write_ndjson().encode() if body.startswith(b"ARROW1") else body
-        for hours, places in database.execute("SELECT hours, places FROM activity"):
-            plain += frames.unpack(hours).write_ndjson().encode() + frames.unpack(places).write_ndjson().encode()
-        for (pairs,) in database.execute("SELECT pairs FROM tenants"):
-            plain += frames.unpack(pairs).write_ndjson().encode()
-    return plain
-
-
-@pytest.fixture(scope="module")
-def named(tmp_path_factory, log) -> Path:
-    """A state of accounts with names that no byte sequence has by chance."""
-    folder = tmp_path_factory.mktemp("named")
-    text = log.read_text()
-    for number in range(3):
-        text = text.replace(f" u{number} [", f" holder-of-{number} [")
-    (folder / "access.log").write_text(text)
-    subprocess.run(tail(folder / "access.log", folder, "--from-start", "--once"), capture_output=True, check=True)
-    return folder
-
-
-def test_an_account_that_is_forgotten_leaves_no_byte(named, tmp_path):
-    state = Path(shutil.copytree(named / "state", tmp_path / "state"))
-    subprocess.run(
-        [sys.executable, "-m", "detector", "feedback", _incident(state), "confirmed",
-         "--note", "holder-of-1 was phished, not holder-of-10", "--state", str(state)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    assert b'holder-of-1"' in everything(state)
-    done = state_command("forget", "holder-of-1", "--reason", "case 7", "--yes", "--state", state)
-    assert done.exit_code == 0, done.output
-    left = everything(state).replace(b"holder-of-10", b"")
-    assert b"holder-of-1" not in left
-    assert b"holder-of-0" in left
-    note = json.loads((state / "erasures.jsonl").read_text())
-    assert (note["action"], note["what"], note["reason"]) == ("erased", "account", "case 7")
-    assert state_command("verify", "--state", state).exit_code == 0
-    again = state_command("forget", "holder-of-1", "--reason", "case 7", "--yes", "--state", state)
-    assert again.exit_code == 3
-    assert "near it: holder-of-2, holder-of-0" in again.output
-    with (tmp_path / "access.log").open("w") as file:
-        file.write((named / "access.log").read_text())
-    subprocess.run(tail(tmp_path / "access.log", tmp_path, "--once"), capture_output=True, check=True)
-
-
-def _incident(state: Path) -> str:
-    told = CliRunner().invoke(main, ["incidents", "--state", str(state), "-o", "json"]).output
-    return json.loads(told)[0]["id"]
-
-
-def test_a_person_that_is_forgotten_leaves_no_byte(named, tmp_path):
-    state = Path(shutil.copytree(named / "state", tmp_path / "state"))
-    lines = (named / "access.log").read_text().splitlines(keepends=True)
-    (tmp_path / "access.log").write_text(lines[0])
-    parsed = CliRunner().invoke(main, ["parse", str(tmp_path / "access.log")], env={"PORTAL_DETECTOR_KEY": _key(state)})
-    token = json.loads(parsed.stdout.splitlines()[0])["portal.subject"]
-    before = everything(state)
-    done = state_command("forget", "--subject", token, "--reason", "request 31", "--yes", "--state", state)
-    assert done.exit_code == 0, done.output + str(token.encode() in before)
-    assert token.encode() not in everything(state)
-    assert state_command("verify", "--state", state).exit_code == 0
-
-
-def _key(state: Path) -> str:
-    return (state / "subject.key").read_text().split()[-1]
-
-
-def test_nobody_is_forgotten_beside_a_detector_nor_with_alerts_on_their_way(named, tmp_path):
-    state = Path(shutil.copytree(named / "state", tmp_path / "state"))
-    asked = ("forget", "holder-of-1", "--reason", "case 7", "--yes", "--state", state)
-    with closing(Checkpoint(state)):
-        held = state_command(*asked)
-    assert held.exit_code == 4
-    assert "held by another detector" in held.output
-    with closing(sqlite3.connect(state / "delivery.sqlite")) as ledger, ledger:
-        ledger.execute("UPDATE sink SET upto = 0")
-    waiting = state_command(*asked)
-    assert waiting.exit_code == 2
-    assert "alerts that name them wait" in waiting.output
-    named_reason = state_command("forget", "holder-of-1", "--reason", "holder-of-1", "--yes", "--state", state)
-    assert named_reason.exit_code == 2
 
 
 @pytest.fixture
@@ -263,25 +168,25 @@ def test_an_older_state_keeps_what_holds_no_model_where_somebody_says_so(older, 
     refused = state_command("migrate", "--state", older)
     assert refused.exit_code == 2
     assert "what was learned of 3 accounts" in refused.output
-    began = subprocess.run(tail(log, tmp_path, "--once"), capture_output=True, text=True, check=False)
-    assert began.returncode == 2
+    began = tailed(log, tmp_path)
+    assert began.exit_code == 2
     assert "version 2, required 3" in began.stderr
     assert "detector state migrate" in began.stderr
-    key = _key(older)
+    key = (older / "subject.key").read_bytes()
     done = state_command("migrate", "--state", older, "--forget-memory")
     assert done.exit_code == 0, done.output
+    assert "open incidents that no alert will close: 1" in done.output
     assert (tmp_path / "state.version-2" / "state.sqlite").stat().st_mode & 0o777 == 0o600
     assert state_command("verify", "--state", older).exit_code == 0
     told = json.loads(state_command("info", "--state", older, "-o", "json").output)
     assert (told["accounts"], told["versions"]["schema"]) == (0, "3")
     assert told["reading"][0]["offset"] == (made / "access.log").stat().st_size
     assert told["alerts"] > 0
-    assert _key(older) == key
+    assert (older / "subject.key").read_bytes() == key
     again = state_command("migrate", "--state", older)
     assert (again.exit_code, "nothing to do" in again.output) == (0, True)
-    followed = subprocess.run(
-        tail(made / "access.log", tmp_path, "--once"), capture_output=True, text=True, check=True, timeout=60
-    )
+    followed = tailed(made / "access.log", tmp_path)
+    assert followed.exit_code == 0
     assert "0 late" in followed.stderr
 
 

@@ -2,21 +2,24 @@
 
 import os
 import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_batch import batch, ids
+from detector import clock, config
+from detector.emit.sinks.file import FileSink
+from detector.pipeline import Pipeline
+from detector.pipeline.live import tail as follow_live
+from detector.pipeline.service import Service
+from tests.cli.in_process import delivered, state_command, tailed
 from tests.cli.test_tail import tail
 
 WITHIN_S = 60.0
 
 
 @pytest.fixture
-def disk(tmp_path) -> Path:
+def disk(tmp_path) -> Iterator[Path]:
     """A small file system of its own; only root may mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
@@ -40,100 +43,103 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-def until(holds: Callable[[], bool], process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while not holds():
-        assert process.poll() is None, "it ended"
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.05)
+class Course(Service):
+    """What befalls a run while it rests: each step once what it waits for has come about; then it is stopped."""
+
+    def __init__(self, *steps: tuple[Callable[[], bool], Callable[[], object]]) -> None:
+        super().__init__()
+        self._steps = [*steps]
+        self._end_s = clock.monotonic_s() + WITHIN_S
+
+    def pause(self, seconds: float) -> None:
+        assert clock.monotonic_s() < self._end_s, "it did not come about"
+        if self._steps and self._steps[0][0]():
+            self._steps.pop(0)[1]()
+        if not self._steps:
+            self.stop()
+        super().pause(min(seconds, 0.05))
 
 
-def said(path: Path, *words: str) -> bool:
-    return all(word in path.read_text() for word in words)
+def follow(log: Path, state: Path, alerts: Path, course: Course) -> None:
+    sink = FileSink(config.ToFile(path=alerts))
+    pipeline = Pipeline(config.load(), state=state, sinks=[sink])
+    follow_live(pipeline, [log], from_start=True, service=course)
+    sink.close()
 
 
-def follow(log: Path, state: Path, alerts: Path, errors: Path) -> subprocess.Popen:
-    command = [sys.executable, "-m", "detector", "tail", log, "--from-start", "--state", state, "--alerts", alerts]
-    with errors.open("wb") as file:
-        return subprocess.Popen([*map(str, command), "--log-level", "debug"], stderr=file)
-
-
-def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, disk, tmp_path):
-    lines, live = log.read_text().splitlines(keepends=True), tmp_path / "access.log"
+def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, disk, tmp_path, expected, caplog):
+    lines, live, alerts = log.read_text().splitlines(keepends=True), tmp_path / "access.log", tmp_path / "alerts.jsonl"
     live.write_text("".join(lines[:600]))
-    alerts, errors = tmp_path / "alerts.jsonl", tmp_path / "errors"
-    process = follow(live, disk / "state", alerts, errors)
-    try:
-        until(lambda: said(errors, "committed"), process)
-        ballast = fill(disk)
+
+    def write_to_a_full_disk() -> None:
+        fill(disk)
         with live.open("a") as file:
             file.writelines(lines[600:])
-        until(lambda: said(errors, "nothing is read until the state can be written", "disk is full"), process)
-        ballast.unlink()
-        until(lambda: said(errors, "the state can be written again"), process)
-        until(lambda: alerts.exists() and len(ids(alerts.read_text())) > 0, process)
-        process.terminate()
-        assert process.wait(timeout=WITHIN_S) == 0
-    finally:
-        process.kill()
-    assert not said(errors, "Traceback")
-    whole = ["tail", live, "--once", "--state", disk / "state", "--alerts", alerts]
-    subprocess.run([sys.executable, "-m", "detector", *map(str, whole)], check=True, capture_output=True)
-    assert set(ids(alerts.read_text())) == set(ids(batch(log).stdout))
+
+    caplog.set_level("INFO", "detector")
+    course = Course(
+        (lambda: (disk / "state" / "state.sqlite").exists(), write_to_a_full_disk),
+        (lambda: "nothing is read until" in caplog.text and "disk is full" in _faults(caplog), unlink(disk)),
+        (lambda: "the state can be written again" in caplog.text, lambda: None),
+    )
+    follow(live, disk / "state", alerts, course)
+    again = tailed(live, tmp_path, "--state", str(disk / "state"))
+    assert again.exit_code == 0, again.stderr
+    assert delivered(tmp_path) == expected
 
 
-def test_a_full_disk_ends_a_run_that_has_an_end_with_a_sentence(log, disk):
-    first = ["tail", log, "--from-start", "--once", "--state", disk / "state", "--alerts", disk.parent / "alerts.jsonl"]
+def unlink(disk: Path) -> Callable[[], None]:
+    return (disk / "ballast").unlink
+
+
+def _faults(caplog: pytest.LogCaptureFixture) -> str:
+    return " ".join(str(getattr(record, name, "")) for record in caplog.records for name in ("fault", "reason"))
+
+
+def test_a_full_disk_ends_a_run_that_has_an_end_with_a_sentence(log, disk, expected):
     fill(disk)
-    command = [sys.executable, "-m", "detector", *map(str, first)]
-    full = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert full.returncode in (2, 6), full.stderr
-    assert "Traceback" not in full.stderr
+    full = tailed(log, disk, "--from-start", "--alerts", str(disk.parent / "alerts.jsonl"))
+    assert full.exit_code == 6, full.stderr
     assert str(disk / "state") in full.stderr
     (disk / "ballast").unlink()
-    subprocess.run(command, check=True, capture_output=True)
-    assert set(ids((disk.parent / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
+    assert tailed(log, disk, "--from-start", "--alerts", str(disk.parent / "alerts.jsonl")).exit_code == 0
+    assert delivered(disk.parent) == expected
 
 
-def test_alerts_wait_for_room_on_their_own_disk_and_none_is_cut(log, disk, tmp_path):
-    alerts, errors = disk / "alerts.jsonl", tmp_path / "errors"
-    ballast = fill(disk)
-    process = follow(log, tmp_path / "state", alerts, errors)
-    try:
-        until(lambda: said(errors, "sink fails", "No space left"), process)
-        ballast.unlink()
-        until(lambda: alerts.stat().st_size > 0 and said(errors, "sink is back"), process)
-        process.terminate()
-        assert process.wait(timeout=WITHIN_S) == 0
-    finally:
-        process.kill()
-    subprocess.run(tail(log, tmp_path, "--once", "--alerts", str(alerts)), check=True, capture_output=True)
-    assert set(ids(alerts.read_text())) == set(ids(batch(log).stdout))
+def test_alerts_wait_for_room_on_their_own_disk_and_none_is_cut(log, disk, tmp_path, expected, caplog):
+    alerts = disk / "alerts.jsonl"
+    caplog.set_level("INFO", "detector")
+    course = Course(
+        (lambda: "sink fails" in caplog.text and "No space left" in _faults(caplog), unlink(disk)),
+        (lambda: alerts.stat().st_size > 0 and "sink is back" in caplog.text, lambda: None),
+    )
+    fill(disk)
+    follow(log, tmp_path / "state", alerts, course)
+    assert tailed(log, tmp_path, "--alerts", str(alerts)).exit_code == 0
+    assert delivered(disk) == expected
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_rejects_that_cannot_be_written_are_counted_and_detection_goes_on(log, tmp_path):
-    done = subprocess.run(
-        tail(log, tmp_path, "--from-start", "--once", "--rejects", "/dev/full"), capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+def test_what_cannot_be_written_beside_alerts_is_told_and_detection_goes_on(log, tmp_path, expected):
+    """Rejects, and standard error itself."""
+    done = tailed(log, tmp_path, "--from-start", "--rejects", "/dev/full")
+    assert done.exit_code == 0, done.stderr
     assert "rejects: not written: No space left on device" in done.stderr
-    assert set(ids((tmp_path / "alerts.jsonl").read_text())) == set(ids(batch(log).stdout))
-    figures = subprocess.run(tail(log, tmp_path, "--once", "--stats", "/dev/full"), capture_output=True, text=True)
-    assert figures.returncode == 2
+    assert delivered(tmp_path) == expected
+    figures = tailed(log, tmp_path, "--stats", "/dev/full")
+    assert figures.exit_code == 2
     assert figures.stderr.endswith("detector: /dev/full: cannot be written: No space left on device\n")
+    with open("/dev/full", "w") as full:
+        refused = subprocess.run([*tail(log, tmp_path, "--once")[:3], "parse", "/no/log"], stderr=full, check=False)
+    assert refused.returncode == 3
 
 
 def test_a_state_that_may_not_be_written_is_refused_and_can_be_looked_into(log, disk):
-    state = disk / "state"
-    command = tail(log, disk, "--from-start", "--once")
-    subprocess.run(command, check=True, capture_output=True)
+    assert tailed(log, disk, "--from-start").exit_code == 0
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    refused = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert refused.returncode in (2, 6), refused.stderr
+    refused = tailed(log, disk, "--from-start", "--alerts", str(disk.parent / "alerts.jsonl"))
+    assert refused.exit_code == 6, refused.stderr
     assert "Read-only file system" in refused.stderr
-    assert "Traceback" not in refused.stderr
     for words in ("info", "verify"):
-        asked = [sys.executable, "-m", "detector", "state", words, "--state", str(state)]
-        looked = subprocess.run(asked, capture_output=True, text=True, check=False)
-        assert looked.returncode == 0, looked.stderr
+        looked = state_command(words, "--state", disk / "state")
+        assert looked.exit_code == 0, looked.output

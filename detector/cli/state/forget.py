@@ -30,11 +30,13 @@ def forget_state(account: str | None, subject: str | None, state: Path, reason: 
     """Erase one account, or one insured person, from a state: no byte of the name or token is left in its files.
 
     Models, windows, sessions, activity, incidents and alerts go; in alerts and notes about others the name is replaced.
-    A note that it was done, when, by whom and why stays in STATE/erasures.jsonl, without the name.
+    A note that it was done, when, by whom and why stays in STATE/erasures.jsonl, without the name. An account is its
+    name as logged, letter for letter; other spellings that are known are told. Lines that were received and read go
+    too; while some are not read yet, nothing is erased.
 
-    Not erased: what many accounts taught their peers, which holds no name; numbers of who was shown whom, made of a
-    name and a token that cannot be got back from them, for 30 days; what is outside the state: logs, backups, alerts
-    that were delivered. Lines that are read later make an account known again.
+    Not erased: what many accounts taught their peers, which holds no name; of an account, numbers of whom it was shown,
+    made of its name and a token that cannot be got back from them, for 30 days, and of sessions, until the day ends;
+    what is outside the state: logs, backups, alerts that were delivered. Lines read later make an account known again.
     """
     from detector.inquire.reveal.audit import append, who
     from detector.inquire.upkeep.erase import Whom, erase, still_named
@@ -52,6 +54,8 @@ def forget_state(account: str | None, subject: str | None, state: Path, reason: 
     facts = {"action": "erased", "what": whom.kind, "reason": reason, "found": dict(found)}
     append(state / NOTES, facts | who())
     click.echo("erased: " + ", ".join(f"{table} {count:,}" for table, count in sorted(found.items())))
+    for name in _spelled_otherwise(state, whom):
+        click.echo(f"still there: {printable(name)}: spelled otherwise, an account of its own here", err=True)
     for path in still_named(state, whom):
         click.echo(f"still named in {path}: it is none of the state's own files", err=True)
 
@@ -60,11 +64,22 @@ def _near(state: Path, whom: "Whom") -> str:
     """Offer names that are near: one that is misspelt must not be thought erased."""
     from difflib import get_close_matches
 
-    from detector.inquire.state import reading
-
     if whom.kind == "subject":
         return ""
+    names = {name.casefold(): name for name in _accounts(state)[:100_000]}
+    near = get_close_matches(whom.word.casefold(), names, n=5, cutoff=0.5)
+    return f"; near it: {', '.join(names[one] for one in near)}" if near else ""
+
+
+def _spelled_otherwise(state: Path, whom: "Whom") -> list[str]:
+    if whom.kind == "subject":
+        return []
+    return [name for name in _accounts(state) if name.casefold() == whom.word.casefold()]
+
+
+def _accounts(state: Path) -> list[str]:
+    from detector.inquire.state import reading
+    from detector.inquire.upkeep.erase import account_names
+
     with reading(state) as database:
-        names = [name for (name,) in database.execute("SELECT key FROM memory WHERE kind = 'account'")]
-    near = get_close_matches(whom.word, names[:100_000], n=5, cutoff=0.5)
-    return f"; near it: {', '.join(near)}" if near else ""
+        return sorted(account_names(database))

@@ -50,6 +50,10 @@ def _print(told: "Contents", retain_days: int) -> None:
         "kept at most": f"{retain_days} days (state.retain_days)",
     }
     facts |= {f"read {one.path}": f"to byte {one.offset:,}" for one in told.reading}
+    facts |= {
+        f"received at {one.name}": f"raw lines: {one.size_bytes:,} bytes, {one.unread_bytes:,} not read yet"
+        for one in told.received
+    }
     facts |= {f"sink {one.name}": f"{one.pending:,} waiting, {one.dead_letters:,} refused" for one in told.sinks}
     print_table(("", ""), list(facts.items()), left=2)
     click.echo()

@@ -39,3 +39,6 @@ def migrate_state(state: Path, forget_memory: bool, backup: Path | None) -> None
     to = backup or state.resolve().with_name(f"{state.resolve().name}.version-{older.version}")
     migrate(state, to)
     click.echo(f"{state}: migrated from version {older.version}; as it was: {to}")
+    click.echo(f"begun anew: what was learned of {older.accounts:,} accounts")
+    if older.incidents:
+        click.echo(f"open incidents that no alert will close: {older.incidents:,}")

@@ -5,13 +5,14 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from detector.checkpoint import FILE
 from detector.collect.source.block import Position
+from detector.collect.source.receive import spooled
 from detector.context.intake import NAME as INTAKE
 from detector.context.intake import Intake
 from detector.emit import verdicts
@@ -33,6 +34,15 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """Raw lines that were received at one address and lie beside the state, those not read yet among them."""
+
+    name: str
+    size_bytes: int
+    unread_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
     """What a state holds. `parts` and `tables`: rows and bytes by name; `first_day` and `last_event` in event time."""
 
@@ -43,6 +53,7 @@ class Contents:
     tables: Mapping[str, tuple[int, int]]
     accounts: int
     reading: tuple[Read, ...]
+    received: tuple[Received, ...]
     incidents_open: int
     alerts: int
     verdicts: int
@@ -54,7 +65,7 @@ class Contents:
 def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Contents:
     """Tell of the state in `folder`, which `state.reading` has opened; `key` is the id of the key of its tokens."""
     tables = {name: _size(database, name) for name in table_names(database)}
-    intake = _intake(database)
+    intake, read = _intake(database), positions(database)
     return Contents(
         versions=dict(database.execute("SELECT name, value FROM meta ORDER BY name")),
         key=key,
@@ -62,7 +73,8 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
         parts=_parts(database),
         tables=tables,
         accounts=_accounts(database) if "memory" in tables else 0,  # a state that was just migrated has none
-        reading=_reading(database),
+        reading=_reading(read),
+        received=_received(folder, read),
         incidents_open=len(open_incidents(database)),
         alerts=tables["outbox"][0],
         verdicts=len(verdicts.read(folder)),
@@ -105,10 +117,29 @@ def _part(database: sqlite3.Connection, name: str) -> bytes | None:
     return row[0] if row else None
 
 
-def _reading(database: sqlite3.Connection) -> tuple[Read, ...]:
+def positions(database: sqlite3.Connection) -> dict[str, Position]:
+    """Return how far each stream was read."""
     told = json.loads(_part(database, POSITIONS) or b"{}")
-    positions = [Position.from_dict(plain) for _, plain in sorted(told.items())]
-    return tuple(Read(stream=one.stream, path=mark.path, offset=mark.offset) for one in positions for mark in one.files)
+    return {name: Position.from_dict(plain) for name, plain in sorted(told.items())}
+
+
+def _reading(read: Mapping[str, Position]) -> tuple[Read, ...]:
+    return tuple(
+        Read(stream=one.stream, path=mark.path, offset=mark.offset) for one in read.values() for mark in one.files
+    )
+
+
+def _received(folder: Path, read: Mapping[str, Position]) -> tuple[Received, ...]:
+    offsets = {mark.path: mark.offset for one in read.values() for mark in one.files}
+    told = []
+    for spool in spooled(folder):
+        sizes = dict[str, int]()
+        for path in spool.iterdir():
+            with suppress(FileNotFoundError):  # a detector has read it meanwhile
+                sizes[str(path.absolute())] = path.stat().st_size
+        unread = sum(max(0, size - offsets.get(path, 1)) for path, size in sizes.items())
+        told.append(Received(name=spool.name, size_bytes=sum(sizes.values()), unread_bytes=unread))
+    return tuple(told)
 
 
 def _intake(database: sqlite3.Connection) -> Intake:

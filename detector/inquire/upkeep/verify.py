@@ -76,6 +76,7 @@ def _of_state(database: sqlite3.Connection, folder: Path) -> Iterator[str]:
         yield from _unread(f"journal {seq}", body, frames.unpack)
     for columns, look in ((FRAMES, frames.unpack), (TREES, json.loads), (NUMBERS, _numbers)):
         yield from _of_tables(database, columns, look)
+    yield from _of_types(database)
     yield from _of_outbox(database)
     yield from _of_positions(database)
     yield from _of_key(database, folder / KEY_FILE)
@@ -113,6 +114,16 @@ def _of_tables(database: sqlite3.Connection, columns: dict[str, tuple[str, ...]]
             key, bodies = row[: len(keys)], row[len(keys) :]
             for name, body in zip(columns[table], bodies, strict=True):
                 yield from _unread(f"{table} {' '.join(map(str, key))} {name}", body, look)
+
+
+def _of_types(database: sqlite3.Connection) -> Iterator[str]:
+    """Yield the columns of texts and whole numbers, in all tables, that hold anything else."""
+    for table in table_names(database):
+        for _, name, kind, *_ in database.execute(f"PRAGMA table_info({table})").fetchall():
+            other = f"SELECT count(*) FROM {table} WHERE typeof({name}) NOT IN (lower(?), 'null')"  # noqa: S608
+            (count,) = database.execute(other, (kind,)).fetchone()
+            if count:
+                yield f"{table}: {count:,} rows with no {kind} in {name}"
 
 
 def _of_outbox(database: sqlite3.Connection) -> Iterator[str]:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from detector.checkpoint import FILE, Checkpoint
 from detector.checkpoint.faults import named
+from detector.collect.source.receive import FOLDER as RECEIVED
+from detector.collect.source.receive import sweep
 from detector.emit import verdicts
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import open_ledger
 from detector.errors import DetectorError, InputError
+from detector.inquire.upkeep.contents import positions
 from detector.inquire.upkeep.erase.tables import Erasure
 from detector.inquire.upkeep.erase.whom import Whom
 
@@ -20,7 +23,8 @@ from detector.inquire.upkeep.erase.whom import Whom
 def erase(folder: Path, whom: Whom) -> Counter[str]:
     """Erase `whom` from the state in `folder`, and return what was found, by table; nothing found changes nothing.
 
-    Raises: `StateLockedError` beside a detector, `DetectorError` while alerts that name them wait for a sink.
+    Raises: `StateLockedError` beside a detector, `DetectorError` while alerts that name them wait for a sink, or lines
+    to be read.
     """
     if not (folder / FILE).is_file():
         raise InputError(f"{folder}: no state is there; required a folder that was given to --state")
@@ -28,6 +32,7 @@ def erase(folder: Path, whom: Whom) -> Counter[str]:
         checkpoint.load()  # refused where it is damaged
         _refuse_waiting(folder, whom)
         database = checkpoint.database
+        _refuse_unread(folder, database)
         database.execute("PRAGMA secure_delete = ON")
         erasure = Erasure(database, whom)
         with database:
@@ -56,6 +61,15 @@ def _refuse_waiting(folder: Path, whom: Whom) -> None:
         told = ", ".join(f"{count:,} for {sink}" for sink, count in sorted(waiting.items()))
         raise DetectorError(
             f"{folder}: alerts that name them wait: {told}; let them arrive, or drop them with `detector outbox drop`"
+        )
+
+
+def _refuse_unread(folder: Path, database: sqlite3.Connection) -> None:
+    """Remove what was received and read; what was not read yet is raw, and names people."""
+    if unread := sweep(folder, positions(database)):
+        raise DetectorError(
+            f"{folder / RECEIVED}: {unread:,} bytes were received and not read yet, and may name them: let the detector"
+            " read them first, as with `detector tail --once` and the former addresses"
         )
 
 

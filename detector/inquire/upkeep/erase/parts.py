@@ -1,13 +1,8 @@
-"""Erase from the bodies that a state keeps: Arrow frames, JSON, and numbers of pairs."""
+"""Erase from the bodies that a state keeps: Arrow frames and JSON."""
 
 import json
-from collections.abc import Sequence
-
-import numpy as np
-import polars as pl
 
 from detector.context import frames
-from detector.context.acquaintance import Pairs, pair
 from detector.inquire.upkeep.erase.whom import Whom
 from detector.inquire.upkeep.verify import ARROW
 
@@ -35,10 +30,3 @@ def json_text(whom: Whom, body: str) -> str:
     tree = json.loads(body)
     told = whom.tree(tree)
     return body if told == tree else json.dumps(told, separators=(",", ":"), allow_nan=False)
-
-
-def pairs_with(person: int, accounts: Sequence[str]) -> Pairs:
-    """Return the numbers that stand for a person together with each of `accounts`."""
-    known = pl.DataFrame({"word": accounts}, schema={"word": pl.String})
-    keys = np.array([Whom(name, "account").number for name in known.get_column("word")], np.uint64)
-    return pair(keys, np.full(len(keys), person, np.uint64))

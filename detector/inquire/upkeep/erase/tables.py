@@ -2,19 +2,35 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
 from detector.checkpoint import sums
+from detector.context.acquaintance import pair
 from detector.inquire.upkeep.contents import table_names
-from detector.inquire.upkeep.erase.parts import json_text, packed, pairs_with, part
+from detector.inquire.upkeep.erase.numbers import account_numbers, runs_of
+from detector.inquire.upkeep.erase.parts import json_text, packed, part
 from detector.inquire.upkeep.erase.whom import Whom
 from detector.inquire.upkeep.verify import FRAMES
 
-OWN: Final = {"memory": "kind = 'account' AND key", "seen": "account", "withheld": "account", "reopened": "account"}
+OWN: Final = {
+    "memory": "kind = 'account' AND key",
+    "reopened": "account",
+    "seen": "account",
+    "session": "name",
+    "withheld": "account",
+}
 """Tables with rows of one account, and the column that says whose."""
+
+PAIRS: Final = {"acquaintance": "day", "withheld": "account || ' ' || day"}
+"""Tables with numbers of who was shown whom, and their key."""
+
+SEARCHED: Final = frozenset({*OWN, *PAIRS, *FRAMES, "snapshot", "journal", "outbox", "ruling", "settled"})
+NAMELESS: Final = frozenset({"meta", "checksum", "outbox_size", "withheld_taught"})
+"""All tables that a state may have: each is searched, or names nobody."""
 
 
 class Erasure:
@@ -27,6 +43,10 @@ class Erasure:
     def run(self) -> None:
         """Go through all tables, inside the transaction at hand."""
         there = set(table_names(self.database))
+        if self.whom.kind == "account":
+            self.whom = replace(self.whom, runs=runs_of(self.database, self.whom.word))
+        else:
+            self._pairs(PAIRS.keys() & there)
         self._snapshot()
         self._journal()
         for table in FRAMES.keys() & there:
@@ -36,8 +56,6 @@ class Erasure:
             for table in OWN.keys() & there:
                 self._rows(table)
             self._settled()
-        else:
-            self._pairs()
         self._texts("ruling", "seq", "outcome")
 
     def _count(self, table: str, rows: int) -> None:
@@ -95,17 +113,16 @@ class Erasure:
                 row = (keys[others].tobytes(), accounts[others].tobytes(), day)
                 self.database.execute("UPDATE settled SET keys = ?, accounts = ? WHERE day = ?", row)
 
-    def _pairs(self) -> None:
-        """Take a person out of who was shown whom: of all accounts that are known."""
-        known = [name for (name,) in self.database.execute("SELECT key FROM memory WHERE kind = 'account'")]
-        theirs = pairs_with(self.whom.number, known)
-        for table, key in (("acquaintance", "day"), ("withheld", "account || ' ' || day")):
-            for at, pairs in self._numbers(f"SELECT {key}, pairs FROM {table}"):  # noqa: S608  our own names
+    def _pairs(self, tables: Iterable[str]) -> None:
+        """Take a person out of who was shown whom, whatever account it was; before names leave other tables."""
+        theirs = pair(accounts := account_numbers(self.database), np.full(len(accounts), self.whom.number, np.uint64))
+        for table in tables:
+            for at, pairs in self._numbers(f"SELECT {PAIRS[table]}, pairs FROM {table}"):  # noqa: S608  our own names
                 others = ~np.isin(pairs, theirs)
                 if not others.all():
                     self._count(table, int((~others).sum()))
                     row = (pairs[others].tobytes(), at)
-                    self.database.execute(f"UPDATE {table} SET pairs = ? WHERE {key} = ?", row)  # noqa: S608
+                    self.database.execute(f"UPDATE {table} SET pairs = ? WHERE {PAIRS[table]} = ?", row)  # noqa: S608
 
     def _numbers(self, asked: str) -> Iterator[tuple[Any, ...]]:
         for at, *bodies in self.database.execute(asked).fetchall():

@@ -21,6 +21,8 @@ class Whom:
 
     word: str
     kind: Literal["account", "subject"]
+    runs: tuple[int, ...] = ()
+    """Numbers of an account's sessions, as far as they are known."""
 
     @cached_property
     def number(self) -> int:
@@ -29,8 +31,8 @@ class Whom:
 
     @cached_property
     def numbers(self) -> list[int]:
-        """With that of an account's look-ups from elsewhere."""
-        return [self.number, (self.number + ELSEWHERE) % 2**64]
+        """With that of an account's look-ups from elsewhere, and those of its sessions."""
+        return [self.number, (self.number + ELSEWHERE) % 2**64, *self.runs]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
