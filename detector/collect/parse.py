@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
 from typing import Final
 
 import polars as pl
@@ -11,7 +10,7 @@ from detector.collect.formats import Format, choose_format
 from detector.collect.formats.reading import cleaned, read_rows
 from detector.collect.formats.shape import REASON, UNKNOWN
 from detector.collect.formats.times import TimeSetting
-from detector.collect.formats.w3c import DIRECTIVE
+from detector.collect.formats.w3c import DIRECTIVE, HEADER
 from detector.schema import RAW, REJECT, conform, empty
 
 __all__ = ["Format", "Parsed", "choose_format", "parse"]
@@ -51,54 +50,40 @@ def parse(
         .then(pl.lit(_NUL))
         .alias("fault"),
     )
-    header = header or fmt.header or ""
-    directives = pl.Series([], dtype=pl.UInt32)
+    header = "" if fmt.header is None else header or fmt.header
     if fmt.header is not None:
-        lines = lines.with_columns(pl.col("skip") | line.str.starts_with("#"))
-        directives = lines.select(line.str.starts_with(DIRECTIVE).arg_true()).to_series()
+        directive = pl.when(line.str.starts_with(DIRECTIVE)).then(line).forward_fill().fill_null(header)
+        lines = lines.with_columns(pl.col("skip") | line.str.starts_with("#"), directive.alias(HEADER))
+        header = lines[HEADER][-1] if lines.height else header
     setting = TimeSetting(zone=fmt.zone, reference=reference)
-    events, rejects = [], []
-    for start, stop in pairwise([0, *directives.to_list(), lines.height]):
-        segment = lines.slice(start, stop - start)
-        if segment.height and segment["line"][0].startswith(DIRECTIVE) and fmt.header is not None:
-            header = segment["line"][0]
-        good, bad = _segment(segment.filter(~pl.col("skip")), fmt, header, path, setting)
-        events.append(good)
-        rejects.append(bad)
-    return Parsed(
-        events=pl.concat(events) if len(events) > 1 else events[0],
-        rejects=pl.concat(rejects) if len(rejects) > 1 else rejects[0],
-        skipped=int(lines["skip"].sum()),
-        header=header if fmt.header is not None else "",
-    )
+    events, rejects = _read(lines.filter(~pl.col("skip")), fmt, path, setting)
+    return Parsed(events=events, rejects=rejects, skipped=int(lines["skip"].sum()), header=header)
 
 
-def _segment(
-    lines: pl.DataFrame, fmt: Format, header: str, path: str, setting: TimeSetting
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Read lines that stand under one header."""
+def _read(lines: pl.DataFrame, fmt: Format, path: str, setting: TimeSetting) -> tuple[pl.DataFrame, pl.DataFrame]:
     if lines.is_empty():
         return empty(RAW), empty(REJECT)
     fault = lines["fault"]
     usable = lines if fault.null_count() == lines.height else lines.filter(fault.is_null())
-    read = read_rows(usable, fmt.under(header), setting)
+    read = read_rows(usable, fmt.shapes, setting)
     read = read.with_columns(pl.lit(path).alias("log.file.path"), usable["log.offset"])
     reasons = read[REASON]
     events = read if reasons.null_count() == read.height else read.filter(reasons.is_null())
     if events.height == lines.height:
         return conform(events, RAW), empty(REJECT)
-    refused = lines.filter(fault.is_not_null()).select("line", "log.offset", pl.col("fault").alias(REASON))
-    unread = usable.select("line", "log.offset", reasons).filter(reasons.is_not_null())
-    return conform(events, RAW), _rejects(pl.concat([refused, unread]), fmt, header, path)
+    refused = lines.filter(fault.is_not_null()).with_columns(pl.col("fault").alias(REASON))
+    unread = usable.with_columns(reasons).filter(reasons.is_not_null())
+    return conform(events, RAW), _rejects(pl.concat([refused, unread]), fmt, path)
 
 
-def _rejects(refused: pl.DataFrame, fmt: Format, header: str, path: str) -> pl.DataFrame:
+def _rejects(refused: pl.DataFrame, fmt: Format, path: str) -> pl.DataFrame:
     """Say why lines were refused. The line itself is not kept: it may hold an identifier."""
-    missing = fmt.header is not None and not header
-    unknown = f"no {DIRECTIVE} line before it" if missing else f"not a line of format {fmt.name}"
+    unknown: pl.Expr = pl.lit(f"not a line of format {fmt.name}")
+    if fmt.header is not None:
+        unknown = pl.when(pl.col(HEADER) == "").then(pl.lit(f"no {DIRECTIVE} line before it")).otherwise(unknown)
     return refused.sort("log.offset", maintain_order=True).select(
         pl.lit(path).alias("log.file.path"),
         "log.offset",
         pl.col("line").str.len_bytes().cast(pl.Int64).alias("line_bytes"),
-        pl.when(pl.col(REASON) == UNKNOWN).then(pl.lit(unknown)).otherwise(REASON).alias("reason"),
+        pl.when(pl.col(REASON) == UNKNOWN).then(unknown).otherwise(REASON).alias("reason"),
     )

@@ -65,10 +65,10 @@ def _lines_read(fmt: Format, sample: pl.DataFrame) -> tuple[float, int, int]:
     """Return the share of lines that a format reads, how many, and of how many; directives do not count."""
     if fmt.header is not None:
         fields = sample["line"].filter(sample["line"].str.starts_with(w3c.DIRECTIVE))
-        fmt = replace(fmt, header=fields[0] if len(fields) else fmt.header)
-        sample = sample.filter(~pl.col("line").str.starts_with("#"))
+        header = pl.lit(fields[0] if len(fields) else fmt.header).alias(w3c.HEADER)
+        sample = sample.filter(~pl.col("line").str.starts_with("#")).with_columns(header)
     setting = TimeSetting(zone=fmt.zone, reference=_SOME_YEAR)
-    count = int(read_rows(sample, fmt.under(fmt.header or ""), setting)[REASON].is_null().sum())
+    count = int(read_rows(sample, fmt.shapes, setting)[REASON].is_null().sum())
     return count / max(sample.height, 1), count, sample.height
 
 

@@ -9,6 +9,7 @@ import polars as pl
 from detector.collect.formats import envelope
 from detector.collect.formats.shape import FIELDS, REASON, UNKNOWN, Shape
 from detector.collect.formats.times import TimeSetting
+from detector.collect.formats.w3c import HEADER
 
 _PARALLEL_ROWS: Final = 16384
 """Below it, threads cost more than they bring."""
@@ -34,7 +35,7 @@ def cleaned(lines: pl.DataFrame) -> pl.DataFrame:
 def read_rows(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting) -> pl.DataFrame:
     """Read lines with a format's shapes, several threads at once where there are many.
 
-    Shapes: {line: String} -> the same rows, same order, in FIELDS plus `reason`.
+    Shapes: {line: String}, of W3C {line, header: String} -> the same rows, same order, in FIELDS plus `reason`.
     """
     lines = lines.rechunk()  # Polars 2.1 panics when it joins texts over a frame that has an empty chunk
     threads = pl.thread_pool_size()
@@ -51,7 +52,7 @@ def _read(lines: pl.DataFrame, shapes: Sequence[Shape], setting: TimeSetting) ->
 
     In this order: in some shape a user's name may be anything, and would take in the envelope and the address.
     """
-    left = lines.select("line").with_row_index(_AT)
+    left = lines.select(pl.col(f"^(line|{HEADER})$")).with_row_index(_AT)
     done: list[pl.DataFrame] = []
     wrapped = left.filter(left["line"].str.contains(envelope.BEGINNING))
     if wrapped.height:
@@ -78,7 +79,7 @@ def _in_turn(
     for shape in shapes:
         if left.is_empty():
             break
-        read = shape.read(left.select("line"), setting)
+        read = shape.read(left.drop(_AT), setting)
         known = (read[REASON] != UNKNOWN).fill_null(value=True)
         read = read.select(left[_AT], pl.all())
         if known.all():

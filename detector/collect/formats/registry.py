@@ -51,12 +51,6 @@ class Format:
     max_line_bytes: int = 65536
     header: str | None = None
 
-    def under(self, header: str) -> tuple[Shape, ...]:
-        """Return the shapes of lines that stand under a `#Fields` line; formats without one have always the same."""
-        if self.header is None:
-            return self.shapes
-        return (w3c.W3C(name=self.name, header=header, tab=self.name == "cloudfront"),) if header else ()
-
 
 Builder = Callable[[Learned, Input], tuple[Shape, ...]]
 Learner = Callable[[pl.DataFrame], Learned]
@@ -86,8 +80,8 @@ BUILDERS: Final[dict[str, Builder]] = {
     "lemonldap": lambda _, __: lemonldap.shapes(),
     "haproxy": lambda _, __: haproxy.shapes(),
     "aws_alb": lambda _, __: alb.shapes(),
-    "w3c": lambda _, __: (),
-    "cloudfront": lambda _, __: (),
+    "w3c": lambda _, __: (w3c.W3C(name="w3c"),),
+    "cloudfront": lambda _, __: (w3c.W3C(name="cloudfront", tab=True),),
     "common": _access("common"),
     "combined_session": _access("combined_session"),
     "combined_vhost": _access("combined_vhost"),

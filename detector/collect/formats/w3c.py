@@ -10,6 +10,8 @@ from detector.collect.formats.shape import finish, nanoseconds, value
 from detector.collect.formats.times import TimeSetting
 
 DIRECTIVE: Final = "#Fields:"
+HEADER: Final = "header"
+_COUNT: Final = "count"
 CLOUDFRONT: Final = (
     "#Fields: date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) "
     "cs(User-Agent) cs-uri-query cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes "
@@ -30,55 +32,47 @@ _PLAIN: Final[Mapping[str, tuple[str, ...]]] = {
     "http.response.body.bytes": ("sc-bytes",),
     "http.request.referrer": ("cs(Referer)",),
 }
+_WANTED: Final = (
+    *("date", "time", "time-taken", "cs-uri-stem", "cs-uri-query", "cs-version", "cs-protocol-version"),
+    "cs(User-Agent)",
+    *(name for names in _PLAIN.values() for name in names),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class W3C:
-    """A shape of lines under one `#Fields` directive. `tab`: CloudFront separates by tabs and escapes by percent."""
+    """A shape of lines under `#Fields` directives. `tab`: CloudFront separates by tabs and escapes by percent.
+
+    Shapes: {line: String, header: String}, the directive that each line stands under; empty where there was none.
+    """
 
     name: str
-    header: str
     tab: bool = False
 
     def read(self, lines: pl.DataFrame, setting: TimeSetting) -> pl.DataFrame:
         """See `Shape`."""
-        names = self.header.removeprefix(DIRECTIVE).split()
         line = pl.col("line").str.strip_chars_end(" " if not self.tab else "")
-        words = lines.select(line.str.split("\t" if self.tab else " ").alias("words"))
-        columns = {name: value(pl.col("words").list.get(at, null_on_oob=True)) for at, name in enumerate(names)}
-        count = pl.col("words").list.len()
+        words = lines.select(HEADER, line.str.split("\t" if self.tab else " ").alias("words"))
+        words = words.join(_places(lines[HEADER].unique()), on=HEADER, how="left", maintain_order="left")
+        columns = {name: value(pl.col("words").list.get(pl.col(name), null_on_oob=True)) for name in _WANTED}
         texts = words.select(
-            (count == len(names)).alias("seen"),
-            self._time(columns).alias("time"),
+            (pl.col("words").list.len() == pl.col(_COUNT)).alias("seen"),
+            # Both servers write UTC. Source: W3C extended log file format, "date" and "time" are in GMT.
+            (columns["date"] + "T" + columns["time"] + "Z").alias("time"),
             *(expression.alias(name) for name, expression in self._fields(columns).items()),
         )
         return finish(texts, ("iso",), setting)
 
-    @staticmethod
-    def _time(columns: Mapping[str, pl.Expr]) -> pl.Expr:
-        """Both servers write UTC. Source: W3C extended log file format, "date" and "time" are in GMT."""
-        if "date" not in columns or "time" not in columns:
-            return pl.lit(None, pl.String)
-        return columns["date"] + "T" + columns["time"] + "Z"
-
     def _fields(self, columns: Mapping[str, pl.Expr]) -> dict[str, pl.Expr]:
-        fields = {
-            ours: pl.coalesce(columns[name] for name in theirs if name in columns)
-            for ours, theirs in _PLAIN.items()
-            if any(name in columns for name in theirs)
+        query = columns["cs-uri-query"]
+        behind = pl.when(query.is_not_null()).then("?" + query).otherwise(pl.lit(""))
+        version = pl.coalesce(columns["cs-protocol-version"], columns["cs-version"])
+        return {ours: pl.coalesce(columns[name] for name in theirs) for ours, theirs in _PLAIN.items()} | {
+            "url.original": columns["cs-uri-stem"] + behind,
+            "http.version": version.str.strip_prefix("HTTP/"),
+            "user_agent.original": self._agent(columns["cs(User-Agent)"]),
+            "event.duration": nanoseconds(columns["time-taken"], 1.0 if self.tab else 1e3),
         }
-        if "cs-uri-stem" in columns:
-            query = columns.get("cs-uri-query", pl.lit(None, pl.String))
-            behind = pl.when(query.is_not_null()).then("?" + query).otherwise(pl.lit(""))
-            fields["url.original"] = columns["cs-uri-stem"] + behind
-        for name in ("cs-version", "cs-protocol-version"):
-            if name in columns:
-                fields["http.version"] = columns[name].str.strip_prefix("HTTP/")
-        if "cs(User-Agent)" in columns:
-            fields["user_agent.original"] = self._agent(columns["cs(User-Agent)"])
-        if "time-taken" in columns:
-            fields["event.duration"] = nanoseconds(columns["time-taken"], 1.0 if self.tab else 1e3)
-        return fields
 
     def _agent(self, agent: pl.Expr) -> pl.Expr:
         """IIS writes spaces as `+`; CloudFront percent-encodes."""
@@ -89,6 +83,14 @@ class W3C:
         return agent.str.replace_many(written, [chr(code) for code in codes] * 2)
 
 
-def directive(line: str) -> str | None:
-    """Return the line if it is a `#Fields` directive."""
-    return line if line.startswith(DIRECTIVE) else None
+def _places(headers: pl.Series) -> pl.DataFrame:
+    """Say where each directive puts each field: somebody may write one before every line of his.
+
+    Shapes: String -> {header: String, count: UInt32, a column for every wanted name: UInt32 or null}.
+    """
+    rows: list[dict[str, int | str]] = []
+    for header in headers:
+        names = header.removeprefix(DIRECTIVE).split()
+        places = {name: at for at, name in enumerate(names) if name in _WANTED}
+        rows.append({**places, HEADER: header, _COUNT: len(names)})
+    return pl.DataFrame(rows, schema={HEADER: pl.String} | dict.fromkeys((_COUNT, *_WANTED), pl.UInt32))
