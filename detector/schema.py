@@ -3,6 +3,7 @@
 Columns carry their ECS name, dots included; what ECS has no name for is under `portal.`.
 """
 
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -177,7 +178,12 @@ RISK: Final = {"informational": 5.0, "low": 21.0, "medium": 47.0, "high": 73.0, 
 
 def empty(schema: pl.Schema) -> pl.DataFrame:
     """Return a frame of no rows in `schema`."""
-    return pl.DataFrame(schema=schema)
+    return _empty(tuple(schema.items())).clone()
+
+
+@cache
+def _empty(columns: tuple[tuple[str, pl.DataType], ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema=dict(columns))
 
 
 def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -37,7 +37,7 @@ SLOTS: Final = pl.Schema(
         "unclaimed": pl.Int64(),
     }
 )
-"""A row for each account and ten minutes (UTC) with activity."""
+"""A row for each account and ten minutes (UTC) with activity, in the order of `slot`."""
 
 PLACES: Final = pl.Schema(
     {
@@ -151,9 +151,10 @@ class Day:
         self.places = pl.DataFrame(schema=PLACES)
         self.displays: list[pl.DataFrame] = []
 
-    def carry(self) -> Carry:
-        """Return the day as it stands; later `add`s leave it as it is."""
-        return Carry(slots=self.slots, places=self.places)
+    def carry(self, accounts: pl.Series) -> Carry:
+        """Return the day of `accounts` as it stands; later `add`s leave it as it is."""
+        slots, places = (frames.among(frame, ACCOUNT, accounts) for frame in (self.slots, self.places))
+        return Carry(slots=slots, places=places)
 
     def add(self, rows: pl.DataFrame) -> None:
         """Fold rows from `marked`, with what `Runs.count` and `Acquaintance` add, into the day."""
@@ -171,8 +172,24 @@ class Day:
             pl.col("@timestamp").filter(pl.col("displayed") | pl.col("missed")).max().alias("last"),
             records,
         )
-        self.slots = (
-            pl.concat([self.slots, slots.select(SLOTS.names())])
+        self._add_slots(slots.select(SLOTS.names()))
+        known = frames.among(self.places, KEY, places.get_column(KEY))
+        merged = (
+            pl.concat([known, places.select(PLACES.names())])
+            .group_by(ACCOUNT, KEY, *TRAITS, maintain_order=True)
+            .agg(pl.col("first").min(), pl.col("last").max(), pl.col("records").sum())
+        )
+        self.places = frames.renewed(self.places, KEY, merged)
+        self._display(rows.filter(pl.col("portal.subject").is_not_null()).select(DISPLAYS.names()))
+
+    def _add_slots(self, fresh: pl.DataFrame) -> None:
+        """Merge the latest slots with `fresh` ones. Those before are left alone: slots stand in their order."""
+        if fresh.is_empty():
+            return
+        since = self.slots.get_column("slot").search_sorted(fresh.select(pl.col("slot").min()).item())
+        latest = self.slots[since:]
+        merged = (
+            pl.concat([frames.among(latest, ACCOUNT, fresh.get_column(ACCOUNT)), fresh])
             .group_by(ACCOUNT, "slot", maintain_order=True)
             .agg(
                 pl.col("hour_of_week").first(),
@@ -180,12 +197,8 @@ class Day:
                 pl.col("unclaimed").max(),
             )
         )
-        self.places = (
-            pl.concat([self.places, places.select(PLACES.names())])
-            .group_by(ACCOUNT, KEY, *TRAITS, maintain_order=True)
-            .agg(pl.col("first").min(), pl.col("last").max(), pl.col("records").sum())
-        )
-        self._display(rows.filter(pl.col("portal.subject").is_not_null()).select(DISPLAYS.names()))
+        latest = frames.renewed(latest, ACCOUNT, merged).sort("slot", maintain_order=True)
+        self.slots = pl.concat([self.slots[:since], latest])
 
     def _display(self, shown: pl.DataFrame) -> None:
         self.displays.append(shown)
@@ -193,26 +206,6 @@ class Day:
             self.displays = [pl.concat(self.displays)]
         while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
             self.evicted_count += self.displays.pop(0).height
-
-    def totals(self) -> pl.DataFrame:
-        """Return one row an account: the day's counts so far.
-
-        Shapes: -> account, `requests_day`, `megabytes_day`, `records_day`, `missed_day`, `records_10min`, `records_1h`
-        and `unclaimed` (the largest of each).
-        """
-        hours = self.slots.group_by(ACCOUNT, pl.col("slot") // SLOTS_PER_HOUR).agg(pl.col("records").sum())
-        return (
-            self.slots.group_by(ACCOUNT)
-            .agg(
-                pl.col("requests").sum().alias("requests_day"),
-                (pl.col("bytes").sum() // MEGABYTE).alias("megabytes_day"),
-                pl.col("records").sum().alias("records_day"),
-                pl.col("missed").sum().alias("missed_day"),
-                pl.col("records").max().alias("records_10min"),
-                pl.col("unclaimed").max(),
-            )
-            .join(hours.group_by(ACCOUNT).agg(pl.col("records").max().alias("records_1h")), on=ACCOUNT)
-        )
 
     def shown(self) -> pl.DataFrame:
         """Return the displays so far. Shapes: -> DISPLAYS."""
@@ -229,6 +222,27 @@ class Day:
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take up the state that `snapshot` gave."""
-        self.slots = frames.unpack(saved["day.slots"])
+        self.slots = frames.unpack(saved["day.slots"]).sort("slot", maintain_order=True)
         self.places = frames.unpack(saved["day.places"])
         self.displays = [frames.unpack(saved["day.displays"])]
+
+
+def totals(slots: pl.DataFrame) -> pl.DataFrame:
+    """Return one row an account: the counts of its day so far.
+
+    Shapes: SLOTS -> account, `requests_day`, `megabytes_day`, `records_day`, `missed_day`, `records_10min`,
+    `records_1h` and `unclaimed` (the largest of each).
+    """
+    hours = slots.group_by(ACCOUNT, pl.col("slot") // SLOTS_PER_HOUR).agg(pl.col("records").sum())
+    return (
+        slots.group_by(ACCOUNT)
+        .agg(
+            pl.col("requests").sum().alias("requests_day"),
+            (pl.col("bytes").sum() // MEGABYTE).alias("megabytes_day"),
+            pl.col("records").sum().alias("records_day"),
+            pl.col("missed").sum().alias("missed_day"),
+            pl.col("records").max().alias("records_10min"),
+            pl.col("unclaimed").max(),
+        )
+        .join(hours.group_by(ACCOUNT).agg(pl.col("records").max().alias("records_1h")), on=ACCOUNT)
+    )

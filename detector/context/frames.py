@@ -1,8 +1,25 @@
-"""Write frames as bytes and read them back: Arrow IPC, which holds columns and can run no code."""
+"""Write frames as bytes and read them back (Arrow IPC, which holds columns and can run no code); renew their rows."""
 
 import io
+from typing import Final
 
 import polars as pl
+
+MOST_CHUNKS: Final = 16
+
+
+def among(frame: pl.DataFrame, name: str, values: pl.Series) -> pl.DataFrame:
+    """Keep the rows with one of `values`: a look at one column, where a join would index all of `frame`."""
+    return frame.filter(pl.col(name).is_in(values.implode()))
+
+
+def renewed(frame: pl.DataFrame, name: str, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Return `fresh` behind the rows of `frame` whose `name` it does not have."""
+    if fresh.is_empty():
+        return frame
+    kept = frame.filter(~pl.col(name).is_in(fresh.get_column(name).implode()))
+    joined = pl.concat([kept, fresh.select(frame.columns)])
+    return joined.rechunk() if joined.n_chunks() > MOST_CHUNKS else joined
 
 
 def pack(frame: pl.DataFrame) -> bytes:

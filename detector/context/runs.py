@@ -31,11 +31,12 @@ class Runs:
         shown, claims = pl.col("displayed").cast(pl.Int64).cum_sum(), pl.col("claimed").cast(pl.Int64).cum_sum()
         begins = (pl.col("run_key") != pl.col("run_key").shift()).fill_null(True)
         shown_before, claims_before = shown - pl.col("displayed"), claims - pl.col("claimed")
+        known = frames.among(self.open, "run_key", rows.get_column("run_key"))
         runs = (
             rows.select("run_key", "displayed", "claimed")
             .with_row_index("row")
             .sort("run_key", maintain_order=True)
-            .join(self.open, on="run_key", how="left", maintain_order="left")
+            .join(known, on="run_key", how="left", maintain_order="left")
             .with_columns(
                 (shown - pl.when(begins | pl.col("claimed")).then(shown_before).forward_fill()).alias("since"),
                 (claims == pl.when(begins).then(claims_before).forward_fill()).alias("unclaimed"),
@@ -51,7 +52,7 @@ class Runs:
         )
         counted = rows.with_columns(runs.get_column("run").alias("unclaimed_run"), runs.get_column("views"))
         last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"), pl.col("views").last())
-        self.open = pl.concat([last, self.open.join(last, on="run_key", how="anti")])
+        self.open = frames.renewed(self.open, "run_key", last)
         later = pl.col("displayed") & (pl.col("views") > 1)
         return counted.with_columns(pl.when(later).then(pl.col("unclaimed_run") > 1).alias("unbilled")).drop("views")
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from detector.context import frames
 from detector.context.day import ACCOUNT
+from detector.context.numbers import Numbers, Seen
 
 DAYS: Final = 30
 """How long a tenant is remembered."""
@@ -28,21 +29,32 @@ class Tenants:
         self.database = database
         self.most_rows = most_rows
         self.evicted_count = 0
-        self.today = pl.DataFrame(schema=PAIRS)
+        self.today, self._known = pl.DataFrame(schema=PAIRS), Seen()
         database.execute("CREATE TABLE IF NOT EXISTS tenants (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
 
     def observe(self, events: pl.DataFrame) -> None:
         """Take up who used what. Shapes: EVENT."""
-        known = pl.concat([self.today, used(events)]).unique(maintain_order=True)
-        self.evicted_count += max(0, known.height - self.most_rows)
-        self.today = known.head(self.most_rows)
+        pairs = used(events)
+        numbers = _numbers(pairs)
+        fresh = ~self._known.has(numbers)
+        new = pairs.filter(fresh)
+        kept = new.head(max(0, self.most_rows - self.today.height))
+        self.evicted_count += new.height - kept.height
+        self._known.add(numbers[fresh][: kept.height])
+        self.today = pl.concat([self.today, kept])
+        if self.today.n_chunks() > frames.MOST_CHUNKS:
+            self.today = self.today.rechunk()
 
     def close_day(self, today: date) -> None:
         """Keep the running day and forget those too old, inside the caller's transaction."""
         packed = frames.pack(self.today)
         self.database.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (today.toordinal(), packed))
         self.database.execute("DELETE FROM tenants WHERE day <= ?", (today.toordinal() - DAYS,))
-        self.today = pl.DataFrame(schema=PAIRS)
+        self._begin(pl.DataFrame(schema=PAIRS))
+
+    def _begin(self, today: pl.DataFrame) -> None:
+        self.today, self._known = today, Seen()
+        self._known.add(_numbers(today))
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the running day, for `restore`."""
@@ -51,7 +63,7 @@ class Tenants:
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take up the running day that `snapshot` gave; a state from before there were tenants has none."""
         if "tenants.today" in saved:
-            self.today = frames.unpack(saved["tenants.today"])
+            self._begin(frames.unpack(saved["tenants.today"]))
 
 
 def used(events: pl.DataFrame) -> pl.DataFrame:
@@ -64,3 +76,8 @@ def used(events: pl.DataFrame) -> pl.DataFrame:
         .unique(maintain_order=True)
         .collect()
     )
+
+
+def _numbers(pairs: pl.DataFrame) -> Numbers:
+    numbers: Numbers = pairs.hash_rows().to_numpy()
+    return numbers

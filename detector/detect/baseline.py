@@ -1,10 +1,12 @@
 """Tell, for every account of the day, what each count may reach before it is surprising, and what places are new."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from detector.context import frames
 from detector.context.day import ACCOUNT, KEY, TRAITS
 from detector.context.store import Store
 from detector.detect.models import tail
@@ -60,6 +62,16 @@ NOVELTY: Final = pl.Schema(
 _UNCLAIMED: Final = [feature.name for feature in COUNTS].index("unclaimed")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What is expected today of some accounts: LIMITS, NOVELTY, HABITS and SERVED of theirs."""
+
+    limits: pl.DataFrame
+    novelty: pl.DataFrame
+    habits: pl.DataFrame
+    served: pl.DataFrame
+
+
 class Baselines:
     """What is expected of each account today. Models change only between days, so each is asked once a day."""
 
@@ -106,10 +118,13 @@ class Baselines:
         Loops over the day's accounts and their places: a few each, once a day; `PART` at once, so that few leave
         memory before all is asked of them.
         """
-        fresh = places.join(self.limits.select(ACCOUNT), on=ACCOUNT, how="anti").unique(ACCOUNT, maintain_order=True)
-        unknown = places.join(self.novelty, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
+        names = places.get_column(ACCOUNT)
+        told = frames.among(self.novelty, ACCOUNT, names)
+        unknown = places.join(told, on=[ACCOUNT, *TRAITS], how="anti", nulls_equal=True, maintain_order="left")
         if unknown.is_empty():
             return
+        known = frames.among(self.limits.select(ACCOUNT), ACCOUNT, names)
+        fresh = places.join(known, on=ACCOUNT, how="anti").unique(ACCOUNT, maintain_order=True)
         limits, novelty = [self.limits], [self.novelty]
         for part in unknown.iter_slices(PART):
             these = fresh.join(part, on=ACCOUNT, how="semi", maintain_order="left")
@@ -117,6 +132,13 @@ class Baselines:
             limits += [self._limits_of(these, ordinal)] if these.height else []
             novelty.append(self._novelty(part))
         self.limits, self.novelty = pl.concat(limits), pl.concat(novelty)
+
+    def of(self, rows: pl.DataFrame) -> Expected:
+        """Return what is expected of the accounts of some rows."""
+        names, numbers = rows.get_column(ACCOUNT).unique(), rows.get_column(KEY).unique()
+        limits, novelty = (frames.among(frame, ACCOUNT, names) for frame in (self.limits, self.novelty))
+        habits, served = (frames.among(frame, KEY, numbers) for frame in (self.habits, self.served))
+        return Expected(limits=limits, novelty=novelty, habits=habits, served=served)
 
     def _limits_of(self, fresh: pl.DataFrame, ordinal: int) -> pl.DataFrame:
         names = fresh.get_column(ACCOUNT).to_list()

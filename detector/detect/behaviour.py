@@ -12,13 +12,13 @@ from detector import schema
 from detector.config import Config
 from detector.context import frames, running
 from detector.context.acquaintance import Acquaintance, pairs_of
-from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Day, marked
+from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Carry, Day, marked, totals
 from detector.context.runs import Runs
 from detector.context.seen import Seen
 from detector.context.store import Store
 from detector.context.tenants import Tenants
 from detector.detect import explain, learn, score
-from detector.detect.baseline import EVERYBODY, Baselines, over_days
+from detector.detect.baseline import EVERYBODY, Baselines, Expected, over_days
 from detector.detect.campaign.campaigns import Campaigns
 from detector.detect.lessons import Lessons
 from detector.detect.lookups import BEST, LEAST, Lookups
@@ -92,21 +92,22 @@ class Behaviour:
             return schema.empty(schema.SIGNAL)
         places = running.places_of(rows)
         self.baselines.look_up(places, today.toordinal())
-        carry = self.day.carry()
+        told, names = self.baselines.of(rows), rows.get_column(ACCOUNT).unique()
+        carry = self.day.carry(names)
         rows = self._met(self.runs.count(rows))
         self.day.add(rows)
-        past = self.lookups.best
-        looks = self._looks(rows)
+        past = self.lookups.of(rows.get_column(KEY))
+        looks = self.lookups.observe(rows, told.novelty, told.habits, told.served, self.areas)
         together = self.campaigns.observe(rows, looks, today)
-        watched = self._watched(rows)
+        watched = self._watched(rows, told, self.day.carry(names))
         if watched.is_empty():
             return together
-        before = carry.places.join(self.baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
+        before = carry.places.join(told.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
         familiar = (
             before.filter(~pl.col("unfamiliar")).group_by(ACCOUNT).agg(pl.col("last").max().alias("familiar_last"))
         )
-        told = self._with_novelty(watched, before)
-        counted = _with_looks(running.running(told, carry, self.tallies, familiar), looks, past)
+        placed = _with_novelty(watched, before, told.novelty)
+        counted = _with_looks(running.running(placed, carry, self.tallies, familiar), looks, past)
         self.tallies = running.last_tallies(counted, self.tallies)
         return pl.concat([together, self._signals(self._with_worst(counted, before))])
 
@@ -125,14 +126,14 @@ class Behaviour:
         self.refused_count += int(refused.sum())
         return rows.filter(~refused)
 
-    def _watched(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _watched(self, rows: pl.DataFrame, told: Expected, day: Carry) -> pl.DataFrame:
         """Keep the rows of accounts over a first limit, or seen in an unfamiliar place: few, on most days."""
-        limits = self.baselines.limits
         over = [pl.col(f.name) >= pl.col(f"{f.name}.limit") for f in COUNTS if f.name in _OF_TOTALS]
-        totals = self.day.totals().join(limits, on=ACCOUNT).with_columns(over_days())
-        busy = totals.filter(pl.any_horizontal(over)).select(ACCOUNT)
-        odd = self.baselines.novelty.filter("unfamiliar").select(ACCOUNT)
-        suspect = rows.join(self.lookups.best.filter(pl.col("clientele") >= LEAST), on=KEY, how="semi").select(ACCOUNT)
+        counts = totals(day.slots).join(told.limits, on=ACCOUNT).with_columns(over_days())
+        busy = counts.filter(pl.any_horizontal(over)).select(ACCOUNT)
+        odd = told.novelty.filter("unfamiliar").select(ACCOUNT)
+        far = self.lookups.of(rows.get_column(KEY)).filter(pl.col("clientele") >= LEAST)
+        suspect = rows.join(far, on=KEY, how="semi").select(ACCOUNT)
         return rows.join(pl.concat([busy, odd, suspect]).unique(), on=ACCOUNT, how="semi", maintain_order="left")
 
     def _met(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -143,20 +144,6 @@ class Behaviour:
         met = shown.select("row", pl.Series("first_look", first), pl.Series("stranger", stranger))
         return rows.join(met, on="row", how="left", maintain_order="left").with_columns(
             pl.col("first_look", "stranger").fill_null(False)
-        )
-
-    def _looks(self, rows: pl.DataFrame) -> pl.DataFrame:
-        told = self.baselines
-        return self.lookups.observe(rows, told.novelty, told.habits, told.served, self.areas)
-
-    def _with_novelty(self, rows: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
-        key = [ACCOUNT, *TRAITS]
-        seen = before.select(*key, pl.lit(False).alias("fresh"))
-        return (
-            rows.join(self.baselines.novelty, on=key, how="left", nulls_equal=True, maintain_order="left")
-            .join(seen, on=key, how="left", nulls_equal=True, maintain_order="left")
-            .with_columns((pl.struct(key).is_first_distinct() & pl.col("fresh").is_null()).alias("new_place"))
-            .drop("fresh")
         )
 
     def _with_worst(self, counted: pl.DataFrame, before: pl.DataFrame) -> pl.DataFrame:
@@ -294,6 +281,17 @@ class Behaviour:
             professions = told.rename({"profession": "portal.profession"})
             places = self.day.places.join(professions, on=ACCOUNT, how="left", maintain_order="left")
             self.baselines.look_up(places.select(ACCOUNT, KEY, *TRAITS, "portal.profession"), self.today.toordinal())
+
+
+def _with_novelty(rows: pl.DataFrame, before: pl.DataFrame, novelty: pl.DataFrame) -> pl.DataFrame:
+    key = [ACCOUNT, *TRAITS]
+    seen = before.select(*key, pl.lit(False).alias("fresh"))
+    return (
+        rows.join(novelty, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .join(seen, on=key, how="left", nulls_equal=True, maintain_order="left")
+        .with_columns((pl.struct(key).is_first_distinct() & pl.col("fresh").is_null()).alias("new_place"))
+        .drop("fresh")
+    )
 
 
 def _with_looks(counted: pl.DataFrame, looks: pl.DataFrame, past: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from detector import schema
+from detector.context import frames
 from detector.context.day import ACCOUNT, TRAITS, Day
 from detector.detect.baseline import Baselines
 from detector.detect.models.account import AccountModels
@@ -29,7 +30,10 @@ def signals(raised: pl.DataFrame, baselines: Baselines, day: Day, words: Words) 
     """
     if raised.is_empty():
         return schema.empty(schema.SIGNAL)
-    places = day.places.join(baselines.novelty, on=[ACCOUNT, *TRAITS], nulls_equal=True)
+    names = raised.get_column(ACCOUNT)
+    places = day.carry(names).places.join(
+        frames.among(baselines.novelty, ACCOUNT, names), on=[ACCOUNT, *TRAITS], nulls_equal=True
+    )
     return pl.DataFrame([_signal(row, baselines, places, words) for row in raised.to_dicts()], schema=schema.SIGNAL)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from detector.context.day import ACCOUNT, TRAITS, Day
+from detector.context.day import ACCOUNT, TRAITS, Day, totals
 from detector.context.store import Store
 from detector.detect.baseline import BEFORE, over_days
 from detector.detect.models.account import AccountModels, ClosedDay, Cohort, learn_counts
@@ -27,7 +27,7 @@ class ClosedDays:
     ) -> None:
         self._day, self._everybody, self._ordinal = day, everybody, today.toordinal()
         self._counts = (
-            day.totals()
+            totals(day.slots)
             .join(tallies, on=ACCOUNT, how="left")
             .join(limits.select(ACCOUNT, *BEFORE.values()), on=ACCOUNT, how="left")
             .with_columns(over_days())

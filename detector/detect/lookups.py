@@ -57,17 +57,23 @@ class Lookups:
             looks.select(pl.col(key).alias("key"), *(name for name in LOOK if name != "key"))
             for key in ("run_key", "place_key")
         ]
-        weighed = weigh(pl.concat(kinds), self.ledger, self.placed)
-        self._keep(weighed)
+        each = pl.concat(kinds)
+        keys = each.get_column("key").unique()
+        ledger, placed = (frames.among(frame, "key", keys) for frame in (self.ledger, self.placed))
+        weighed = weigh(each, ledger, placed)
+        self._keep(weighed, placed)
         return self._told(looks, weighed)
 
-    def _keep(self, weighed: pl.DataFrame) -> None:
-        ledger = weighed.group_by("key").last().select(LEDGER.names())
-        placed = weighed.filter(pl.col("placed_here") > 0).group_by("key", "portal.subject_area").last()
-        placed = placed.select(PLACED.names())
-        self.ledger = pl.concat([ledger, self.ledger.join(ledger, on="key", how="anti")])
-        old = self.placed.join(placed, on=["key", "portal.subject_area"], how="anti", nulls_equal=True)
-        self.placed = pl.concat([placed, old])
+    def _keep(self, weighed: pl.DataFrame, placed: pl.DataFrame) -> None:
+        self.ledger = frames.renewed(self.ledger, "key", weighed.group_by("key").last())
+        fresh = weighed.filter(pl.col("placed_here") > 0).group_by("key", "portal.subject_area").last()
+        fresh = fresh.select(PLACED.names())
+        old = placed.join(fresh, on=["key", "portal.subject_area"], how="anti", nulls_equal=True)
+        self.placed = frames.renewed(self.placed, "key", pl.concat([old, fresh]))
+
+    def of(self, keys: pl.Series) -> pl.DataFrame:
+        """Return BEST of the accounts with these numbers."""
+        return frames.among(self.best, KEY, keys)
 
     def _told(self, looks: pl.DataFrame, weighed: pl.DataFrame) -> pl.DataFrame:
         """Say of each look-up how far its account's day has come, by the group that went farthest."""
@@ -75,7 +81,7 @@ class Lookups:
         first, second = weighed[:half], weighed[half:]
         better = first.get_column("evidence") >= second.get_column("evidence")
         best = {name: first.get_column(name).zip_with(better, second.get_column(name)) for name in ("evidence", *TOLD)}
-        before = self.best.select(KEY, pl.all().exclude(KEY).name.prefix("past."))
+        before = self.of(looks.get_column(KEY)).select(KEY, pl.all().exclude(KEY).name.prefix("past."))
         here = pl.col("evidence")
         told = (
             looks.select("row", KEY)
@@ -103,8 +109,7 @@ class Lookups:
             .otherwise(pl.min_horizontal(here, "usual"))
             .alias("habit")
         )
-        latest = told.group_by(KEY).last().select(BEST.names())
-        self.best = pl.concat([latest, self.best.join(latest, on=KEY, how="anti")])
+        self.best = frames.renewed(self.best, KEY, told.group_by(KEY).last())
         return told.select("row", *BEST.names(), "risen", "weight")
 
     def snapshot(self) -> dict[str, bytes]:

@@ -51,13 +51,16 @@ class Campaigns:
         -> SIGNAL.
         """
         shown = rows.filter("first_look")
-        visits = pl.concat([by_key(shown, self._new(places(shown)), looks), misses(rows)])
-        if visits.is_empty():
+        new = self._new(places(shown)) if shown.height else None
+        visits = [misses(rows)] if new is None else [by_key(shown, new, looks), misses(rows)]
+        if not any(part.height for part in visits):
             return schema.empty(schema.SIGNAL)
-        return self._signals(self._scored(self.tally.observe(visits)), today.toordinal())
+        return self._signals(self._scored(self.tally.observe(pl.concat(visits))), today.toordinal())
 
-    def _new(self, each: pl.DataFrame) -> pl.DataFrame:
+    def _new(self, each: pl.DataFrame) -> pl.DataFrame | None:
         """Return the keys that are new to accounts which are at home elsewhere; note those to be written down.
+
+        None where there is none, as most often.
 
         Loops over the kinds of keys. Shapes: rows of `places` -> rows of `of_kind`.
         """
@@ -67,7 +70,8 @@ class Campaigns:
         self._note(each, [itself, *keys], accounts)
         settled = self.settled.is_own(itself, accounts)
         new = [settled & (of != ITSELF) & ~self.settled.is_own(of, accounts) for of in keys]
-        return pl.concat([of_kind(each.filter(fresh), kind) for kind, fresh in enumerate(new)])
+        found = [of_kind(each.filter(fresh), kind) for kind, fresh in enumerate(new) if fresh.any()]
+        return pl.concat(found) if found else None
 
     def _note(self, each: pl.DataFrame, keys: Sequence[Pairs], accounts: Pairs) -> None:
         due = [~(self.settled.is_written(of, accounts) | self.noted.has(pair(accounts, of))) for of in keys]

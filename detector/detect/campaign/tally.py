@@ -50,11 +50,11 @@ class Tally:
         Shapes: VISITS in event time -> some of its rows, by `row` and `kind`, with `level` of the account, and how
         many `newcomers` and `odd_0` to `odd_2` the key has by then, this one included, and how often they `looked`.
         """
-        past = self.pairs.select(
+        numbers = pl.Series(_PAIR, pair(visits.get_column(KEY).to_numpy(), visits.get_column("key").to_numpy()))
+        numbered = visits.with_columns(numbers)
+        past = frames.among(self.pairs, _PAIR, numbers).select(
             _PAIR, pl.col("source.ip", "first", "odd", "sum", "level", "looks").name.prefix("past.")
         )
-        numbers = pair(visits.get_column(KEY).to_numpy(), visits.get_column("key").to_numpy())
-        numbered = visits.with_columns(pl.Series(_PAIR, numbers))
         carried = numbered.join(past, on=_PAIR, how="left", maintain_order="left")
         summed = carried.with_columns(
             (pl.col("gain").cum_sum().over(_PAIR) + pl.col("past.sum").fill_null(0)).alias("sum"),
@@ -105,8 +105,7 @@ class Tally:
         )
 
     def _keep(self, levelled: pl.DataFrame) -> None:
-        latest = levelled.group_by(_PAIR, maintain_order=True).last().select(PAIRS.names())
-        kept = pl.concat([self.pairs.join(latest, on=_PAIR, how="anti", maintain_order="left"), latest])
+        kept = frames.renewed(self.pairs, _PAIR, levelled.group_by(_PAIR, maintain_order=True).last())
         self.evicted_count += max(0, kept.height - self.most_rows)
         self.pairs = kept.tail(self.most_rows)
 

@@ -28,7 +28,7 @@ from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Filter, Rule
 from detector.errors import DetectorError, FaultsError
 from detector.language import Words
-from detector.schema import SIGNAL
+from detector.schema import SIGNAL, empty
 
 BEGINNING_US = -(2**62)
 
@@ -122,7 +122,7 @@ class Rules:
         """
         self.held = {}
         if not events.height or not self._wanted:
-            return pl.DataFrame(schema=SIGNAL)
+            return empty(SIGNAL)
         begun = monotonic_s()
         batch = Batch(events, self._end_us)
         self._allow.look(batch)
@@ -139,7 +139,7 @@ class Rules:
             self.matches[rule.key] += len(batch.matched[rule.key])
             self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
         self._end_us, self.held = batch.end_us, batch.matched
-        return _in_order(found) if found else pl.DataFrame(schema=SIGNAL)
+        return _in_order(found) if found else empty(SIGNAL)
 
     def _single(self, rule: Rule, batch: Batch, answers: Answers) -> list[Match]:
         truth = self._truth(rule, batch, answers)
