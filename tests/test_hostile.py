@@ -1,5 +1,6 @@
 """The log is the attacker's pen: what he writes steers no terminal, forges no line and starts no formula anywhere."""
 
+import ast
 import csv
 import io
 import json
@@ -215,3 +216,21 @@ def test_no_network_and_no_privilege_is_needed(tmp_path):
     )
     assert done.returncode == 0, done.stderr.decode()
     assert (tmp_path / "alerts.jsonl").read_bytes()
+
+
+PACKAGE = Path(__file__).parents[1] / "detector"
+RUNS = {"eval", "exec", "compile", "__import__"}
+UNPICKLES = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+LOADS = {"yaml.load_all", "yaml.unsafe_load", "yaml.unsafe_load_all", "yaml.full_load", "yaml.full_load_all"}
+
+
+def test_nothing_is_evaluated_or_unpickled():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            imported += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in imported} & UNPICKLES, (path, node.lineno)
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                assert called not in RUNS | LOADS, (path, node.lineno)
+                assert called != "yaml.load" or "SafeLoader" in ast.unparse(node), (path, node.lineno)
