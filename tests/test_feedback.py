@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,18 +70,28 @@ def of(alerts, incident):
 
 
 @pytest.fixture(scope="module")
-def silent(portal, tmp_path_factory):
-    """What two batches raise when nobody says a word."""
-    folder = tmp_path_factory.mktemp("silent")
+def begun(portal, tmp_path_factory):
+    """State and alerts behind the first batch: to be copied."""
+    folder = tmp_path_factory.mktemp("begun")
     batch(portal, folder, "first.log")
-    return ids(batch(portal, folder, "second.log"))
+    return folder
+
+
+def copied(begun, folder):
+    """A folder with the state and the alerts behind the first batch."""
+    return shutil.copytree(begun, folder, dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")
-def expected(portal, silent, tmp_path_factory):
+def silent(portal, begun, tmp_path_factory):
+    """What two batches raise when nobody says a word."""
+    return ids(batch(portal, copied(begun, tmp_path_factory.mktemp("silent")), "second.log"))
+
+
+@pytest.fixture(scope="module")
+def expected(portal, begun, silent, tmp_path_factory):
     """What two batches raise with a word between them."""
-    folder = tmp_path_factory.mktemp("expected")
-    batch(portal, folder, "first.log")
+    folder = copied(begun, tmp_path_factory.mktemp("expected"))
     incident = say(folder)
     alerts = batch(portal, folder, "second.log")
     assert of(alerts, incident)[-1] == "closed"
@@ -116,8 +127,8 @@ class Dying(Pipeline):
         raise SystemExit(9)
 
 
-def test_killed_between_taking_a_word_up_and_the_commit_it_is_taken_up_again(portal, expected, tmp_path):
-    batch(portal, tmp_path, "first.log")
+def test_killed_between_taking_a_word_up_and_the_commit_it_is_taken_up_again(portal, begun, expected, tmp_path):
+    copied(begun, tmp_path)
     incident = say(tmp_path)
     with pytest.raises(SystemExit):
         batch(portal, tmp_path, "second.log", kind=Dying)
@@ -173,13 +184,13 @@ def wait_for(true, seconds=60.0):
         time.sleep(0.05)
 
 
-def test_confirmed_closes_nothing_and_nothing_of_it_is_learned(portal, silent, tmp_path):
-    batch(portal, tmp_path, "first.log")
+def test_confirmed_closes_nothing_and_nothing_of_it_is_learned(portal, begun, silent, tmp_path):
+    copied(begun, tmp_path)
     incident = say(tmp_path, "confirmed")
     alerts = batch(portal, tmp_path, "second.log")
     assert ids(alerts) == silent
     (standing,) = [one for one in incidents(tmp_path / "state") if one.id == incident]
     assert standing.words[0].outcome.startswith("stays open, its account frozen until it is quiet")
     pipeline = Pipeline(settings(portal), state=tmp_path / "state")
-    assert pipeline.behaviour.withheld.of(standing.account) == []
+    assert pipeline.detection.behaviour.withheld.of(standing.account) == []
     pipeline.checkpoint.close()

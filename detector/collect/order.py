@@ -125,6 +125,14 @@ class Sequencer:
         self._released = max([*tops, *([] if self._released is None else [self._released])], default=None)
         return rest
 
+    def foresee(self) -> pl.DataFrame:
+        """Return what `flush` would, and hold it all the same. Shapes: EVENT with LATE, in order."""
+        saved, rejects = self.snapshot(), self._rejects
+        rest = self.flush()
+        self.restore(saved)
+        self._rejects = rejects
+        return rest
+
     def take_rejects(self) -> pl.DataFrame:
         """Return the lines rejected since the last call. Shapes: REJECT."""
         rejects, self._rejects = self._rejects, []

@@ -93,6 +93,7 @@ class Reader:
         self._lines_since_choice: dict[str, int] = {}
         self._times: dict[str, datetime] = {}
         self._stored_bytes = 0
+        self._left_off = False
 
     def batches(self) -> Generator[Collected, None, None]:
         """Yield what comes, to the present end of every stream; with a live source call it again later.
@@ -128,11 +129,15 @@ class Reader:
         return bool(new)
 
     def _steps_ahead(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
+        self._left_off = False
         with ThreadPoolExecutor(1, "collect") as thread:
-            ahead = thread.submit(self._next, watched)
-            while (step := ahead.result()) is not None:
-                ahead = thread.submit(self._next, {})
-                yield step
+            try:
+                ahead = thread.submit(self._next, watched)
+                while (step := ahead.result()) is not None:
+                    ahead = thread.submit(self._next, {})
+                    yield step
+            finally:
+                self._left_off = True  # who waits for the thread's end needs nothing of what it is at
 
     def _steps(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
         while (step := self._next(watched)) is not None:
@@ -140,15 +145,17 @@ class Reader:
             yield step
 
     def _next(self, watched: Mapping[str, datetime | None]) -> _Step | None:
-        """Read, parse and enrich the next step (in the thread); None: every stream is at its end."""
+        """Read, parse and enrich the next step (in the thread); None: every stream is at its end, or it is left off."""
         step = _Step(watched=watched)
         while step.size_bytes < self._settings.chunk_bytes and (stream := self._hindmost()) is not None:
             block = self._source.read(stream)
+            if self._left_off:
+                return None
             if block is None:
                 step.ended.append(stream)
             else:
                 self._take(step, block)
-        return self._finished(step) if step.blocks or step.ended else None
+        return self._finished(step) if (step.blocks or step.ended) and not self._left_off else None
 
     def _hindmost(self) -> str | None:
         streams = self._source.streams()

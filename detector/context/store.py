@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from copy import copy, deepcopy
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 
@@ -46,6 +47,12 @@ class Store(Generic[T]):
             "CREATE TABLE IF NOT EXISTS memory"
             " (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
         )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy what the table does not hold: values change in place, and those that are written are read again."""
+        other = memo[id(self)] = copy(self)
+        other._held = OrderedDict() if self._durable else deepcopy(self._held, memo)
+        return other
 
     @property
     def held_count(self) -> int:

@@ -19,7 +19,7 @@ from detector.errors import OutboxFullError
 from detector.telemetry import SinkFigures, Telemetry, log
 
 
-class Patience(Protocol):
+class Deadline(Protocol):
     """How long there is to wait for sinks."""
 
     @property
@@ -30,7 +30,7 @@ class Patience(Protocol):
         """Wait."""
 
 
-class Unhurried:
+class NoDeadline:
     """Nobody asks for the end."""
 
     left_s: Final = float("inf")
@@ -40,8 +40,8 @@ class Unhurried:
 class Delivery:
     """Alerts go in with the state's transaction and reach the sinks from threads; in a `with`, threads run.
 
-    `state` is the state's file, and `connection` the one that writes it; the ledger lies beside it. `patience` may be
-    exchanged for one that ends.
+    `state` is the state's file, and `connection` the one that writes it; the ledger lies beside it. `deadline` may be
+    exchanged for one that comes.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Delivery:
         self._db, self._state, self._ledger = connection, state, state.with_name(FILE)
         self._limits, self._sinks, self._telemetry, self._durable = limits, sinks, telemetry, durable
         self._told: set[str] = set()
-        self.patience: Patience = Unhurried()
+        self.deadline: Deadline = NoDeadline()
         open_ledger(self._ledger, state).close()
         self.outbox = Outbox(connection, self._ledger, limits.max_bytes)
         self._dispatch = Dispatch((), self._ledger, state)
@@ -75,14 +75,14 @@ class Delivery:
 
     def exchange(self, limits: Limits, sinks: Sequence[Sink]) -> None:
         """Go on with other sinks, between transactions; what one of the former had in hand comes again."""
-        self._dispatch.close(self.patience.left_s)
+        self._dispatch.close(self.deadline.left_s)
         self._limits, self._sinks, self.outbox.max_bytes = limits, sinks, limits.max_bytes
         self.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._dispatch.close(self.patience.left_s)
+        self._dispatch.close(self.deadline.left_s)
         for one in self._dispatch.figures:
             self._tell(one)
 
@@ -98,10 +98,11 @@ class Delivery:
                 kept = fate if self._durable or not fate else lost
                 self._telemetry.warn(f"{code}:{one.name}", f"Alerts {text}: {count:,}. {kept}".rstrip())
 
-    def put(self, alerts: Sequence[Alert]) -> None:
-        """Keep `alerts`, inside the caller's transaction, and let go of what every sink has had."""
-        self.outbox.put(alerts)
+    def put(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Keep `alerts` as `Outbox.put` does, and let go of what every sink has had."""
+        fresh = self.outbox.put(alerts)
         self.outbox.prune()
+        return fresh
 
     def look(self) -> None:
         """Say that alerts were committed."""
@@ -114,7 +115,7 @@ class Delivery:
 
     def drain(self) -> None:
         """Wait until every sink has had everything, or stands still for as long as it may."""
-        self._dispatch.drain(self._limits.drain_s, self.patience.pause)
+        self._dispatch.drain(self._limits.drain_s, self.deadline.pause)
 
     def make_room(self) -> None:
         """Let sinks that take alerts finish, between transactions. Raises: OutboxFullError where that is not enough."""

@@ -59,12 +59,16 @@ class Outbox:
         for statement in _VIEWS.split(";"):
             connection.execute(statement)
 
-    def put(self, alerts: Iterable[Alert]) -> None:
-        """Keep `alerts`, inside the caller's transaction. An id that is known already changes nothing."""
+    def put(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Keep `alerts`, inside the caller's transaction, and return the new ones: a known id changes nothing."""
+        fresh: list[Alert] = []
         for one in alerts:
             body = one.as_json()
             row = self._db.execute("INSERT OR IGNORE INTO outbox (id, body) VALUES (?, ?)", (one.id, body))
-            self._grow(len(body) * row.rowcount)
+            if row.rowcount:
+                self._grow(len(body))
+                fresh.append(one)
+        return fresh
 
     def begin(self, sinks: Sequence[Destination]) -> list[str]:
         """Make `sinks` known, between transactions, and return those left out that alerts still wait for.

@@ -76,7 +76,7 @@ class Memory:
     @classmethod
     def of_pipeline(cls, pipeline: "Pipeline") -> Self:
         """Take what a run knows, before it lets go of its state."""
-        behaviour, checkpoint = pipeline.behaviour, pipeline.checkpoint
+        behaviour, checkpoint = pipeline.detection.behaviour, pipeline.checkpoint
         learning_days = pipeline.config.models.learning_days
         return cls(
             config=pipeline.config,
@@ -85,7 +85,7 @@ class Memory:
             alerts=states.alerts(checkpoint.database) if checkpoint.durable else pipeline.digest.alerts(),
             baselines=Baselines(behaviour.accounts, behaviour.cohorts, learning_days),
             day=behaviour.day,
-            today=pipeline.today,
+            today=pipeline.detection.today,
             intake=pipeline.intake,
             directory=Directory(pipeline.config.accounts),
         )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from os import PathLike
 
-from detector import schema
 from detector.checkpoint.faults import named
 from detector.collect.reader import Reader, first_time
 from detector.collect.source.files import Files
@@ -43,5 +42,4 @@ def _read(pipeline: Pipeline, source: Files, on_progress: Progress | None) -> No
             pipeline.commit(alerts, got.events)
             pipeline.delivery.make_room()
     kept += pipeline.take(reader.settle(), on_progress)
-    pipeline.learned = True  # whatever was learned: one snapshot ends the run
-    pipeline.commit(kept, schema.empty(schema.EVENT))
+    pipeline.save(kept)

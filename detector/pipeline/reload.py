@@ -5,7 +5,8 @@ from typing import Final
 
 from detector.config import Config
 from detector.errors import DetectorError, FaultsError
-from detector.pipeline.flow import Pipeline, Setup
+from detector.pipeline.flow import Pipeline
+from detector.pipeline.setup import Setup
 from detector.telemetry import log
 
 Renew = Callable[[], Setup]
@@ -31,7 +32,7 @@ def reload(pipeline: Pipeline, renew: Renew) -> str:
     except DetectorError as fault:
         return _refused(pipeline, fault)
     pipeline.telemetry.counts[TAKEN] += 1
-    log.warning("configuration and rules taken up anew", extra={"rules": len(pipeline.rules.catalogue)})
+    log.warning("configuration and rules taken up anew", extra={"rules": len(pipeline.detection.rules.catalogue)})
     return _said_of(listened, pipeline.config)
 
 

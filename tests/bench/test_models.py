@@ -126,8 +126,8 @@ def run() -> None:
     pipeline, events = Pipeline(config.Config()), 0
     for part in large.days(MANY_ACCOUNTS, MANY_DAYS):
         events += part.height
-        pipeline.observe(part)
-    print(events, pipeline.behaviour.baselines.limits.height, peak_rss_bytes())
+        pipeline.detection.observe(part)
+    print(events, pipeline.detection.behaviour.baselines.limits.height, peak_rss_bytes())
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from detector.emit.sinks.file import FileSink
 from detector.errors import Fault, FaultsError
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
-from detector.pipeline.flow import Setup
 from detector.pipeline.live import tail
 from detector.pipeline.notify import Manager
 from detector.pipeline.service import Service
+from detector.pipeline.setup import Setup
 from tests.emit.queue import Memory
 
 
@@ -66,7 +66,7 @@ def stopping(service):
     """Ask for a stop when all was read."""
 
     def attend(pipeline, ended):
-        if not ended and pipeline.positions and pipeline.seen is not None:
+        if not ended and pipeline.positions and pipeline.detection.seen is not None:
             service.stop()
 
     return attend
@@ -89,7 +89,7 @@ def reloaded(portal, folder, faulty=False):
         return after()
 
     def attend(pipeline, ended):
-        if not asked and pipeline.seen is not None:
+        if not asked and pipeline.detection.seen is not None:
             service.reload()
 
     pipeline = started(portal, folder, before, attend)

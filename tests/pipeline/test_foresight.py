@@ -1,0 +1,75 @@
+"""A log that goes quiet hides nothing: what is held is told by the clock, and told again, the same, by what comes."""
+
+import json
+import threading
+
+import pytest
+
+from detector import clock, config
+from detector.config import ToFile
+from detector.emit.sinks.file import FileSink
+from detector.lab.simulate import simulate
+from detector.pipeline import Pipeline
+from detector.pipeline.archives import batch
+from detector.pipeline.live import tail
+from detector.pipeline.service import Service
+
+LIMIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("portal")
+    simulate(folder, seed=77, accounts=8, days=2, attacks=("smash_and_grab",), size=0.05)
+    return folder
+
+
+def pipeline(portal, folder, lateness_s):
+    loaded = config.load(portal / "detector.yml")
+    settings = loaded.model_copy(update={"input": loaded.input.model_copy(update={"max_lateness_s": lateness_s})})
+    sink = FileSink(ToFile(path=folder / "alerts.jsonl"))
+    return Pipeline(settings, state=folder / "state", sinks=[sink])
+
+
+def told(folder):
+    return sorted(json.loads(line)["event"]["id"] for line in (folder / "alerts.jsonl").read_bytes().splitlines())
+
+
+def until(met):
+    deadline = clock.monotonic_s() + LIMIT_S
+    while not met():
+        assert clock.monotonic_s() < deadline
+        clock.pause(0.02)
+
+
+@pytest.fixture(scope="module")
+def halves(portal):
+    """The log up to the line that raises the last alert; and what comes then, a line of a second before at first."""
+    lines = (portal / "access.log").read_bytes().splitlines(keepends=True)
+    last = max(at for at, line in enumerate(lines) if b"[02/Mar/2026:12:07:55 +0100]" in line)
+    before = lines[0].replace(b"00:00:00", b"12:07:54")
+    return b"".join(lines[: last + 1]), b"".join([before, *lines[last + 1 :]])
+
+
+@pytest.mark.parametrize("lateness_s", [0.0, 1.0])
+def test_the_last_lines_of_a_log_are_judged_without_a_later_one(portal, halves, tmp_path, lateness_s):
+    first, second = halves
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch.log").write_bytes(first + second)
+    batch(pipeline(portal, tmp_path / "batch", lateness_s), [tmp_path / "batch.log"])
+    expected = told(tmp_path / "batch")
+
+    log, service = tmp_path / "live.log", Service()
+    log.write_bytes(first)
+    live = pipeline(portal, tmp_path, lateness_s)
+    running = threading.Thread(target=tail, args=(live, [log]), kwargs={"from_start": True, "service": service})
+    running.start()
+    until(lambda: told(tmp_path) == expected)
+    assert live.sequencer.held_count > 0
+    with log.open("ab") as file:
+        file.write(second)
+    until(lambda: live.telemetry.lines + live.sequencer.held_count >= (first + second).count(b"\n"))
+    service.stop()
+    running.join(LIMIT_S)
+    assert told(tmp_path) == expected
+    assert sum(live.telemetry.alerts.values()) == len(expected)
