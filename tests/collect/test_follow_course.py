@@ -34,7 +34,7 @@ NUMBERED = [
 FREE = {by_rename, by_rename_and_late_reopen, by_date_in_the_rotated_name}
 """Rotations that may come at any time, several between two looks and in the midst of reading."""
 HARD = "FOLLOW_HARD" in os.environ
-"""Ask more than is kept yet: copies and headers at any time, files without numbers."""
+"""Ask for more: copies at any time, headers, files without numbers."""
 HEADERS = [b"", b"#Software: a portal\n#Fields: number text\n", b"#Fields: " + b"field " * 400 + b"\n"]
 
 
@@ -55,7 +55,7 @@ class Course:
         paths = self.rng.choice([[self.log], [self.log.parent], [pattern], [self.log.parent, self.log]])
         self.tail = Tail(*paths, from_start=True, chunk_bytes=self.rng.choice([7, 100, 65537]))
         self.tail.poll()
-        self.late = False
+        self.late = False  # whether lines may come in another order: those of a file written to after its rotation
         self.half = False
 
     def write(self) -> None:
@@ -105,6 +105,7 @@ class Course:
     def stay_away(self) -> None:
         away = self.log.parent.with_name("away")
         self.log.parent.rename(away)
+        self.late |= not self.free  # the file in hand is read on, before copies made meanwhile
         self.tail.poll()
         if self.rng.random() < 0.5:
             self.tail.restart()

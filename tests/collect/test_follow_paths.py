@@ -209,3 +209,41 @@ def test_a_log_that_is_copied_anew_each_time_is_one_log(tmp_path: Path) -> None:
     assert tail.numbers == list(range(origin.count))
     origin.close()
     tail.close()
+
+
+def test_a_named_path_that_was_missing_and_is_rotated_before_it_is_seen(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    (tmp_path / "access.log-20260101").write_text("999999 long ago\n")
+    tail = Tail(log)
+    assert tail.poll() == []
+    tail.restart()  # that nothing was there is known too
+    server = Server(log)
+    server.write(5)
+    log.rename(tmp_path / "access.log-20260102")
+    server.reopen()
+    server.write(5)
+    assert tail.poll() == list(range(10))
+    server.close()
+    tail.close()
+
+
+def test_what_is_deleted_while_a_backlog_is_read_is_in_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "LOOK_S", 0.0)
+    server = Server(tmp_path / "access.log")
+    tail = Tail(tmp_path, from_start=True, chunk_bytes=100)
+    server.write(100)
+
+    tail.follower.refresh()
+    stream = str(server.path)
+    blocks = [tail.follower.read(stream)]
+    for _ in range(2):
+        server.write(20)
+        by_rename(server.path, server)
+    server.write(20)
+    blocks.append(tail.follower.read(stream))
+    for path in tmp_path.iterdir():
+        path.unlink()
+    blocks += iter(lambda: tail.follower.read(stream), None)
+    assert [int(line[:6]) for block in blocks if block for line in block.lines["line"]] == list(range(server.count))
+    server.close()
+    tail.close()

@@ -39,7 +39,8 @@ class Mark:
 
     `fingerprint` is the SHA-256 of its first `head_bytes` decompressed bytes, `tail_fingerprint` that of as many before
     `offset` (empty where they are not known): logs may begin with the same lines. `offset` counts decompressed bytes,
-    `modified_ns` is when it was last written to as far as was seen.
+    `modified_ns` is when it was last written to as far as was seen. `ended`: it was read to its end and let go, and
+    shows what is older than all that comes.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Mark:
     offset: int
     modified_ns: int
     tail_fingerprint: str = ""
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

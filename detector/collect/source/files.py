@@ -10,7 +10,7 @@ import polars as pl
 
 from detector.collect.source.block import Block, Position
 from detector.collect.source.find import Found, find
-from detector.collect.source.locate import locate
+from detector.collect.source.locate import match
 from detector.collect.source.logfile import LogFile, first_lines, last_lines
 from detector.collect.source.names import rotation
 from detector.config import Input
@@ -168,8 +168,10 @@ class Files:
     def _resumed(self, chain: list[_Span], position: Position | None) -> _Chain:
         files = [span.file for span in chain]
         offsets = dict.fromkeys(range(len(files)), 0)
-        found = {locate(mark, files): mark.offset for mark in position.files} if position else {}
-        known = {index: offset for index, offset in found.items() if index is not None}
+        marks = position.files if position else ()
+        known = {
+            place: mark.offset for place, mark in zip(match(marks, files), marks, strict=True) if place is not None
+        }
         if known:
             offsets = {index: known.get(index, 0) for index in offsets if index in known or index > max(known)}
             self._done_bytes += sum(file.size_bytes for index, file in enumerate(files) if index not in offsets)

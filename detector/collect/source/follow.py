@@ -3,10 +3,11 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import polars as pl
 
+from detector import clock
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.find import STDIN, Found, is_glob, logs_in, look, matching, stream_of
 from detector.collect.source.followed import FollowedLog
@@ -14,6 +15,9 @@ from detector.collect.source.logfile import end_offset, first_lines
 from detector.collect.source.names import Age, rotation
 from detector.config import Input
 from detector.errors import InputError
+
+LOOK_S: Final = 1.0
+"""How often it looks for rotations while a backlog is read."""
 
 _Identity = tuple[int, int | str]
 
@@ -51,7 +55,7 @@ class Follower:
         self._logs = {
             stream: FollowedLog(stream, settings, marks) for stream, marks in _each_once(positions or {}).items()
         }
-        self._first_look = True
+        self._first_look, self._looked_s = True, 0.0
 
     def resumed(self, settings: Input, positions: Mapping[str, Position]) -> Self:
         """Return a follower of the same paths that goes on from `positions` under other settings.
@@ -86,20 +90,25 @@ class Follower:
 
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
-        found = self._scan()
-        for stream in found:
-            if stream not in self._logs:
-                self._logs[stream] = FollowedLog(stream, self._settings)
-        begin = {
-            stream: self._beginning(stream, *found.get(stream, ([], None)))
-            for stream, log in self._logs.items()
-            if not log.known
-        }
-        for stream, log in self._logs.items():
-            log.look(found.get(stream, ([], None))[0], begin.get(stream, []))
+        self._look()
+        for log in self._logs.values():
+            log.drained = False
         if self._first_look and self.refused:
             raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
+
+    def _look(self) -> None:
+        self._looked_s = clock.monotonic_s()
+        found = self._scan()
+        reached = self._handed_over({stream: members for stream, (members, _) in found.items()})
+        for log in self._logs.values():
+            log.look(found.get(log.stream, ([], None))[0], reached)
+        for stream in [stream for stream in found if stream not in self._logs]:
+            members, named = found[stream]
+            beginning = self._beginning(stream, members, named, reached)
+            self._logs[stream] = FollowedLog(stream, self._settings)
+            self._logs[stream].begin(members, beginning)
+            self._logs[stream].drained = True  # until the next `refresh`: who reads was told of others
 
     def streams(self) -> dict[str, None]:
         """Return the streams that were not found at their end since the last look."""
@@ -107,7 +116,7 @@ class Follower:
 
     def positions(self) -> dict[str, Position]:
         """Return where every stream is now."""
-        return {stream: log.position() for stream, log in self._logs.items() if log.newest is not None}
+        return {stream: log.position() for stream, log in self._logs.items()}
 
     def head(self, stream: str) -> pl.DataFrame | None:
         """Return the first lines of the newest file of a stream. Shapes: `LINES`."""
@@ -115,7 +124,12 @@ class Follower:
         return None if path is None else first_lines(path, self._settings)
 
     def read(self, stream: str) -> Block | None:
-        """Return the next lines of a stream; None: there are none now."""
+        """Return the next lines of a stream; None: there are none now.
+
+        In the midst of a long backlog it looks anew, so that what is deleted meanwhile is open, and is read.
+        """
+        if clock.monotonic_s() - self._looked_s >= LOOK_S or self._logs[stream].is_unsure:
+            self._look()
         return self._logs[stream].read()
 
     def poll(self) -> Iterator[Block]:
@@ -149,15 +163,26 @@ class Follower:
                     files[key] = one
         return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
 
-    def _beginning(self, stream: str, members: list[Found], named: Age | None) -> list[tuple[Found, int]]:
-        """Where to begin with a log of which nothing is known: a file may have come to it by a name of its own."""
+    def _handed_over(self, found: Mapping[str, list[Found]]) -> dict[_Identity, int]:
+        """Let logs let go of files that came to another by a name of its own; return how far they were read."""
+        readers: dict[_Identity, FollowedLog] = {who: log for log in self._logs.values() for who in log.identities}
+        reached: dict[_Identity, int] = {}
+        for stream, members in found.items():
+            for one in members:
+                log = readers.get(one.identity)
+                if log is not None and log.stream != stream and (offset := log.hand_over(one)):
+                    reached[one.identity] = offset
+        return reached
+
+    def _beginning(
+        self, stream: str, members: list[Found], named: Age | None, reached: Mapping[_Identity, int]
+    ) -> list[tuple[Found, int]]:
+        """Choose the files to begin a log with, the newest, and from where."""
         if named is not None:
             members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
-        reached = {one.path: log.hand_over(one) for one in members for log in self._logs.values() if log.holds(one)}
-        if reached:
-            members = members[next(at for at, one in enumerate(members) if one.path in reached) :]
-        if reached or self._from_start or not self._first_look or stream in self._begin_at_start:
-            return [(one, reached.get(one.path, 0)) for one in members]
+        came = next((at for at, one in enumerate(members) if one.identity in reached), None)
+        if came is not None or self._from_start or not self._first_look or stream in self._begin_at_start:
+            return [(one, reached.get(one.identity, 0)) for one in members[came or 0 :]]
         try:
             return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
         except OSError as fault:
@@ -165,14 +190,16 @@ class Follower:
 
 
 def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
-    """Return the files of every stream; one that changed hands is in two positions, and its reader's is the farther, or newer."""
+    """Return the files of every stream. One that changed hands is in two positions: its reader's is the farther one."""
     reader: dict[tuple[int, int], tuple[int, str]] = {}
     for stream, mark in ((stream, mark) for stream, position in positions.items() for mark in position.files):
         who = (mark.device, mark.inode)
-        if who not in reader or mark.offset >= reader[who][0]:
+        if not mark.ended and (who not in reader or mark.offset >= reader[who][0]):
             reader[who] = (mark.offset, stream)
     return {
-        stream: [mark for mark in one.files if not mark.inode or reader[mark.device, mark.inode][1] == stream]
+        stream: [
+            mark for mark in one.files if mark.ended or not mark.inode or reader[mark.device, mark.inode][1] == stream
+        ]
         for stream, one in positions.items()
     }
 

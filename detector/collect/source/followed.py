@@ -1,27 +1,28 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.cut import Cut
 from detector.collect.source.find import Found, look
-from detector.collect.source.locate import Version, continues, holds, is_fresh, locate
+from detector.collect.source.locate import HEADER_BYTES, end_of, holds, is_copy, match
 from detector.collect.source.logfile import LogFile
 from detector.collect.source.names import Age, rotation
 from detector.config import Input
 
 _LINGERING = 2
 """Files kept open: the newest, and the one before it, which a server may still write to after its rotation."""
+_REMEMBERED = 3
+"""Files that were read to their end and let go, kept in mind: what is older than they are is not new."""
 
 
 class FollowedLog:
-    """The files of one log that are being read, the oldest first.
+    """The files of one log that are being read, the oldest first, after those last read to their end.
 
-    What ties the log together is not a name: a file is known by its inode while it is open, and after that by the
-    content (a copy of `copytruncate`, a compressed one, a reused inode, a file system without inodes). All files of
-    the log that are newer, by name, than the newest file known are new.
+    What ties the log together is not a name: files are found again, in their order, by what was read of them (see
+    `locate`). All that is newer than a file that was read to its end, and in none that is known, is new.
     """
 
     def __init__(self, stream: str, settings: Input, marks: Sequence[Mark] = ()) -> None:
@@ -30,23 +31,19 @@ class FollowedLog:
         self.lost: list[str] = []
         self.refused: dict[str, str] = {}
         self._settings = settings
-        self._marks = list(marks)
-        self._open: list[LogFile] = []
-        self._read_out: list[Mark] = []
-        self._seen: set[Version] = set()
-        self._missed: set[Version] = set()
-        self._found_as: dict[LogFile, Version] = {}
+        self._files: list[LogFile | Mark] = list(marks)
         self._unopened_bytes = 0
-
-    @property
-    def known(self) -> bool:
-        """Whether any file of the log was ever in hand."""
-        return bool(self._open or self._marks or self._read_out)
 
     @property
     def newest(self) -> str | None:
         """Path of the newest file in hand."""
         return self._open[-1].path if self._open else None
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether the newest file may have been copied and cut down since the last look, and begin as it did."""
+        newest = self._open[-1:]
+        return any(one.has_changed and one.mark().offset <= HEADER_BYTES for one in newest)
 
     @property
     def stored_bytes(self) -> int:
@@ -58,65 +55,64 @@ class FollowedLog:
         """Bytes as stored that were not read yet: of the files in hand, and of those that could not be opened."""
         return self._unopened_bytes + sum(file.behind_bytes for file in self._open)
 
+    @property
+    def _open(self) -> list[LogFile]:
+        return [one for one in self._files if isinstance(one, LogFile)]
+
     def position(self) -> Position:
         """Return where reading is."""
-        return Position(stream=self.stream, files=tuple(self._known()))
+        return Position(stream=self.stream, files=tuple(map(_mark, self._files)))
 
-    def _known(self) -> list[Mark]:
-        return [*self._read_out, *self._marks, *(file.mark() for file in self._open)]
+    def begin(self, members: Sequence[Found], beginning: Sequence[tuple[Found, int]]) -> None:
+        """Begin with the newest of the files there are, each at an offset; what is older was never new."""
+        first = len(members) - len(beginning)
+        files: list[tuple[int, LogFile | Mark]] = []
+        if first > 0 and not (beginning and beginning[0][1] > HEADER_BYTES):
+            files += [(-1, end) for end in [end_of(members[first - 1])] if end]
+        places = [(place, one, offset) for place, (one, offset) in enumerate(beginning, first)]
+        self._take_up(files, [new for new in places if new[2] or not is_copy(members, new[0])])
 
-    def look(self, members: list[Found], beginning: list[tuple[Found, int]]) -> None:
-        """Take up the files of the log as they are now, the oldest first.
-
-        `beginning`: files and offsets to begin with, where no file was ever in hand.
-        """
-        self.drained = False
-        for file in self._open:
-            file.look()
-        self._release_replaced(members)
+    def look(self, members: Sequence[Found], reached: Mapping[tuple[int, int | str], int]) -> None:
+        """Take up the files of the log as they are now, the oldest first. `reached`: how far others read them."""
+        self._let_go_of_replaced()
         if not members:
-            self._seen = set()
             return  # gone for now: what is known of it is kept for its return
-        known = self._known()
-        places = {id(file): place for file in self._open if (place := self._place(file, members)) is not None}
-        self._reopen(members, places)
-        marks, self._marks = self._marks, []
-        for mark in marks:
-            self._resume(mark, members, places)
-        if places:
-            new = [(member, 0) for member in members[max(places.values()) + 1 :]]
-        else:
-            new = [(one, 0) for one in self._unknown(members, known)] if known else beginning
-        self._open.sort(key=lambda file: places.get(id(file), -1))
-        self._found_as |= {file: members[places[id(file)]].version for file in self._open if id(file) in places}
-        self._take_up(new)
-        if not self._open and not self._marks:
-            self._read_out = known[-1:]
-        self._seen = {one.version for one in members} - self._missed
-        self._missed.clear()
+        known = [one if isinstance(one, Mark) else one.end() for one in self._files]
+        places = match(known, members, [isinstance(one, LogFile) for one in self._files])
+        old, new = _told_apart([_mark(one) for one in self._files], places, members)
+        files: list[tuple[int, LogFile | Mark]] = []
+        if old is not None and old not in places and (end := end_of(members[old])):
+            files.append((old, end))
+        floor = -1 if old is None or old not in places else old
+        rank = -1
+        for one, place in zip(self._files, places, strict=True):
+            rank = rank if place is None else place
+            kept = self._kept(one, None if place is None else members[place])
+            if kept and (place is not None or isinstance(kept, LogFile) or rank >= floor):
+                files.append((rank, kept))
+        fresh = [(place, members[place]) for place in new if not is_copy(members, place)]
+        self._take_up(files, [(place, one, reached.get(one.identity, 0)) for place, one in fresh])
 
-    def holds(self, found: Found) -> bool:
-        """Whether a file that is no member any more, as its name is another's, is one that was read here."""
-        return any(self._is_of(mark, found) for mark in self._known())
+    @property
+    def identities(self) -> set[tuple[int, int | str]]:
+        """Who the files are that are known."""
+        return {(mark.device, mark.inode) for mark in map(_mark, self._files) if mark.inode and mark.offset}
 
     def hand_over(self, found: Found) -> int:
-        """Let go of a file that another log reads on; return from where."""
-        reached = max(mark.offset for mark in self._known() if self._is_of(mark, found))
-        self._read_out = []
-        self._marks = [mark for mark in self._marks if mark.offset and not self._is_of(mark, found)]
-        for file in list(self._open):
-            mark = file.mark()
-            if mark.offset == 0 or self._is_of(mark, found):
-                self._drop(file)
+        """Let go of a file that another log reads on, if it was this one's; return from where."""
+        reached = 0
+        for one in list(self._files):
+            mark = _mark(one)
+            if (mark.device, mark.inode) == found.identity and holds(found, mark):
+                reached = mark.offset
+                self._files.remove(one)
+                if isinstance(one, LogFile):
+                    one.close()
         return reached
-
-    @staticmethod
-    def _is_of(mark: Mark, found: Found) -> bool:
-        return mark.offset > 0 and (mark.device, mark.inode) == found.identity and holds(found, mark)
 
     def read(self) -> Block | None:
         """Return the next lines, of the oldest file that has any; None: there are none now."""
-        for file in list(self._open):
+        for file in self._open:
             cut = file.read() or file.partial()
             if cut is None and self._is_over(file):
                 cut = self._finish(file)
@@ -129,105 +125,41 @@ class FollowedLog:
         """Close all files."""
         for file in self._open:
             file.close()
-        self._open = []
+        self._files = []
 
-    def _release_replaced(self, members: list[Found]) -> None:
-        """Let go of files that were overwritten, and of those nothing was read of: they are found again by content."""
-        for file in list(self._open):
-            mark = file.mark()
-            if self._was_cut_down(file, mark, members):
-                mark = replace(mark, inode=0, device=0)  # it holds the same, as far as it was read, and is another
-            elif not file.replaced and (mark.offset or file.gone):
-                continue
-            self._marks.append(mark)
-            self._drop(file)
+    def _let_go_of_replaced(self) -> None:
+        """Let go of files that were overwritten: they are found again by content."""
+        for file in self._open:
+            file.look()
+            if file.replaced:
+                self._exchange(file, file.mark())
 
-    def _was_cut_down(self, file: LogFile, mark: Mark, members: list[Found]) -> bool:
-        """Whether a file was copied, cut down and written anew with the same beginning, farther than it was read."""
-        place = _at(file, members)
-        hands = {one.identity for one in self._open}
-        return place is not None and any(
-            (one.device, one.inode) not in hands
-            and is_fresh(one, mark, self._seen)
-            and holds(one, mark)
-            and not continues(members[place], one, self._settings)
-            for one in members[:place]
-            if mark.offset
-        )
+    def _kept(self, one: LogFile | Mark, found: Found | None) -> LogFile | Mark | None:
+        """Go on with what was known in the file where it was found now, if it was."""
+        mark = _mark(one)
+        if isinstance(one, LogFile):
+            if one.identity == found.identity if found else one.gone or one.end().offset > 0:
+                return one
+            one.close()
+        elif mark.ended:
+            return mark if found is None else _as_found(mark, found)
+        elif found is None and mark.offset > 0:
+            self.lost.append(mark.path)
+        return None if found is None else self._opened(found, mark.offset) or mark
 
-    def _place(self, file: LogFile, members: list[Found]) -> int | None:
-        """Where an open file stands among the files of its log: renamed, or by content where it was compressed."""
-        place = _at(file, members)
-        if place is not None and (members[place].path == file.path or holds(members[place], file.mark())):
-            return place
-        version = self._found_as.get(file)
-        again = next((place for place, one in enumerate(members) if one.version == version), None)
-        return locate(file.mark(), members, self._seen) if again is None else again
-
-    def _reopen(self, members: list[Found], places: dict[int, int]) -> None:
-        """Go on in the plain copy of a file, where it is as long; what was compressed is read to its end as it was."""
-        for file in list(self._open):
-            place = places.get(id(file))
-            if place is None or file.identity == (members[place].device, members[place].inode):
-                continue
-            copy = members[place]
-            name = os.path.basename(copy.path)
-            if copy.size_bytes < file.size_bytes or rotation(name).unpacked != name:
-                continue
-            mark = file.mark()
-            self._drop(file)
-            if (again := self._opened(copy, mark.offset)) is None:
-                self._marks.append(mark)
-            else:
-                self._open.append(again)
-                places[id(again)] = place
-
-    def _resume(self, mark: Mark, members: list[Found], places: dict[int, int]) -> None:
-        place = locate(mark, members, self._seen)
-        if place is None or place in places.values():
-            if mark.offset:
-                self.lost.append(mark.path)
-            return
-        file = self._opened(members[place], mark.offset)
-        if file is None:
-            self._marks.append(mark)
-        else:
-            self._open.append(file)
-            places[id(file)] = place
-
-    def _unknown(self, members: list[Found], known: Sequence[Mark]) -> list[Found]:
-        """Choose what is new where none of the known files is to be found: by when it was written to."""
-        unread = {(mark.inode, mark.device) for mark in known if mark.offset == 0 and mark.inode}
-        modified = max(mark.modified_ns for mark in known)
-        age = max(_age(mark.path) for mark in known)
-
-        def is_new(one: Found) -> bool:
-            newest = one is members[-1] and (_age(one.path).live or _age(one.path) > age)
-            return (newest or one.modified_ns > modified) and one.version not in self._seen
-
-        return [one for one in members if (one.inode, one.device) in unread or is_new(one)]
-
-    def _take_up(self, new: Sequence[tuple[Found, int]]) -> None:
+    def _take_up(self, files: list[tuple[int, LogFile | Mark]], new: Sequence[tuple[int, Found, int]]) -> None:
+        """Open what is new, and put it where it belongs among what is known, by its place in the log."""
         self._unopened_bytes = 0
-        for index, (found, offset) in enumerate(new):
+        for index, (place, found, offset) in enumerate(new):
             file = self._opened(found, offset)
             if file is None:  # the next look takes it up, and what is newer after it
-                self._unopened_bytes = sum(one.size_bytes - begin for one, begin in new[index:])
-                self._missed |= {one.version for one, _ in new[index:]}
+                self._unopened_bytes = sum(one.size_bytes - begin for _, one, begin in new[index:])
                 break
-            self._open.append(file)
-            self._read_out.clear()
+            files.append((place, file))
+        self._files = [one for _, one in sorted(files, key=lambda ranked: ranked[0])]
 
     def _opened(self, found: Found, offset: int) -> LogFile | None:
         """Open what was found; None: it cannot be read now, or another file has that name by now."""
-        file = self._try(found, offset)
-        if file is None:
-            self._missed.add(found.version)
-        else:
-            self._found_as[file] = found.version
-        return file
-
-    def _try(self, found: Found, offset: int) -> LogFile | None:
         try:
             file = LogFile(found.path, self._settings, offset, live=True)
         except FileNotFoundError:
@@ -248,19 +180,22 @@ class FollowedLog:
         """Whether nothing more is expected of a file that is at its end: of one that is deleted, after a while."""
         if file.gone and file.is_quiet:
             return True
-        return file is not self._open[-1] and (file.compressed or file not in self._open[-_LINGERING:])
+        files = self._open
+        return file is not files[-1] and (file.compressed or file not in files[-_LINGERING:])
 
     def _finish(self, file: LogFile) -> Cut | None:
-        """Give out what is left of a file, and let go of it; of the last one it is kept how far it was read."""
+        """Give out what is left of a file, and let go of it; how far it was read is kept in mind."""
         cut = file.finish()
-        if self._open == [file]:
-            self._read_out = [file.mark()]
-        self._drop(file)
+        mark = replace(file.mark(), ended=True)
+        self._exchange(file, mark if mark.offset else None)
+        ended = {_content(one): one for one in self._files if isinstance(one, Mark) and one.ended}
+        kept = list(ended.values())[-_REMEMBERED:]
+        self._files = [one for one in self._files if isinstance(one, LogFile) or not one.ended or one in kept]
         return cut
 
-    def _drop(self, file: LogFile) -> None:
-        self._open.remove(file)
-        self._found_as.pop(file, None)
+    def _exchange(self, file: LogFile, mark: Mark | None) -> None:
+        at = self._files.index(file)
+        self._files[at : at + 1] = [mark] if mark else []
         file.close()
 
     def _block(self, file: LogFile, cut: Cut) -> Block:
@@ -276,10 +211,43 @@ class FollowedLog:
         )
 
 
-def _at(file: LogFile, members: list[Found]) -> int | None:
-    """Where a file stands by its number, where files have numbers."""
-    here = ((member.device, member.inode or None) for member in members)
-    return next((place for place, who in enumerate(here) if who == file.identity), None)
+def _mark(one: LogFile | Mark) -> Mark:
+    return one if isinstance(one, Mark) else one.mark()
+
+
+def _content(mark: Mark) -> tuple[int, str, str]:
+    return mark.offset, mark.fingerprint, mark.tail_fingerprint
+
+
+def _tells(mark: Mark) -> bool:
+    """Whether a mark shows what is old: nothing before it in its log is read any more, and no header passes for it."""
+    return mark.ended or mark.offset > HEADER_BYTES
+
+
+def _as_found(mark: Mark, found: Found) -> Mark:
+    return replace(mark, path=found.path, device=found.device, inode=found.inode, modified_ns=found.modified_ns)
+
+
+def _told_apart(
+    known: Sequence[Mark], places: Sequence[int | None], members: Sequence[Found]
+) -> tuple[int | None, list[int]]:
+    """Return up to which file nothing is new, if that is known, and which are: those not known and newer."""
+    unknown = [place for place in range(len(members)) if place not in places]
+    telling = [(mark, place) for mark, place in zip(known, places, strict=True) if _tells(mark)]
+    found = [place for _, place in telling if place is not None]
+    if found or not telling:
+        old = min(found, default=None)
+        return old, [place for place in unknown if old is None or place > old]
+    since = max(mark.modified_ns for mark, _ in telling)  # they are gone: those that came after them are newer
+    new = [place for place in unknown if _is_later(members, place, known, since)]
+    return max((place for place in unknown if place not in new), default=None), new
+
+
+def _is_later(members: Sequence[Found], place: int, known: Sequence[Mark], since_ns: int) -> bool:
+    """Whether a file came after those that are known, and gone: by when it was written to; the newest by its name."""
+    age, one = _age(members[place].path), members[place]
+    newest = place + 1 == len(members) and (age.live or age > max(_age(mark.path) for mark in known))
+    return newest or one.modified_ns > since_ns
 
 
 def _age(path: str) -> Age:

@@ -1,22 +1,30 @@
-"""Know a file again, under another name, copied or compressed, by how it begins and by what stood before an offset."""
+"""Know files again, under other names, copied or compressed, by how they begin and by what stood before an offset.
 
-from collections.abc import Collection
-from contextlib import closing
-from dataclasses import replace
+The files of a log follow one another, and so do the marks made in them. A mark is placed in the file that holds what it
+was made in, after the one that the mark before it was placed in; an inode number is only a hint.
+"""
+
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import BinaryIO, Final, NamedTuple
 
 from detector.collect.source.block import Mark
 from detector.collect.source.compression import MAGIC_BYTES, Unpacked, kind
 from detector.collect.source.find import Found
-from detector.collect.source.logfile import LogFile, hashed
-from detector.config import Input
+from detector.collect.source.logfile import FINGERPRINT_BYTES, hashed
 
-Version = tuple[int, int | str, int, int]
-"""See `Found.version`."""
+HEADER_BYTES: Final = 64 * 1024
+"""Files may begin alike for so long: with a header. What is longer is in one file, and in copies of it."""
+_SLICE: Final = 1024 * 1024
 
-_COARSE_NS: Final = 2 * 10**9
-"""How coarse file systems keep times, and what compresses or copies files with their times restores them."""
+
+class _Content(NamedTuple):
+    """What a mark says of a file's content."""
+
+    head_bytes: int
+    head: str
+    offset: int
+    tail: str
 
 
 def holds(found: Found, mark: Mark) -> bool:
@@ -24,61 +32,140 @@ def holds(found: Found, mark: Mark) -> bool:
     if not found.regular:
         return False
     try:
-        with open(found.path, "rb", buffering=0) as raw:
-            compression = kind(raw.read(MAGIC_BYTES))
-            raw.seek(0)
-            if compression is None:
-                return found.size_bytes >= mark.offset and _agrees(Unpacked(raw, None), mark)
-            return _unpacked_holds(found, replace(mark, modified_ns=0))
+        compressed = _is_compressed(found.path)
+        if not compressed and found.size_bytes < mark.offset:
+            return False
+        content = _Content(mark.head_bytes, mark.fingerprint, mark.offset, mark.tail_fingerprint)
+        if compressed:
+            return _unpacked_holds(found.path, found.size_bytes, found.modified_ns, content)
+        return _holds(found.path, content)
     except OSError:
         return False
 
 
-@lru_cache(maxsize=256)
-def _unpacked_holds(found: Found, mark: Mark) -> bool:
-    """See `holds`; a compressed file is read up to the offset, but once: what changes in it changes `found`."""
-    with open(found.path, "rb", buffering=0) as raw:
-        compression = kind(raw.read(MAGIC_BYTES))
-        raw.seek(0)
-        return _agrees(Unpacked(raw, compression), mark)
+def begins(copy: Found, found: Found) -> bool:
+    """Whether all that is in `copy` stands at the beginning of `found`: it is read there."""
+    end = end_of(copy)
+    return end is not None and (end.offset == 0 or holds(found, end))
 
 
-def _agrees(data: Unpacked, mark: Mark) -> bool:
-    if hashed(data.peek(mark.head_bytes)) != mark.fingerprint:
-        return False
-    if not mark.tail_fingerprint or mark.offset == mark.head_bytes:
-        return True
-    data.skip(mark.offset - mark.head_bytes)
-    return hashed(data.read(mark.head_bytes)) == mark.tail_fingerprint
-
-
-def continues(found: Found, copy: Found, settings: Input) -> bool:
-    """Whether a file begins with all that its copy holds: then it was copied, but not cut down after it."""
+def end_of(found: Found) -> Mark | None:
+    """Return a mark at the end of a file; None: it cannot be read. A compressed one is read through, but once."""
     try:
-        with closing(LogFile(copy.path, settings)) as file:
-            while file.read() is not None:
-                pass
-            file.finish()
-            return holds(found, file.mark())
+        size, head, tail = _end(found.path, found.size_bytes, found.modified_ns)
     except OSError:
-        return True
+        return None
+    return Mark(
+        path=found.path,
+        inode=found.inode,
+        device=found.device,
+        head_bytes=min(size, FINGERPRINT_BYTES),
+        fingerprint=head,
+        offset=size,
+        modified_ns=found.modified_ns,
+        tail_fingerprint=tail,
+        ended=True,
+    )
 
 
-def is_fresh(found: Found, mark: Mark, seen: Collection[Version]) -> bool:
-    """Whether a file may have come to hold, since it was last looked for, what `mark` was made in."""
-    return found.version not in seen and found.modified_ns >= mark.modified_ns - _COARSE_NS
+def match(marks: Sequence[Mark], members: Sequence[Found], in_hand: Sequence[bool] = ()) -> list[int | None]:
+    """Return for every mark, the oldest first, the index of its file among those of its log; None: it is not there.
 
-
-def locate(mark: Mark, members: list[Found], seen: Collection[Version] = frozenset()) -> int | None:
-    """Return the index of the file that `mark` was made in, among the files of its log: renamed, else copied.
-
-    `seen` are files, as they were at the last look, of which none is a copy made since.
-    None: it is not there, or nothing was read of it, so that no content tells it from another.
+    `in_hand`: the file of that mark is open, so that no other has its number.
     """
-    if mark.head_bytes == 0:
-        return None  # nothing was read: an inode alone may be another file's by now
-    for index, member in enumerate(members):
-        if (member.inode, member.device) == (mark.inode, mark.device) and holds(member, mark):
-            return index
-    copies = [index for index, member in enumerate(members) if member.version not in seen and holds(member, mark)]
-    return min(copies, key=lambda index: not is_fresh(members[index], mark, seen), default=None)
+    hands = [
+        _own(mark, members) if hand else None for mark, hand in zip(marks, in_hand or [False] * len(marks), strict=True)
+    ]
+    places: list[int | None] = []
+    for mark, hand in zip(marks, hands, strict=True):
+        place = hand
+        if place is None:
+            taken = {place for place in (*places, *hands) if place is not None}
+            last = max((place for place in places if place is not None), default=-1)
+            free = [place for place in range(len(members)) if place not in taken]
+            free.sort(key=lambda place: place < last)  # names may be out of order
+            place = _place(mark, members, free)
+        places.append(place)
+    return places
+
+
+def _place(mark: Mark, members: Sequence[Found], free: Sequence[int]) -> int | None:
+    """Choose the file of a mark among some."""
+    own = _own(mark, members)
+    if own is not None and (own not in free or not (mark.offset == 0 or holds(members[own], mark))):
+        own = None
+    if mark.offset == 0 or (own is not None and (not mark.ended or members[own].modified_ns == mark.modified_ns)):
+        return own
+    held = (place for place in free if holds(members[place], mark))
+    if mark.ended:
+        return next((place for place in held if mark.offset > HEADER_BYTES or _is_whole(members[place], mark)), None)
+    alike = list(held)
+    return next((place for place in alike if not is_copy(members, place)), alike[0] if alike else None)
+
+
+def is_copy(members: Sequence[Found], place: int) -> bool:
+    """Whether a file is a copy of the one after it, which is not cut down yet; or holds nothing but its header."""
+    return place + 1 < len(members) and begins(members[place], members[place + 1])
+
+
+def _own(mark: Mark, members: Sequence[Found]) -> int | None:
+    """Return which file has the number a file had when the mark was made in it."""
+    who = (mark.device, mark.inode)
+    return next((place for place, one in enumerate(members) if mark.inode and (one.device, one.inode) == who), None)
+
+
+def _is_whole(found: Found, mark: Mark) -> bool:
+    end = end_of(found)
+    return end is not None and end.offset == mark.offset
+
+
+def _is_compressed(path: str) -> bool:
+    with open(path, "rb", buffering=0) as raw:
+        return kind(raw.read(MAGIC_BYTES)) is not None
+
+
+@lru_cache(maxsize=1024)
+def _unpacked_holds(path: str, stored_bytes: int, modified_ns: int, content: _Content) -> bool:
+    """See `_holds`; a compressed file is read up to the offset, but once: what changes in it changes size and time."""
+    return _holds(path, content)
+
+
+def _holds(path: str, content: _Content) -> bool:
+    with open(path, "rb", buffering=0) as raw:
+        data = _unpacked(raw)
+        if hashed(data.peek(content.head_bytes)) != content.head:
+            return False
+        if not content.tail or content.offset == content.head_bytes:
+            return True
+        data.skip(content.offset - content.head_bytes)
+        return hashed(data.read(content.head_bytes)) == content.tail
+
+
+@lru_cache(maxsize=1024)
+def _end(path: str, stored_bytes: int, modified_ns: int) -> tuple[int, str, str]:
+    """Return how long a file is unpacked, and the fingerprints of its beginning and its end."""
+    with open(path, "rb", buffering=0) as raw:
+        if kind(raw.read(MAGIC_BYTES)) is None:
+            head, tail = _ends(raw, stored_bytes)
+            return stored_bytes, hashed(head), hashed(tail)
+        raw.seek(0)
+        data = _unpacked(raw)
+        head = tail = data.read(FINGERPRINT_BYTES)
+        size = len(head)
+        while piece := data.read(_SLICE):
+            size += len(piece)
+            tail = (tail + piece)[-FINGERPRINT_BYTES:]
+        return size, hashed(head), hashed(tail)
+
+
+def _ends(raw: BinaryIO, size: int) -> tuple[bytes, bytes]:
+    raw.seek(0)
+    head = raw.read(min(size, FINGERPRINT_BYTES))
+    raw.seek(size - len(head))
+    return head, raw.read(len(head))
+
+
+def _unpacked(raw: BinaryIO) -> Unpacked:
+    compression = kind(raw.read(MAGIC_BYTES))
+    raw.seek(0)
+    return Unpacked(raw, compression)

@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import BinaryIO, Final
@@ -87,7 +88,7 @@ class LogFile:
     def behind_bytes(self) -> int:
         """Bytes as stored, as of the last look at the file, of which no line was given out yet."""
         if self.compressed:
-            return max(0, self.size_bytes - self._raw.tell())
+            return 0 if self._raw.closed else max(0, self.size_bytes - self._raw.tell())
         return max(0, self.size_bytes - self._cutter.offset)
 
     @property
@@ -111,6 +112,11 @@ class LogFile:
             )
         except OSError:  # a network's file that was deleted there, or a disk in trouble: it is found again
             return True
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the file is not as long as it was at the last look."""
+        return os.fstat(self._raw.fileno()).st_size != self.size_bytes
 
     def head(self) -> pl.DataFrame:
         """Return its first lines without taking them. Shapes: `LINES`, up to HEAD_LINES rows."""
@@ -182,6 +188,20 @@ class LogFile:
             offset=self._cutter.offset,
             modified_ns=self._modified_ns,
             tail_fingerprint=self._tail_fingerprint[1],
+        )
+
+    def end(self) -> Mark:
+        """Return a mark at the end as of the last look, whatever was read so far; of a compressed file `mark`."""
+        if self.compressed:
+            return self.mark()
+        here, size = self._raw.fileno(), min(self.size_bytes, FINGERPRINT_BYTES)
+        head, tail = os.pread(here, size, 0), os.pread(here, size, self.size_bytes - size)
+        return replace(
+            self.mark(),
+            head_bytes=size,
+            fingerprint=hashed(head),
+            offset=self.size_bytes,
+            tail_fingerprint=hashed(tail),
         )
 
     def close(self) -> None:
