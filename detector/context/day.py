@@ -136,8 +136,8 @@ class Carry:
 class Day:
     """The running day as small frames: `add` folds rows in, `carry` freezes what was before, `clear` ends it.
 
-    Bounded: beyond `most_rows` displays the earliest are dropped and counted; distinct persons of a day
-    may then be counted twice.
+    Bounded: beyond `most_rows` displays, slots or places the earliest are dropped and counted, of places those used
+    longest ago; distinct persons of a day may then be counted twice.
     """
 
     def __init__(self, most_rows: int) -> None:
@@ -179,7 +179,8 @@ class Day:
             .group_by(ACCOUNT, KEY, *TRAITS, maintain_order=True)
             .agg(pl.col("first").min(), pl.col("last").max(), pl.col("records").sum())
         )
-        self.places = frames.renewed(self.places, KEY, merged)
+        self.places, gone = frames.latest(frames.renewed(self.places, KEY, merged), self.most_rows)
+        self.evicted_count += gone
         self._display(rows.filter(pl.col("portal.subject").is_not_null()).select(DISPLAYS.names()))
 
     def _add_slots(self, fresh: pl.DataFrame) -> None:
@@ -198,7 +199,8 @@ class Day:
             )
         )
         latest = frames.renewed(latest, ACCOUNT, merged).sort("slot", maintain_order=True)
-        self.slots = pl.concat([self.slots[:since], latest])
+        self.slots, gone = frames.latest(pl.concat([self.slots[:since], latest]), self.most_rows)
+        self.evicted_count += gone
 
     def _display(self, shown: pl.DataFrame) -> None:
         self.displays.append(shown)

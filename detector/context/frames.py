@@ -22,6 +22,11 @@ def renewed(frame: pl.DataFrame, name: str, fresh: pl.DataFrame) -> pl.DataFrame
     return joined.rechunk() if joined.n_chunks() > MOST_CHUNKS else joined
 
 
+def latest(frame: pl.DataFrame, most_rows: int) -> tuple[pl.DataFrame, int]:
+    """Keep the last `most_rows`, and say how many were let go."""
+    return frame.tail(most_rows), max(0, frame.height - most_rows)
+
+
 def pack(frame: pl.DataFrame) -> bytes:
     """Return `frame` as compressed Arrow IPC."""
     buffer = io.BytesIO()

@@ -11,9 +11,14 @@ RUNS: Final = pl.Schema({"run_key": pl.UInt64, "run": pl.Int64, "views": pl.Int6
 
 
 class Runs:
-    """The running length of every session's views without a claim, within the local day."""
+    """The running length of every session's views without a claim, within the local day.
 
-    def __init__(self) -> None:
+    Bounded: beyond `most_rows` the sessions that were quiet longest leave and are counted.
+    """
+
+    def __init__(self, most_rows: int) -> None:
+        self.most_rows = most_rows
+        self.evicted_count = 0
         self.clear()
 
     def clear(self) -> None:
@@ -52,7 +57,8 @@ class Runs:
         )
         counted = rows.with_columns(runs.get_column("run").alias("unclaimed_run"), runs.get_column("views"))
         last = counted.group_by("run_key").agg(pl.col("unclaimed_run").last().alias("run"), pl.col("views").last())
-        self.open = frames.renewed(self.open, "run_key", last)
+        self.open, gone = frames.latest(frames.renewed(self.open, "run_key", last), self.most_rows)
+        self.evicted_count += gone
         later = pl.col("displayed") & (pl.col("views") > 1)
         return counted.with_columns(pl.when(later).then(pl.col("unclaimed_run") > 1).alias("unbilled")).drop("views")
 

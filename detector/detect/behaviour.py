@@ -49,13 +49,10 @@ class Behaviour:
         self.cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_COHORTS, durable=durable)
         self.unrest = Store(database, "unrest", Unrest.from_numbers, most=1, durable=durable)
         self.baselines = Baselines(self.accounts, self.cohorts, config.models.learning_days)
-        self.day = Day(config.state.max_rows_per_window)
-        self.runs = Runs()
-        self.lookups = Lookups()
-        self.seen = Seen(database, config.state.retain_days)
-        self.known = Acquaintance(database, config.state.max_rows_per_window)
-        self.tenants = Tenants(database, config.state.max_rows_per_window)
         most_rows, least = config.state.max_rows_per_window, score.threshold(config.models)
+        self.day, self.runs, self.lookups = Day(most_rows), Runs(most_rows), Lookups(most_rows)
+        self.seen = Seen(database, config.state.retain_days)
+        self.known, self.tenants = Acquaintance(database, most_rows), Tenants(database, most_rows)
         least = math.inf if "campaign" in config.models.families_off else least
         self.campaigns = Campaigns(least, database, most_rows, self.words, durable=durable)
         self.withheld = Withheld(database)
@@ -92,6 +89,7 @@ class Behaviour:
             return schema.empty(schema.SIGNAL)
         places = running.places_of(rows)
         self.baselines.look_up(places, today.toordinal())
+        self.baselines.novelty = self.baselines.novelty.tail(self.day.most_rows)  # what left is asked again
         told, names = self.baselines.of(rows), rows.get_column(ACCOUNT).unique()
         carry = self.day.carry(names)
         rows = self._met(self.runs.count(rows))
@@ -236,6 +234,11 @@ class Behaviour:
         mine = pl.col(ACCOUNT).is_in(list(accounts)) & pl.col("@timestamp").is_between(since, until)
         shown = [part.filter(mine).get_column("portal.subject") for part in (self.held, *self.day.displays)]
         return pl.concat(shown).n_unique()
+
+    @property
+    def evicted_count(self) -> int:
+        """Rows of the running day that were dropped for want of room."""
+        return self.day.evicted_count + self.runs.evicted_count + self.lookups.evicted_count
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the running day, for `restore`; closed days are in the store already."""

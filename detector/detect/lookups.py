@@ -23,9 +23,14 @@ BEST: Final = pl.Schema({KEY: pl.UInt64, "clientele": pl.Float64, "habit": pl.Fl
 
 
 class Lookups:
-    """The running day's look-ups, weighed by session, and by account in familiar and in unfamiliar places."""
+    """The running day's look-ups, weighed by session, and by account in familiar and in unfamiliar places.
 
-    def __init__(self) -> None:
+    Bounded: beyond `most_rows` those that were quiet longest leave and are counted.
+    """
+
+    def __init__(self, most_rows: int) -> None:
+        self.most_rows = most_rows
+        self.evicted_count = 0
         self.clear()
 
     def clear(self) -> None:
@@ -65,11 +70,16 @@ class Lookups:
         return self._told(looks, weighed)
 
     def _keep(self, weighed: pl.DataFrame, placed: pl.DataFrame) -> None:
-        self.ledger = frames.renewed(self.ledger, "key", weighed.group_by("key").last())
+        self.ledger = self._latest(frames.renewed(self.ledger, "key", weighed.group_by("key").last()))
         fresh = weighed.filter(pl.col("placed_here") > 0).group_by("key", "portal.subject_area").last()
         fresh = fresh.select(PLACED.names())
         old = placed.join(fresh, on=["key", "portal.subject_area"], how="anti", nulls_equal=True)
-        self.placed = frames.renewed(self.placed, "key", pl.concat([old, fresh]))
+        self.placed = self._latest(frames.renewed(self.placed, "key", pl.concat([old, fresh])))
+
+    def _latest(self, frame: pl.DataFrame) -> pl.DataFrame:
+        kept, gone = frames.latest(frame, self.most_rows)
+        self.evicted_count += gone
+        return kept
 
     def of(self, keys: pl.Series) -> pl.DataFrame:
         """Return BEST of the accounts with these numbers."""

@@ -32,11 +32,11 @@ def slow_twin(taken):
 
 @given(steps, st.lists(st.integers(0, 60), max_size=5))
 def test_runs_are_those_of_the_slow_twin_however_the_rows_are_cut(taken, cuts):
-    runs, found = Runs(), []
+    runs, found = Runs(1000), []
     for start, end in pairwise([0, *sorted(min(cut, len(taken)) for cut in cuts), len(taken)]):
         counted = runs.count(rows(taken[start:end]))
         assert counted.drop("unclaimed_run", "unbilled").equals(rows(taken[start:end]))
         found += counted.select("unclaimed_run", "unbilled").rows()
-        saved, runs = runs.snapshot(), Runs()
+        saved, runs = runs.snapshot(), Runs(1000)
         runs.restore(saved)
     assert found == slow_twin(taken)

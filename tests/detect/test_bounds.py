@@ -9,6 +9,7 @@ import pytest
 from detector import schema
 from detector.config import Config, State
 from detector.detect.behaviour import Behaviour
+from detector.detect.models.familiarity import MOST_VALUES, Population
 from tests.detect.portal_days import START, events
 
 THEFT = events(days=10, accounts=30, seed=5, thief_records=60)
@@ -88,3 +89,23 @@ def test_a_restart_refuses_the_same_names():
     again.observe(first[half:], START.date())
     assert set(again.day.slots["user.name"]) == set(whole.day.slots["user.name"])
     assert halves.refused_count + again.refused_count == whole.refused_count > 0
+
+
+def test_a_day_with_more_places_sessions_and_slots_than_there_is_room_for_keeps_the_latest_and_counts_the_others():
+    signals, _, _ = watch(THEFT)
+    found, _, behaviour = watch(flood(9, 200), max_rows_per_window=1_000)
+    assert signals.get_column("user.name").to_list() == ["u001"] * signals.height
+    assert "u001" in found.get_column("user.name").to_list()
+    assert behaviour.evicted_count > 0
+    held = (behaviour.day.slots, behaviour.day.places, behaviour.runs.open, behaviour.lookups.ledger)
+    assert max(frame.height for frame in held) == 1_000
+    assert behaviour.baselines.novelty.height <= 1_000
+
+
+def test_of_values_invented_those_that_many_show_stay_known():
+    everybody = Population()
+    everybody.learn_many([{"Chrome/Windows"}] * 5)
+    everybody.learn_many([{f"Agent {number}"} for number in range(2 * MOST_VALUES)])
+    assert len(everybody.values) == MOST_VALUES
+    assert everybody.values["Chrome/Windows"] == 5
+    assert everybody.account_days == 2 * MOST_VALUES + 5

@@ -106,8 +106,8 @@ class Tally:
 
     def _keep(self, levelled: pl.DataFrame) -> None:
         kept = frames.renewed(self.pairs, _PAIR, levelled.group_by(_PAIR, maintain_order=True).last())
-        self.evicted_count += max(0, kept.height - self.most_rows)
-        self.pairs = kept.tail(self.most_rows)
+        self.pairs, gone = frames.latest(kept, self.most_rows)
+        self.evicted_count += gone
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the state, for `restore`."""
