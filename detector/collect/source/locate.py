@@ -32,11 +32,8 @@ def holds(found: Found, mark: Mark) -> bool:
     if not found.regular:
         return False
     try:
-        compressed = _is_compressed(found.path)
-        if not compressed and found.size_bytes < mark.offset:
-            return False
         content = _Content(mark.head_bytes, mark.fingerprint, mark.offset, mark.tail_fingerprint)
-        if compressed:
+        if _is_compressed(found.path):
             return _unpacked_holds(found.path, found.size_bytes, found.modified_ns, content)
         return _holds(found.path, content)
     except OSError:
@@ -71,26 +68,24 @@ def end_of(found: Found) -> Mark | None:
 def match(marks: Sequence[Mark], members: Sequence[Found], in_hand: Sequence[bool] = ()) -> list[int | None]:
     """Return for every mark, the oldest first, the index of its file among those of its log; None: it is not there.
 
-    `in_hand`: the file of that mark is open, so that no other has its number.
+    `in_hand`: the file of that mark is open, so that no other has its number, and the mark is at its end. What holds
+    most is placed first: files may begin alike, and a mark within a header is in all of them.
     """
-    hands = [
-        _own(mark, members) if hand else None for mark, hand in zip(marks, in_hand or [False] * len(marks), strict=True)
-    ]
-    places: list[int | None] = []
-    for mark, hand in zip(marks, hands, strict=True):
-        place = hand
-        if place is None:
-            taken = {place for place in (*places, *hands) if place is not None}
-            last = max((place for place in places if place is not None), default=-1)
-            free = [place for place in range(len(members)) if place not in taken]
-            free.sort(key=lambda place: place < last)  # names may be out of order
-            place = _place(mark, members, free)
-        places.append(place)
+    hands = in_hand or [False] * len(marks)
+    places = [_own(mark, members) if hand else None for mark, hand in zip(marks, hands, strict=True)]
+    for index in sorted(range(len(marks)), key=lambda index: -marks[index].offset):
+        if places[index] is None:
+            low = max((place for place in places[:index] if place is not None), default=-1)
+            high = min((place for place in places[index:] if place is not None), default=len(members))
+            free = [place for place in range(low + 1, high) if place not in places]
+            if not marks[index].ended:  # names may be out of order
+                free += [place for place in range(len(members)) if place not in places and not low < place < high]
+            places[index] = _place(marks[index], members, free, whole=marks[index].ended or hands[index])
     return places
 
 
-def _place(mark: Mark, members: Sequence[Found], free: Sequence[int]) -> int | None:
-    """Choose the file of a mark among some."""
+def _place(mark: Mark, members: Sequence[Found], free: Sequence[int], *, whole: bool) -> int | None:
+    """Choose the file of a mark among some. `whole`: it is at its end, which may have come to be farther since."""
     own = _own(mark, members)
     if own is not None and (own not in free or not (mark.offset == 0 or holds(members[own], mark))):
         own = None
@@ -100,7 +95,9 @@ def _place(mark: Mark, members: Sequence[Found], free: Sequence[int]) -> int | N
     if mark.ended:
         return next((place for place in held if mark.offset > HEADER_BYTES or _is_whole(members[place], mark)), None)
     alike = list(held)
-    return next((place for place in alike if not is_copy(members, place)), alike[0] if alike else None)
+    if len(alike) > 1:
+        alike.sort(key=lambda place: (whole and not _is_whole(members[place], mark), is_copy(members, place)))
+    return alike[0] if alike else None
 
 
 def is_copy(members: Sequence[Found], place: int) -> bool:
