@@ -1,9 +1,12 @@
+import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from detector.cli import main
 
@@ -35,6 +38,33 @@ def expected(log) -> set[str]:
     from tests.cli.test_batch import batch, ids
 
     return set(ids(batch(log).stdout))
+
+
+@pytest.fixture(scope="session")
+def made(log, tmp_path_factory) -> Path:
+    """A folder with a log and the state of having read it; a verdict names an account.
+
+    No byte sequence has its accounts' names by chance.
+    """
+    from tests.cli.in_process import tailed
+
+    folder = tmp_path_factory.mktemp("made")
+    text = log.read_text()
+    for number in range(3):
+        text = text.replace(f" u{number} [", f" holder-of-{number} [")
+    (folder / "access.log").write_text(text)
+    assert tailed(folder / "access.log", folder, "--from-start").exit_code == 0
+    incident = json.loads((folder / "alerts.jsonl").read_text().splitlines()[0])["portal"]["incident"]["id"]
+    note = ["--note", "holder-of-1 was phished, not holder-of-10", "--state", str(folder / "state")]
+    said = CliRunner().invoke(main, ["feedback", incident, "confirmed", *note])
+    assert said.exit_code == 0, said.output
+    return folder
+
+
+@pytest.fixture
+def state(made, tmp_path) -> Path:
+    """A copy of that state, to change."""
+    return Path(shutil.copytree(made / "state", tmp_path / "state"))
 
 
 @pytest.fixture(scope="session")

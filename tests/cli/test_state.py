@@ -19,21 +19,6 @@ from detector.pipeline.live import tail as follow_live
 from tests.cli.in_process import delivered, state_command, tailed
 
 
-@pytest.fixture(scope="module")
-def made(log, tmp_path_factory) -> Path:
-    """A state that has read most of the log."""
-    folder = tmp_path_factory.mktemp("made")
-    live, lines = folder / "access.log", log.read_text().splitlines(keepends=True)
-    live.write_text("".join(lines[:1000]))
-    assert tailed(live, folder, "--from-start").exit_code == 0
-    return folder
-
-
-@pytest.fixture
-def state(made, tmp_path) -> Path:
-    return Path(shutil.copytree(made / "state", tmp_path / "state"))
-
-
 def test_info_tells_what_is_there_beside_a_detector(made, state):
     with closing(Checkpoint(state)):
         told = json.loads(state_command("info", "--state", state, "-o", "json").output)
@@ -102,7 +87,7 @@ def test_every_other_fault_is_listed_too(state, tmp_path):
     with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
         database.execute("UPDATE outbox_size SET bytes = 1")
         database.execute("UPDATE activity SET hours = zeroblob(30)")
-        database.execute("UPDATE memory SET numbers = '{' WHERE key = 'u1'")
+        database.execute("UPDATE memory SET numbers = '{' WHERE key = 'holder-of-1'")
         database.execute("UPDATE outbox SET body = '{}' WHERE seq = 1")
     (state / "delivery.sqlite").chmod(0o644)
     (state / "subject.key").unlink()
@@ -110,7 +95,14 @@ def test_every_other_fault_is_listed_too(state, tmp_path):
     result = state_command("verify", "--state", state, "-o", "json")
     assert result.exit_code == 3
     told = "\n".join(json.loads(result.stdout)["faults"])
-    wanted = ("outbox: ", "activity 7", "memory account u1", "outbox 1: ", "open to others (mode 0644", "are of key")
+    wanted = (
+        "outbox: ",
+        "activity 7",
+        "memory account holder-of-1",
+        "outbox 1: ",
+        "open to others (mode 0644",
+        "are of key",
+    )
     assert [words for words in wanted if words not in told] == []
 
 
@@ -125,7 +117,7 @@ def test_nothing_there_is_named(tmp_path):
 def test_a_copy_made_while_tail_runs_goes_on_where_it_was_made(log, tmp_path, expected):
     """Two commits later the run is over, and its state is gone."""
     copies, small = [], config.load()
-    small = small.model_copy(update={"input": small.input.model_copy(update={"chunk_bytes": 20_000})})
+    small = small.model_copy(update={"input": small.input.model_copy(update={"chunk_bytes": 40_000})})
 
     def copy(pipeline: Pipeline, ended: bool) -> None:
         if pipeline.telemetry.lines > 600 and not copies:

@@ -1,14 +1,12 @@
 """`detector state forget`: no byte of whom it erases is left, whatever part of a state they were in."""
 
 import json
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import pytest
 from click.testing import CliRunner
 
 from detector.checkpoint import Checkpoint
@@ -37,27 +35,6 @@ def everything(folder: Path) -> bytes:
     return plain
 
 
-@pytest.fixture(scope="module")
-def named(tmp_path_factory, log) -> Path:
-    """A state of accounts with names that no byte sequence has by chance; a verdict names one."""
-    folder = tmp_path_factory.mktemp("named")
-    text = log.read_text()
-    for number in range(3):
-        text = text.replace(f" u{number} [", f" holder-of-{number} [")
-    (folder / "access.log").write_text(text)
-    assert tailed(folder / "access.log", folder, "--from-start").exit_code == 0
-    shown = CliRunner().invoke(main, ["incidents", "--state", str(folder / "state"), "-o", "json"]).output
-    note = ["--note", "holder-of-1 was phished, not holder-of-10", "--state", str(folder / "state")]
-    said = CliRunner().invoke(main, ["feedback", json.loads(shown)[0]["id"], "confirmed", *note])
-    assert said.exit_code == 0, said.output
-    return folder
-
-
-@pytest.fixture
-def state(named, tmp_path) -> Path:
-    return Path(shutil.copytree(named / "state", tmp_path / "state"))
-
-
 FORGET = ("forget", "holder-of-1", "--reason", "case 7", "--yes", "--state")
 
 
@@ -73,7 +50,7 @@ def numbers(folder: Path) -> set[int]:
     return set(np.concatenate(told).tolist())
 
 
-def test_an_account_that_is_forgotten_leaves_no_byte(named, state, tmp_path):
+def test_an_account_that_is_forgotten_leaves_no_byte(made, state, tmp_path):
     theirs = set(numbers_of(["holder-of-1", "holder-of-1 192.0.2.1"]).tolist())
     assert theirs <= numbers(state)
     assert b'holder-of-1"' in everything(state)
@@ -93,7 +70,7 @@ def test_an_account_that_is_forgotten_leaves_no_byte(named, state, tmp_path):
     again = state_command(*FORGET, state)
     assert again.exit_code == 3
     assert "near it: holder-of-2, holder-of-0" in again.output
-    assert tailed(named / "access.log", tmp_path).exit_code == 0
+    assert tailed(made / "access.log", tmp_path).exit_code == 0
 
 
 def test_every_table_of_a_state_is_one_that_is_searched_or_names_nobody(state):
@@ -113,8 +90,8 @@ def test_a_name_that_is_spelled_otherwise_is_told(state):
     assert "near it: holder-of-2" in missed.output
 
 
-def test_a_person_that_is_forgotten_leaves_no_byte_nor_a_pair_with_an_account_of_before(named, state, tmp_path):
-    lines = (named / "access.log").read_text().splitlines(keepends=True)
+def test_a_person_that_is_forgotten_leaves_no_byte_nor_a_pair_with_an_account_of_before(made, state, tmp_path):
+    lines = (made / "access.log").read_text().splitlines(keepends=True)
     (tmp_path / "access.log").write_text(lines[0])
     key = (state / "subject.key").read_text().split()[-1]
     parsed = CliRunner().invoke(main, ["parse", str(tmp_path / "access.log")], env={"PORTAL_DETECTOR_KEY": key})
