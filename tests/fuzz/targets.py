@@ -31,6 +31,7 @@ from detector.pipeline.archives import batch
 from detector.schema import EVENT, RAW, REJECT, conform, empty
 from tests.fuzz.mutation import flipped, frame, mutated
 from tests.fuzz.seeds import DESCRIBED, LINES
+from tests.fuzz.written import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +219,7 @@ TARGETS: Final[dict[str, Target]] = {
     "portions": Target(portions, partial(_lines, *LINES.values())),
     "configuration": Target(configuration, partial(_files, "config/*.yml", "sample_logs/*/*.yml"), lines=False),
     "received": Target(received, partial(_lines, *LINES.values(), ("17 <14>1 - - - - - a", "9 <1>1 - -10 <1>1 - - -"))),
+    "alerts": Target(written, partial(_lines, *LINES.values())),
     "state": Target(state, _states, lines=False, change=flipped),
     "state_edited": Target(state, _states, lines=False, change=edited),
     "rules": Target(rules, partial(_files, "rules/*/*.yml"), lines=False),

@@ -43,7 +43,7 @@ def leef(alert: Alert, created: datetime, trimmed: Trimmed = WHOLE) -> str:
         "attackTactics": ", ".join(alert.tactics),
         "attackTechniques": ", ".join(alert.techniques),
         "trimmed": ", ".join(f"{count} {what}" for what, count in trimmed.items()),
-        "usrName": user and short(user, 255),
+        "usrName": user and short(printable(user), 255),
         "srcName": None if ip else alert.source_ip,
         "ruleName": alert.rule_name,
         "nextStep": alert.next_step,
@@ -53,7 +53,7 @@ def leef(alert: Alert, created: datetime, trimmed: Trimmed = WHOLE) -> str:
         "reasons": "; ".join(one.text for one in alert.reasons),
         "msg": alert.message,
     }
-    head = ("LEEF:2.0", "portal-detector", "portal-detector", VERSION, short(alert.rule_id, 255), "x09")
+    head = ("LEEF:2.0", "portal-detector", "portal-detector", VERSION, short(printable(alert.rule_id), 255), "x09")
     pairs = (f"{key}={printable(str(value))}" for key, value in attributes.items() if value not in (None, ""))
     return "|".join(printable(one).replace("|", "¦") for one in head) + "|" + "\t".join(pairs)
 
