@@ -21,7 +21,7 @@ def reload(pipeline: Pipeline, renew: Renew) -> str:
 
     Only right after a commit. A configuration, rules or a key with faults change nothing; each fault is logged.
     """
-    listened = pipeline.config.metrics
+    former = pipeline.config
     try:
         setup = renew()
         try:
@@ -33,7 +33,7 @@ def reload(pipeline: Pipeline, renew: Renew) -> str:
         return _refused(pipeline, fault)
     pipeline.telemetry.counts[TAKEN] += 1
     log.warning("configuration and rules taken up anew", extra={"rules": len(pipeline.detection.rules.catalogue)})
-    return _said_of(listened, pipeline.config)
+    return _said_of(former, pipeline.config)
 
 
 def _refused(pipeline: Pipeline, fault: DetectorError) -> str:
@@ -48,8 +48,15 @@ def _more(count: int) -> str:
     return f" (and {count} more)" if count else ""
 
 
-def _said_of(listened: object, config: Config) -> str:
-    if listened == config.metrics:
+def _said_of(former: Config, config: Config) -> str:
+    """Name what changed and is opened at a start only."""
+    opened = {
+        "metrics": (former.metrics, config.metrics),
+        "input.receive": (former.input.receive, config.input.receive),
+    }
+    stay = " and ".join(name for name, (before, now) in opened.items() if before != now)
+    if not stay:
         return ""
-    log.warning("metrics are taken up at a start only, the former stay")
-    return "metrics are taken up at a start only, the former stay"
+    told = f"{stay}: taken up at a start only, the former stay"
+    log.warning(told)
+    return told
