@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -126,8 +127,8 @@ def _rotate(folder: Path, load: Load, way: str) -> None:
 
     Lines that come between copying and truncation are lost by logrotate itself: it gets none.
     """
-    begun = clock.now().replace(microsecond=0)
-    until(lambda: clock.now().replace(microsecond=0) > begun)
+    next_second = clock.now().replace(microsecond=0) + timedelta(seconds=1.1)  # logrotate's own clock is a coarse one
+    until(lambda: clock.now() > next_second)
     command = [str(LOGROTATE), "-f", "-s", str(folder / "rotated"), str(folder / "logrotate.conf")]
     if way == "copied":
         until(lambda: _logged(folder, "syslog.log") >= load.count and _logged(folder, "access.log") >= load.count)
