@@ -124,6 +124,9 @@ class Reader:
 
     def _begin(self, positions: Mapping[str, Position]) -> bool:
         """Note where streams begin; whether any is new: that must be saved, or a restart would begin elsewhere."""
+        for name in self._source.forgotten():
+            for known in (self._positions, self._states, self._formats, self._lines_since_choice, self._times):
+                known.pop(name, None)
         new = {name: position for name, position in positions.items() if name not in self._positions}
         self._positions |= new
         return bool(new)

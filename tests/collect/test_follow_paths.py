@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -245,5 +246,26 @@ def test_what_is_deleted_while_a_backlog_is_read_is_in_hand(tmp_path: Path, monk
         path.unlink()
     blocks += iter(lambda: tail.follower.read(stream), None)
     assert [int(line[:6]) for block in blocks if block for line in block.lines["line"]] == list(range(server.count))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("days", [29, 31])
+def test_how_far_a_log_was_read_is_known_for_a_month_after_it_went(tmp_path: Path, days: int) -> None:
+    log = tmp_path / "worker-1.log"
+    server = Server(log)
+    server.now_s = time.time() - days * 86_400
+    server.write(3)
+    tail = Tail(tmp_path, from_start=True, partial_line_s=0.001)
+    tail.poll()
+    log.rename(tmp_path / ".away")
+    tail.restart()
+    assert tail.poll() == []
+    tail.saved = tail.follower.positions()
+    assert list(tail.saved) == ([str(log)] if days < 30 else [])
+    tail.restart()
+    (tmp_path / ".away").rename(log)
+    server.write(2)
+    assert tail.poll() == list(range(3 if days < 30 else 0, 5))
     server.close()
     tail.close()

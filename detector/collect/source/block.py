@@ -1,6 +1,6 @@
 """Say what a source hands on: a Block of lines, and the Position where reading goes on after it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final, Protocol
@@ -111,6 +111,9 @@ class Source(Protocol):
 
     def positions(self) -> Mapping[str, Position]:
         """Return where reading is now, for streams that may be waited for without a line."""
+
+    def forgotten(self) -> Collection[str]:
+        """Return the streams that went so long ago, as of the last `refresh`, that their positions count no more."""
 
     def head(self, stream: str) -> pl.DataFrame | None:
         """Return the first lines of a stream, to choose its format by; None where they cannot be read twice."""

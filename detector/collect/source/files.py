@@ -84,6 +84,10 @@ class Files:
         """Return none: a file of which nothing was read is read from its start."""
         return {}
 
+    def forgotten(self) -> tuple[str, ...]:
+        """Return none: files that are read to their end are there."""
+        return ()
+
     def head(self, stream: str) -> pl.DataFrame | None:
         """Return the first lines of the file that is read next. Shapes: `LINES`."""
         chain = self._chains[stream]

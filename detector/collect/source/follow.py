@@ -3,6 +3,7 @@
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from datetime import timedelta
 from typing import ClassVar, Final, Self
 
 import polars as pl
@@ -18,6 +19,9 @@ from detector.errors import InputError
 
 LOOK_S: Final = 1.0
 """How often it looks for rotations while a backlog is read."""
+
+KEPT: Final = timedelta(days=30)
+"""How long it is known, after it was last written to, of a log that is gone, how far it was read."""
 
 _Identity = tuple[int, int | str]
 
@@ -56,6 +60,7 @@ class Follower:
             stream: FollowedLog(stream, settings, marks) for stream, marks in _each_once(positions or {}).items()
         }
         self._first_look, self._looked_s = True, 0.0
+        self._forgotten: list[str] = []
 
     def resumed(self, settings: Input, positions: Mapping[str, Position]) -> Self:
         """Return a follower of the same paths that goes on from `positions` under other settings.
@@ -90,14 +95,21 @@ class Follower:
 
     def refresh(self) -> None:
         """Look at the files anew: growth, rotation, new files."""
-        self._look()
+        found = self._look()
+        since = clock.now() - KEPT
+        self._forgotten = [
+            stream for stream, log in self._logs.items() if stream not in found and log.gone_since(since)
+        ]
+        for stream in self._forgotten:
+            del self._logs[stream]
         for log in self._logs.values():
             log.drained = False
         if self._first_look and self.refused:
             raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
 
-    def _look(self) -> None:
+    def _look(self) -> Collection[str]:
+        """Look at the files anew, and return the streams that are there."""
         self._looked_s = clock.monotonic_s()
         found = self._scan()
         reached = self._handed_over({stream: members for stream, (members, _) in found.items()})
@@ -109,6 +121,7 @@ class Follower:
             self._logs[stream] = FollowedLog(stream, self._settings)
             self._logs[stream].begin(members, beginning)
             self._logs[stream].drained = True  # until the next `refresh`: who reads was told of others
+        return found
 
     def streams(self) -> dict[str, None]:
         """Return the streams that were not found at their end since the last look."""
@@ -117,6 +130,10 @@ class Follower:
     def positions(self) -> dict[str, Position]:
         """Return where every stream is now."""
         return {stream: log.position() for stream, log in self._logs.items()}
+
+    def forgotten(self) -> list[str]:
+        """Return the streams that were let go at the last look: gone, and not written to for `KEPT` before."""
+        return self._forgotten
 
     def head(self, stream: str) -> pl.DataFrame | None:
         """Return the first lines of the newest file of a stream. Shapes: `LINES`."""

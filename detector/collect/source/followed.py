@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.cut import Cut
@@ -44,6 +45,12 @@ class FollowedLog:
         """Whether the newest file may have been copied and cut down since the last look, and begin as it did."""
         newest = self._open[-1:]
         return any(one.has_changed and one.mark().offset <= HEADER_BYTES for one in newest)
+
+    def gone_since(self, time: datetime) -> bool:
+        """Whether none of its files is in hand, and none that was had been written to since then."""
+        return (
+            not self._open and max((_mark(one).modified_ns for one in self._files), default=0) < time.timestamp() * 1e9
+        )
 
     @property
     def stored_bytes(self) -> int:

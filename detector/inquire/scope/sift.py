@@ -75,6 +75,10 @@ class Sift:
         """Return none."""
         return {}
 
+    def forgotten(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
     def head(self, stream: str) -> pl.DataFrame | None:
         """Return the first lines of a stream, whatever they hold: they tell the format."""
         return self._heads.get(stream)

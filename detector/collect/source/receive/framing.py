@@ -74,11 +74,12 @@ class Newline:
         if not end:
             self._hold(data)
             return b""
-        start = data.index(b"\n") if len(self._held) > self._longest else 0
-        lines = bytes(self._held) + data[start:end]
+        lines = bytes(self._held) + data[:end]
         self._held.clear()
         self._hold(data[end:])
-        return lines
+        if len(lines) <= self._longest:
+            return lines
+        return b"\n".join([line[: self._longest + 1] for line in lines.split(b"\n")])
 
     def finish(self) -> bytes:
         """Return the last line, if it has no line feed."""
