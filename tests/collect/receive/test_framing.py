@@ -44,14 +44,14 @@ def test_lines_stay_lines(messages, cuts):
     assert got.pop() == b""
     assert len(got) == len(messages)
     for sent, came in zip(escaped, got, strict=True):
-        assert came == sent if len(sent) <= LONGEST else len(came) > LONGEST and sent.startswith(came)
+        assert came == sent[: LONGEST + 1]
 
 
 @given(st.binary(max_size=200), CUTS)
 def test_any_bytes_are_cut_alike(stream, cuts):
     """No stream makes more of itself in one way than in another, or takes more memory than a message may."""
     whole, parts = Detected(LONGEST), Detected(LONGEST)
-    assert (whole.feed(stream) + whole.finish()).count(b"\n") == fed(parts, stream, cuts).count(b"\n")
+    assert whole.feed(stream) + whole.finish() == fed(parts, stream, cuts)
     assert whole.fault == parts.fault
     assert whole.within == parts.within
 
