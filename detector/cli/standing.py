@@ -9,8 +9,8 @@ import click
 
 from detector.cli import printable
 from detector.cli.table import COLOURS, print_table, width
-from detector.pipeline.figures import Figures
-from detector.pipeline.health import Concern, size, span
+from detector.pipeline.watching.figures import Figures
+from detector.pipeline.watching.health import Concern, size, span
 from detector.schema import LEVELS
 
 LABEL: Final = 15

@@ -13,8 +13,8 @@ from detector.cli.options import FOLDER, FORM, config_option, configured
 from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
-    from detector.pipeline.figures import Figures
-    from detector.pipeline.health import Concern
+    from detector.pipeline.watching.figures import Figures
+    from detector.pipeline.watching.health import Concern
 
 EPILOG: Final = """\b
 Examples:
@@ -35,7 +35,7 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
     It looks, beside the detector, at what that writes every few seconds, and disturbs nothing.
     """
     from detector import clock
-    from detector.pipeline.health import concerns
+    from detector.pipeline.watching.health import concerns
 
     ctx.color = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
     config = configured(config_file, log_level)
@@ -54,8 +54,8 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
 
 def _figures(state: Path) -> "Figures":
     from detector.errors import InputError
-    from detector.pipeline.figures import Figures
-    from detector.pipeline.watch import FILE
+    from detector.pipeline.watching.figures import Figures
+    from detector.pipeline.watching.watch import FILE
 
     try:
         return Figures.from_json((state / FILE).read_text("utf-8"))
@@ -84,7 +84,7 @@ def holder(state: Path) -> int | None:
 
 
 def _not_running(figures: "Figures", pid: int | None) -> "Concern":
-    from detector.pipeline.health import Concern
+    from detector.pipeline.watching.health import Concern
 
     if pid is not None:
         text = f"another command holds the state (process {pid}); `tail` ended {_at(figures.written)}"

@@ -11,13 +11,13 @@ from detector.collect.source.follow import Follower
 from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
 from detector.errors import StateWriteError
-from detector.pipeline.figures import sentence
 from detector.pipeline.flow import Pipeline, Progress
 from detector.pipeline.foresight import Foresight
 from detector.pipeline.patience import Patience
 from detector.pipeline.reload import Renew, reload
 from detector.pipeline.service import Service
-from detector.pipeline.watch import Watch
+from detector.pipeline.watching.figures import sentence
+from detector.pipeline.watching.watch import Watch
 from detector.telemetry import log
 
 POLL_S: Final = 0.25
@@ -65,7 +65,7 @@ def _answering(watch: Watch, settings: Metrics) -> AbstractContextManager[object
     """Answer over HTTP how the detector is, where that is asked for."""
     if settings.address is None:
         return nullcontext()
-    from detector.pipeline.exporter import Exporter  # loads Prometheus's library
+    from detector.pipeline.watching.exporter import Exporter  # loads Prometheus's library
 
     return Exporter(settings.address, watch)
 

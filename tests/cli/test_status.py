@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from detector import clock, config
 from detector.cli import main
 from detector.pipeline import Pipeline
-from detector.pipeline.figures import Figures
 from detector.pipeline.live import tail
-from detector.pipeline.watch import FILE
+from detector.pipeline.watching.figures import Figures
+from detector.pipeline.watching.watch import FILE
 
 
 @pytest.fixture(scope="module")

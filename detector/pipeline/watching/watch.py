@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from detector import clock
 from detector.errors import DetectorError
-from detector.pipeline.figures import Figures, SinkStanding, bounded, free_bytes, open_fds, rss_bytes, size_bytes
-from detector.pipeline.health import Concern, concerns
-from detector.pipeline.lag import Behind, Lag
+from detector.pipeline.watching.figures import (
+    Figures,
+    SinkStanding,
+    bounded,
+    free_bytes,
+    open_fds,
+    rss_bytes,
+    size_bytes,
+)
+from detector.pipeline.watching.health import Concern, concerns
+from detector.pipeline.watching.lag import Behind, Lag
 
 if TYPE_CHECKING:
     from detector.pipeline.flow import Pipeline

@@ -13,7 +13,7 @@ from typing import Any, Final, Self
 
 from detector import VERSION
 from detector.clock import rfc3339
-from detector.pipeline.lag import Behind
+from detector.pipeline.watching.lag import Behind
 from detector.telemetry import peak_rss_bytes
 
 MOST_REASONS: Final = 30

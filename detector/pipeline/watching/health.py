@@ -6,7 +6,7 @@ from typing import Final
 
 from detector.clock import rfc3339
 from detector.config import Health
-from detector.pipeline.figures import Figures
+from detector.pipeline.watching.figures import Figures
 
 CODES: Final = ("stalled", "behind", "silent", "refused", "sink", "outbox", "disk")
 """All there may be to be concerned about."""

@@ -20,9 +20,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 from detector.errors import DetectorError
-from detector.pipeline.figures import sentence
-from detector.pipeline.metrics import DetectorCollector
-from detector.pipeline.watch import Watch
+from detector.pipeline.watching.figures import sentence
+from detector.pipeline.watching.metrics import DetectorCollector
+from detector.pipeline.watching.watch import Watch
 from detector.telemetry import log
 
 MOST_CONNECTIONS: Final = 8

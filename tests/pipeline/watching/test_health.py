@@ -8,10 +8,10 @@ import pytest
 from detector import clock
 from detector.config import Health, load
 from detector.errors import FaultsError
-from detector.pipeline.health import concerns
-from detector.pipeline.lag import WARN_AFTER_S, Behind, Lag
+from detector.pipeline.watching.health import concerns
+from detector.pipeline.watching.lag import WARN_AFTER_S, Behind, Lag
 from detector.telemetry import Telemetry
-from tests.pipeline.test_exporter import FIGURES, NOW, SINK
+from tests.pipeline.watching.test_exporter import FIGURES, NOW, SINK
 
 LIMITS = Health()
 

@@ -11,11 +11,11 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from detector.errors import DetectorError
-from detector.pipeline import exporter
-from detector.pipeline.exporter import MOST_CONNECTIONS, Exporter
-from detector.pipeline.figures import OTHER, Figures, SinkStanding, bounded, sentence
-from detector.pipeline.health import CODES, Concern
-from detector.pipeline.lag import Behind
+from detector.pipeline.watching import exporter
+from detector.pipeline.watching.exporter import MOST_CONNECTIONS, Exporter
+from detector.pipeline.watching.figures import OTHER, Figures, SinkStanding, bounded, sentence
+from detector.pipeline.watching.health import CODES, Concern
+from detector.pipeline.watching.lag import Behind
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SINK = SinkStanding(

@@ -8,9 +8,9 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from detector.pipeline.figures import Figures
-from detector.pipeline.health import CODES
 from detector.pipeline.reload import REFUSED, TAKEN
+from detector.pipeline.watching.figures import Figures
+from detector.pipeline.watching.health import CODES
 
 NAME: Final = "portal_detector"
 

@@ -7,10 +7,10 @@ import urllib.request
 
 from detector import clock, config
 from detector.pipeline import Pipeline
-from detector.pipeline.figures import Figures
 from detector.pipeline.live import tail
 from detector.pipeline.service import Service
-from detector.pipeline.watch import FILE
+from detector.pipeline.watching.figures import Figures
+from detector.pipeline.watching.watch import FILE
 
 LINE = '192.0.2.1 - u1 [02/Mar/2026:10:{minute:02}:00 +0000] "GET /news HTTP/1.1" 200 812 "-" "Mozilla/5.0 (X11)"\n'
 
