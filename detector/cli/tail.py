@@ -1,9 +1,11 @@
 """`detector tail`: follow live files."""
 
+import os
 import signal
+import sys
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
+from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -22,7 +24,10 @@ Example:
   detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl"""
 
 LOG_LEVEL: Final = "warning"
-STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+LATEST_S: Final = 4.0
+"""After a stop was asked: when the process is over, come what may; `Service` has a run end before that."""
 
 
 @click.command(epilog=EPILOG)
@@ -33,7 +38,7 @@ STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 @click.option("--idle-exit", type=click.FloatRange(min=0), metavar="SECONDS", help="Exit when nothing came so long.")
 @run_options
 def tail(
-    paths: tuple[str, ...], state: Path, from_start: bool, once: bool, idle_exit: float | None, **asked: Any
+    paths: tuple[str, ...], state: Path, from_start: bool, once: bool, idle_exit: float | None, **options: Any
 ) -> None:
     """Follow files through rotation and truncation, and go on where the last run stopped.
 
@@ -43,15 +48,16 @@ def tail(
     An interrupt or SIGTERM ends the run cleanly: what was read is saved, the rest is read next time. SIGHUP takes up
     configuration and rules anew, and keeps the former where the new have faults.
     """
+    asked = _Asked()
     from detector.cli.run import Order, finish, run, set_up
     from detector.pipeline.live import tail as follow
     from detector.pipeline.notify import Manager
     from detector.pipeline.service import Service, StoppedError
 
-    order, service = Order(state=state, **asked), Service(Manager())
+    order, service = Order(state=state, **options), Service(Manager())
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
-        _stop_between_steps(service)
+        asked.of(service)
         with suppress(StoppedError):  # what was not saved is read again
             follow(
                 pipeline,
@@ -67,24 +73,61 @@ def tail(
             click.echo("detector: stopped; what was read is saved", err=True)
 
     ends = once or idle_exit is not None or set(paths) == {"-"}
-    for number in STOPS:  # nothing was read yet: a start may be left off anywhere
-        signal.signal(number, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, lambda number, frame: service.reload())
     try:
         code = run(order, work, default_level=LOG_LEVEL, deliver=ends)
-    except KeyboardInterrupt:
-        click.echo("detector: stopped before it began", err=True)
-        code = 0
+    finally:
+        asked.close()
+    if service.stopping:
+        _leave("", code)  # all is closed: to give back a large memory piece by piece takes seconds
     finish(code)
 
 
-def _stop_between_steps(service: "Service") -> None:
-    """Let a stop be asked for; the second ends the process at once, as if it were killed."""
+class _Asked:
+    """Takes signals in a thread of its own: one that computes for a second does not hear them.
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        for one in STOPS:
-            signal.signal(one, signal.SIG_DFL)
-        service.stop()
+    While nothing is read, a stop ends the process at once; then it is asked of the service. A second one ends it at
+    once, and so does the end of the time there is, whatever takes so long: nothing is lost by a kill.
+    """
 
-    for one in STOPS:
-        signal.signal(one, stop)
+    def __init__(self) -> None:
+        self._service: Service | None = None
+        self._reload = False
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # before there are threads: they inherit it
+        Thread(target=self._listen, name="signals", daemon=True).start()
+
+    def of(self, service: "Service") -> None:
+        """Ask a service from now on."""
+        self._service = service
+        if self._reload:
+            service.reload()
+
+    def close(self) -> None:
+        """Let signals have their way again."""
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+    def _listen(self) -> None:
+        while True:
+            number, service = signal.sigwait(SIGNALS), self._service
+            if number == signal.SIGHUP:
+                self._reload = True
+                if service is not None:
+                    service.reload()
+            elif service is None:
+                _leave("detector: stopped before it began\n")
+            elif service.stopping:
+                _leave("detector: stopped at once: what is not saved is read again\n")
+            else:
+                service.stop()
+                late = Timer(
+                    LATEST_S, _leave, ["detector: stopped in the midst of a step: what is not saved is read again\n"]
+                )
+                late.daemon = True
+                late.start()
+
+
+def _leave(said: str, code: int = 0) -> None:
+    with suppress(OSError):  # a full disk under them
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(2, said.encode())
+    os._exit(code)

@@ -29,8 +29,8 @@ FREED_SHARE: Final = 0.05
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox_size (bytes INTEGER NOT NULL);
-INSERT INTO outbox_size SELECT coalesce(sum(length(body)), 0) FROM outbox
-    WHERE NOT EXISTS (SELECT 1 FROM outbox_size) HAVING true;
+INSERT INTO outbox_size SELECT (SELECT coalesce(sum(length(body)), 0) FROM outbox)
+    WHERE NOT EXISTS (SELECT 1 FROM outbox_size);
 """
 
 _VIEWS: Final = """

@@ -154,3 +154,75 @@ def test_a_loop_that_hangs_is_silent_for_the_watchdog(portal, tmp_path):
     on.set()
     running.join(60)
     assert told[-1] == "WATCHDOG=1" or "STOPPING=1" in told
+
+
+RULE = """title: Everything is told
+id: 5b0a3c0e-6d1f-4c57-9a53-0e4b8f1d2c01
+status: test
+level: high
+logsource: {category: webserver}
+detection:
+    selection: {event.outcome: success}
+    condition: selection
+"""
+
+
+def rules_told(path):
+    return {json.loads(line)["rule"]["name"] for line in path.read_bytes().splitlines()}
+
+
+def plain(portal, **changes):
+    """Only what rules find, with an incident's alerts for each rule that joins it."""
+    loaded = config.load(portal / "detector.yml")
+    off = loaded.models.model_copy(update={"enabled": False})
+    return loaded.model_copy(update={"models": off, **changes})
+
+
+def read(portal, folder, rules, attend=None, **further):
+    sink = FileSink(config.ToFile(path=folder / "alerts.jsonl"))
+    pipeline = Pipeline(plain(portal), state=folder / "state", rules_folders=[rules], sinks=[sink], attend=attend)
+    tail(pipeline, [folder / "access.log"], from_start=True, **further)
+    return pipeline
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed(portal, folder, rules):
+    """Die once all is read: what was observed is in the journal alone."""
+
+    def attend(pipeline, ended):
+        if not ended and pipeline.detection.seen is not None:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        read(portal, folder, rules, attend)
+
+
+def test_a_rule_added_between_a_kill_and_the_restart_is_told_of_what_is_observed_again(portal, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (tmp_path / "access.log").write_bytes(halves(portal)[0])
+    killed(portal, tmp_path, rules)
+    assert "Everything is told" not in rules_told(tmp_path / "alerts.jsonl")
+    (rules / "new.yml").write_text(RULE)
+    pipeline = read(portal, tmp_path, rules, once=True)
+    assert pipeline.telemetry.lines < 50  # those that were held
+    assert "Everything is told" in rules_told(tmp_path / "alerts.jsonl")
+    found = ids(tmp_path / "alerts.jsonl")
+    assert len(found) == len(set(found))
+
+
+def test_broken_rules_do_not_stop_who_falls_back_to_the_last_commit(portal, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "new.yml").write_text(RULE)
+    (tmp_path / "access.log").write_bytes(halves(portal)[0])
+    pipeline = Pipeline(plain(portal), state=tmp_path / "state", rules_folders=[rules])
+    (rules / "new.yml").write_text("title: broken")
+    before = pipeline.detection.rules
+    pipeline.fall_back()
+    assert pipeline.detection.rules is not before
+    assert pipeline.detection.rules.catalogue == before.catalogue
+    pipeline.checkpoint.close()

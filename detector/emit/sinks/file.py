@@ -26,12 +26,13 @@ class FileSink:
     Delivery: on the disk (fsync) before it counts as delivered; a line half written by a crash is cut off first, as
     its alert comes again, so that every line is whole. A file that was renamed or removed is begun again under its
     name; one that is due is renamed to `NAME.1`, and those before it move on, so that a shipper that knows files by
-    their inode reads each to its end. Raises: OSError when the file cannot be opened.
+    their inode reads each to its end. What a crash left is looked at when the first alerts are written: at a reload
+    the former sink may be in the midst of a line until then. Raises: OSError when the file cannot be opened.
     """
 
     def __init__(self, options: ToFile) -> None:
         self.options = options
-        self._fd = _open(options.path)
+        self._fd, self._mended = _opened(options.path), False
 
     def write(self, alerts: Sequence[Alert]) -> Receipt:
         """Append, then wait for the disk. Raises: OSError."""
@@ -56,11 +57,15 @@ class FileSink:
         if self._fd >= 0 and not _is(self.options.path, self._fd):
             self.close()
         if self._fd < 0:
-            self._fd = _open(self.options.path)
+            self._fd, self._mended = _opened(self.options.path), False
+        if not self._mended:
+            _begin(self._fd, self.options.path)
+            self._mended = True
         if self._due(os.fstat(self._fd), coming_bytes):
             self.close()
             _rotate(self.options.path, self.options.rotate.keep)
-            self._fd = _open(self.options.path)
+            self._fd = _opened(self.options.path)
+            _begin(self._fd, self.options.path)
 
     def _due(self, now: os.stat_result, coming_bytes: int) -> bool:
         rotate = self.options.rotate
@@ -79,18 +84,17 @@ def open_sink(options: ToFile) -> FileSink:
         raise DetectorError(f"{options.path}: cannot be written: {fault.strerror}") from None
 
 
-def _open(path: Path) -> int:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):  # a pipe or a device has no end to look at
-            return fd
-        _mend(fd, alone=_locked(fd, fcntl.LOCK_EX | fcntl.LOCK_NB))
-        _locked(fd, fcntl.LOCK_SH)  # held while it is open: who opens it too sees that it is not alone
-        _sync_folder(path)
-    except OSError:
-        os.close(fd)
-        raise
-    return fd
+def _opened(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def _begin(fd: int, path: Path) -> None:
+    """See that what is written begins a line."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):  # a pipe or a device has no end to look at
+        return
+    _mend(fd, alone=_locked(fd, fcntl.LOCK_EX | fcntl.LOCK_NB))
+    _locked(fd, fcntl.LOCK_SH)  # held while it is open: who writes to it too sees that it is not alone
+    _sync_folder(path)
 
 
 def _locked(fd: int, how: int) -> bool:

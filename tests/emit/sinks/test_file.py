@@ -74,6 +74,7 @@ def test_a_half_line_of_a_crash_is_cut_off_so_that_every_line_is_whole(path, bef
 
 def test_where_another_writes_too_or_it_is_no_alert_a_half_line_is_ended_and_nothing_cut(path):
     other = FileSink(ToFile(path=path))
+    other.write(())
     path.write_bytes(b'{"half of the other')
     write(path, 1)
     other.close()
