@@ -45,7 +45,7 @@ def test_what_reached_the_spool_of_a_killed_detector_is_judged_once(log, tmp_pat
     port = free_port(KINDS[transport])
     address = f"{transport}://127.0.0.1:{port}"
     with subprocess.Popen(tail(address, tmp_path)) as process:
-        until(lambda: is_committed(tmp_path / "state"))
+        until(lambda: is_committed(tmp_path / "state"), 120)
         send(KINDS[transport], port, lines[:600])
         until(lambda: spooled(tmp_path).count(b"\n") > 400)
         send(KINDS[transport], port, lines[600:1000])

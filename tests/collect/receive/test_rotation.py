@@ -159,7 +159,7 @@ def _run(folder: Path, way: str, rounds: int, each: int) -> None:
         until(lambda: _logged(folder, "access.log") == _logged(folder, "syslog.log") == 1)
         command = [sys.executable, "-m", "detector", "tail", *logs, *options, "--from-start", "--idle-exit", "4"]
         with subprocess.Popen(command, stderr=subprocess.PIPE) as tail:
-            until(lambda: _is_followed(folder / "state" / "state.sqlite"))
+            until(lambda: _is_followed(folder / "state" / "state.sqlite"), 120)
             for _ in range(rounds):
                 load.send(each)
                 _rotate(folder, load, way)
