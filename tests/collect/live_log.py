@@ -70,6 +70,8 @@ class Tail:
         """Read what there is (at most so many blocks) and save the position after it; `between`: then, and go on."""
         seen: list[int] = []
         self.follower.refresh()
+        for stream in self.follower.forgotten():
+            self.saved.pop(stream, None)
         blocks = self._blocks()
         for _, block in zip(range(10**9 if most is None else most), blocks, strict=False):
             seen += self._keep(block)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from detector.collect.source import find, follow, followed
-from tests.collect.live_log import Server, Tail, by_rename, every_rotation
+from tests.collect.live_log import Server, Tail, by_copy_compressed, by_rename, every_rotation
 
 
 def test_a_folder_that_is_missing_at_the_start_is_waited_for(tmp_path: Path) -> None:
@@ -267,5 +267,26 @@ def test_how_far_a_log_was_read_is_known_for_a_month_after_it_went(tmp_path: Pat
     (tmp_path / ".away").rename(log)
     server.write(2)
     assert tail.poll() == list(range(3 if days < 30 else 0, 5))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_folder_that_is_moved_within_a_followed_one_takes_its_logs_along(tmp_path: Path, restarted: bool) -> None:
+    log = tmp_path / "logs" / "access.log"
+    log.parent.mkdir()
+    server = Server(log)
+    tail = Tail(tmp_path, from_start=True)
+    for here, there in (("logs", "away"), ("away", "logs")):
+        server.write(5)
+        tail.poll()
+        by_copy_compressed(tmp_path / here / "access.log", server)
+        server.write(5)
+        (tmp_path / here).rename(tmp_path / there)
+        if restarted:
+            tail.restart()
+        tail.poll()
+        assert list(tail.saved) == [str(tmp_path / there / "access.log")]
+    assert tail.numbers == list(range(server.count))
     server.close()
     tail.close()

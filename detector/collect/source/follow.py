@@ -61,6 +61,7 @@ class Follower:
         }
         self._first_look, self._looked_s = True, 0.0
         self._forgotten: list[str] = []
+        self._moved: list[str] = []
 
     def resumed(self, settings: Input, positions: Mapping[str, Position]) -> Self:
         """Return a follower of the same paths that goes on from `positions` under other settings.
@@ -97,21 +98,21 @@ class Follower:
         """Look at the files anew: growth, rotation, new files."""
         found = self._look()
         since = clock.now() - KEPT
-        self._forgotten = [
-            stream for stream, log in self._logs.items() if stream not in found and log.gone_since(since)
-        ]
-        for stream in self._forgotten:
+        gone = [stream for stream, log in self._logs.items() if stream not in found and log.gone_since(since)]
+        for stream in gone:
             del self._logs[stream]
+        self._forgotten, self._moved = self._moved + gone, []
         for log in self._logs.values():
             log.drained = False
         if self._first_look and self.refused:
             raise InputError("\n".join(f"{path}: cannot be read: {why}" for path, why in self.refused.items()))
         self._first_look = False
 
-    def _look(self) -> Collection[str]:
-        """Look at the files anew, and return the streams that are there."""
+    def _look(self, only: Collection[str] | None = None) -> Collection[str]:
+        """Look at the files anew, of some streams or of all, and return the streams that are there."""
         self._looked_s = clock.monotonic_s()
-        found = self._scan()
+        found = {stream: files for stream, files in self._scan().items() if only is None or stream in only}
+        self._move(found)
         reached = self._handed_over({stream: members for stream, (members, _) in found.items()})
         for log in self._logs.values():
             log.look(found.get(log.stream, ([], None))[0], reached)
@@ -120,7 +121,6 @@ class Follower:
             beginning = self._beginning(stream, members, named, reached)
             self._logs[stream] = FollowedLog(stream, self._settings)
             self._logs[stream].begin(members, beginning)
-            self._logs[stream].drained = True  # until the next `refresh`: who reads was told of others
         return found
 
     def streams(self) -> dict[str, None]:
@@ -132,7 +132,7 @@ class Follower:
         return {stream: log.position() for stream, log in self._logs.items()}
 
     def forgotten(self) -> list[str]:
-        """Return the streams that were let go at the last look: gone, and not written to for `KEPT` before."""
+        """Return the streams that were let go at the last look: moved, or gone and not written to for `KEPT`."""
         return self._forgotten
 
     def head(self, stream: str) -> pl.DataFrame | None:
@@ -146,7 +146,7 @@ class Follower:
         In the midst of a long backlog it looks anew, so that what is deleted meanwhile is open, and is read.
         """
         if clock.monotonic_s() - self._looked_s >= LOOK_S or self._logs[stream].is_unsure:
-            self._look()
+            self._look(only=self._logs)
         return self._logs[stream].read()
 
     def poll(self) -> Iterator[Block]:
@@ -179,6 +179,18 @@ class Follower:
                 if one.regular and (key not in files or os.path.islink(files[key].path)):
                     files[key] = one
         return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
+
+    def _move(self, found: Mapping[str, tuple[list[Found], Age | None]]) -> None:
+        """Follow logs into the folders they were moved to."""
+        gone = [log for log in self._logs.values() if log.stream not in found]
+        for stream in [stream for stream in found if stream not in self._logs]:
+            for log in gone:
+                if os.path.basename(log.stream) == os.path.basename(stream) and log.is_in(found[stream][0]):
+                    self._moved.append(log.stream)
+                    gone.remove(log)
+                    self._logs[stream] = self._logs.pop(log.stream)
+                    log.stream = stream
+                    break
 
     def _handed_over(self, found: Mapping[str, list[Found]]) -> dict[_Identity, int]:
         """Let logs let go of files that came to another by a name of its own; return how far they were read."""

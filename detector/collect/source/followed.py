@@ -46,6 +46,14 @@ class FollowedLog:
         newest = self._open[-1:]
         return any(one.has_changed and one.mark().offset <= HEADER_BYTES for one in newest)
 
+    def is_in(self, members: Sequence[Found]) -> bool:
+        """Whether any of its files is among those of another log: it has moved."""
+        return any(place is not None for place in self._places(members))
+
+    def _places(self, members: Sequence[Found]) -> list[int | None]:
+        known = [one if isinstance(one, Mark) else one.end() for one in self._files]
+        return match(known, members, [isinstance(one, LogFile) for one in self._files])
+
     def gone_since(self, time: datetime) -> bool:
         """Whether none of its files is in hand, and none that was had been written to since then."""
         return (
@@ -84,8 +92,7 @@ class FollowedLog:
         self._let_go_of_replaced()
         if not members:
             return  # gone for now: what is known of it is kept for its return
-        known = [one if isinstance(one, Mark) else one.end() for one in self._files]
-        places = match(known, members, [isinstance(one, LogFile) for one in self._files])
+        places = self._places(members)
         old, new = _told_apart([_mark(one) for one in self._files], places, members)
         files: list[tuple[int, LogFile | Mark]] = []
         if old is not None and old not in places and (end := end_of(members[old])):
@@ -192,13 +199,18 @@ class FollowedLog:
 
     def _finish(self, file: LogFile) -> Cut | None:
         """Give out what is left of a file, and let go of it; how far it was read is kept in mind."""
-        cut = file.finish()
-        mark = replace(file.mark(), ended=True)
-        self._exchange(file, mark if mark.offset else None)
-        ended = {_content(one): one for one in self._files if isinstance(one, Mark) and one.ended}
-        kept = list(ended.values())[-_REMEMBERED:]
+        cut, mark = file.finish(), replace(file.mark(), ended=True)
+        self._exchange(file, None if self._passes_for_another(mark) else mark)
+        kept = [one for one in self._files if isinstance(one, Mark) and one.ended][-_REMEMBERED:]
         self._files = [one for one in self._files if isinstance(one, LogFile) or not one.ended or one in kept]
         return cut
+
+    def _passes_for_another(self, mark: Mark) -> bool:
+        """Whether the newest file begins with all that was read of one: nothing, or a header."""
+        newest = look(self._open[-1].path)
+        return mark.offset == 0 or (
+            newest is not None and newest.identity != (mark.device, mark.inode) and holds(newest, mark)
+        )
 
     def _exchange(self, file: LogFile, mark: Mark | None) -> None:
         at = self._files.index(file)
@@ -220,10 +232,6 @@ class FollowedLog:
 
 def _mark(one: LogFile | Mark) -> Mark:
     return one if isinstance(one, Mark) else one.mark()
-
-
-def _content(mark: Mark) -> tuple[int, str, str]:
-    return mark.offset, mark.fingerprint, mark.tail_fingerprint
 
 
 def _tells(mark: Mark) -> bool:

@@ -77,15 +77,16 @@ def match(marks: Sequence[Mark], members: Sequence[Found], in_hand: Sequence[boo
         if places[index] is None:
             low = max((place for place in places[:index] if place is not None), default=-1)
             high = min((place for place in places[index:] if place is not None), default=len(members))
-            free = [place for place in range(low + 1, high) if place not in places]
-            if not marks[index].ended:  # names may be out of order
-                free += [place for place in range(len(members)) if place not in places and not low < place < high]
-            places[index] = _place(marks[index], members, free, whole=marks[index].ended or hands[index])
+            within = [place for place in range(low + 1, high) if place not in places]
+            beyond = [place for place in range(len(members)) if place not in (*places, *within)]
+            places[index] = _place(marks[index], members, within, whole=hands[index])
+            if places[index] is None and not marks[index].ended:  # names may be out of order
+                places[index] = _place(marks[index], members, beyond, whole=hands[index])
     return places
 
 
 def _place(mark: Mark, members: Sequence[Found], free: Sequence[int], *, whole: bool) -> int | None:
-    """Choose the file of a mark among some. `whole`: it is at its end, which may have come to be farther since."""
+    """Choose the file of a mark among some. `whole`: it is at its end, as far as was seen."""
     own = _own(mark, members)
     if own is not None and (own not in free or not (mark.offset == 0 or holds(members[own], mark))):
         own = None
