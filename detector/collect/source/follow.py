@@ -20,6 +20,10 @@ from detector.errors import InputError
 LOOK_S: Final = 1.0
 """How often it looks for rotations while a backlog is read."""
 
+SOON_S: Final = 0.1
+"""How soon after a look it looks again before it reads what came since in a file that a copy may be left of: in the
+time between, such lines may come before those of the copy."""
+
 KEPT: Final = timedelta(days=30)
 """How long it is known, after it was last written to, of a log that is gone, how far it was read."""
 
@@ -33,6 +37,7 @@ class Follower:
     between included, as long as the rotated file (compressed or not) is still beside the log. `lost` names files of
     which that was not so. A last line without line feed is kept until it is whole, or its file was quiet for
     `partial_line_s`: then it counts as whole, and so does what comes after it.
+    What was read of a log that is gone is known for `KEPT`, under another folder too where that is followed.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
     begins at its start, as do those in `begin_at_start`.
@@ -145,7 +150,8 @@ class Follower:
 
         In the midst of a long backlog it looks anew, so that what is deleted meanwhile is open, and is read.
         """
-        if clock.monotonic_s() - self._looked_s >= LOOK_S or self._logs[stream].is_unsure:
+        passed_s = clock.monotonic_s() - self._looked_s
+        if passed_s >= LOOK_S or (passed_s >= SOON_S and self._logs[stream].is_unsure):
             self._look(only=self._logs)
         return self._logs[stream].read()
 
