@@ -204,8 +204,8 @@ class Rules:
         memory = {
             "end_us": self._end_us,
             "fingerprints": {rule.key: fingerprint(rule) for rule in self._wanted},
-            "correlations": {key: one.firing.dump() for key, one in self._correlators.items()},
-            "single": {key: one.dump() for key, one in self._firing.items()},
+            "correlations": {key: one.firing.dump(self._end_us) for key, one in self._correlators.items()},
+            "single": {key: one.dump(self._end_us) for key, one in self._firing.items()},
             "late": {key: one.dump() for key, one in self._late.items()},
             "muted": self._muted.dump(),
             "evicted": {key: one.carry.evicted for key, one in self._correlators.items()},

@@ -40,9 +40,10 @@ class Firing:
             del self.last[next(iter(self.last))]
         return True
 
-    def dump(self) -> list[list[Any]]:
-        """Give the memory as plain lists."""
-        return [[list(key), at] for key, at in self.last.items()]
+    def dump(self, now_us: int | None = None) -> list[list[Any]]:
+        """Give the memory as plain lists; without the groups whose silence is over by `now_us`."""
+        kept = ((key, at) for key, at in self.last.items() if now_us is None or at + self.mute_us > now_us)
+        return [[list(key), at] for key, at in kept]
 
     def load(self, data: list[list[Any]]) -> None:
         """Take back what `dump` gave."""
