@@ -112,7 +112,7 @@ def test_an_account_takes_at_most_four_thousand_bytes_of_the_state(tmp_path):
 
 
 @pytest.mark.bench
-@pytest.mark.xfail(strict=True, reason="the running day of 200,000 accounts takes more: 2.3 GB and more without rules")
+@pytest.mark.xfail(strict=True, reason="the running day of 200,000 accounts takes more: 4.3 GB with rules")
 def test_two_hundred_thousand_accounts_fit_in_two_gigabytes():
     """All of them active on three days; in a process of its own, whose peak is all that it ever held."""
     done = subprocess.run([sys.executable, "-m", __name__], capture_output=True, text=True, check=True)
