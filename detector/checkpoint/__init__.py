@@ -6,18 +6,22 @@ the very same memory: no stage needs to write its running windows at every batch
 """
 
 from detector.checkpoint.lock import LOCK, lock
-from detector.checkpoint.opening import FILE, SCHEMA_VERSION, other_version
-from detector.checkpoint.saved import KEY_FILE, KEY_ID, Checkpoint, Saved, noted_key
+from detector.checkpoint.opening import FILE, SCHEMA_VERSION, file_in, found_version, other_version, table_names
+from detector.checkpoint.saved import KEY_FILE, KEY_ID, POSITIONS, Checkpoint, Saved, noted_key
 
 __all__ = [
     "FILE",
     "KEY_FILE",
     "KEY_ID",
     "LOCK",
+    "POSITIONS",
     "SCHEMA_VERSION",
     "Checkpoint",
     "Saved",
+    "file_in",
+    "found_version",
     "lock",
     "noted_key",
     "other_version",
+    "table_names",
 ]

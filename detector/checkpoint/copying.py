@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from detector.checkpoint.faults import named
-from detector.checkpoint.opening import FILE
+from detector.checkpoint.opening import FILE, file_in
 from detector.checkpoint.saved import KEY_FILE
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import reserve
 from detector.emit.verdicts import FILE as VERDICTS
-from detector.errors import DetectorError, InputError
+from detector.errors import DetectorError
 
 ORDER: Final = (LEDGER, FILE, VERDICTS)
 """The ledger first: one older than its state repeats alerts, one ahead of it would pass over some. Verdicts last: a
@@ -23,10 +23,9 @@ state that has taken up a verdict must find it there."""
 def copy(state: Path, to: Path, *, with_key: bool = False) -> list[Path]:
     """Copy the state into the new folder `to`, for its owner's eyes, and return the files once they are on the disk.
 
-    Raises: `InputError` where no state is, `DetectorError` where something is in the way, `StateWriteError`.
+    Raises: `StateError` where no state is, `DetectorError` where something is in the way, `StateWriteError`.
     """
-    if not (state / FILE).is_file():
-        raise InputError(f"{state}: no state is there; required a folder that was given to --state")
+    file_in(state)
     names = [name for name in ORDER if (state / name).is_file()]
     try:
         to.mkdir(parents=True, mode=0o700)

@@ -18,16 +18,24 @@ from detector.checkpoint import sums
 from detector.checkpoint.copying import copy
 from detector.checkpoint.faults import named
 from detector.checkpoint.lock import locked
-from detector.checkpoint.opening import FILE, SCHEMA_VERSION, TABLES, found_version, note_version, other_version
-from detector.checkpoint.saved import KEY_ID
+from detector.checkpoint.opening import (
+    SCHEMA_VERSION,
+    TABLES,
+    file_in,
+    found_version,
+    note_version,
+    other_version,
+    table_names,
+)
+from detector.checkpoint.saved import KEY_ID, POSITIONS
 from detector.context.intake import NAME as INTAKE
 from detector.context.intake import Intake
-from detector.errors import InputError, StateError
+from detector.errors import StateError
 from detector.schema import EVENT
 
 OLDER: Final = ("1", "2")
 HELD: Final = ("order.held", "order.waiting")
-KEPT: Final = ("reader.positions", "order.json", INTAKE, KEY_ID)
+KEPT: Final = (POSITIONS, "order.json", INTAKE, KEY_ID)
 KEPT_TABLES: Final = ("meta", "snapshot", "journal", "checksum", "outbox", "outbox_size", "ruling")
 
 
@@ -44,9 +52,7 @@ class Older:
 
 def look(folder: Path) -> Older | None:
     """Return what an older state in `folder` holds; None where it is of this version. Raises: `StateError`."""
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder}: no state is there; required a folder that was given to --state")
-    path = folder / FILE
+    path = file_in(folder)
     with named(path), closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as database:
         version = found_version(database)
         if version == str(SCHEMA_VERSION):
@@ -57,7 +63,7 @@ def look(folder: Path) -> Older | None:
             "SELECT count(*) FROM memory WHERE kind = 'account'",
             "SELECT count(*) FROM snapshot WHERE name GLOB 'Incidents/open *'",
             "SELECT count(*) FROM outbox",
-            "SELECT count(*) FROM snapshot, json_each(body) WHERE name = 'reader.positions'",
+            f"SELECT count(*) FROM snapshot, json_each(body) WHERE name = '{POSITIONS}'",  # noqa: S608  our own name
         )
         accounts, incidents, alerts, logs = (database.execute(asked).fetchone()[0] for asked in counts)
     return Older(version=version, accounts=accounts, incidents=incidents, alerts=alerts, logs=logs)
@@ -70,7 +76,7 @@ def migrate(folder: Path, backup: Path) -> None:
     """
     with locked(folder):
         copy(folder, backup, with_key=True)
-        path = folder / FILE
+        path = file_in(folder)
         with named(path), closing(sqlite3.connect(path)) as database:
             with database:
                 database.execute("BEGIN IMMEDIATE")
@@ -80,8 +86,7 @@ def migrate(folder: Path, backup: Path) -> None:
 
 def _turn(database: sqlite3.Connection) -> None:
     parts = dict(_parts(database))
-    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*'"
-    for (table,) in database.execute(asked).fetchall():
+    for table in table_names(database):
         if table not in KEPT_TABLES:
             database.execute(f"DROP TABLE {table}")
     for statement in TABLES.split(";"):
@@ -96,7 +101,7 @@ def _turn(database: sqlite3.Connection) -> None:
 def _parts(database: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
     """Yield the parts that are kept; none of a state that has read nothing yet."""
     saved = dict(database.execute("SELECT name, body FROM snapshot"))
-    if KEPT[0] not in saved:
+    if POSITIONS not in saved:
         return
     yield from Intake().snapshot().items()  # of version 1, which counted no days
     yield from ((name, saved[name]) for name in KEPT if name in saved)

@@ -23,6 +23,20 @@ CREATE TABLE IF NOT EXISTS checksum (part TEXT PRIMARY KEY, crc INTEGER NOT NULL
 """
 
 
+def file_in(folder: Path) -> Path:
+    """Return the file of the state that lies in `folder`. Raises: `StateError` where none does."""
+    path = folder / FILE
+    if not path.is_file():
+        raise StateError(f"{folder}: no state is there; required a folder that was given to --state")
+    return path
+
+
+def table_names(database: sqlite3.Connection) -> list[str]:
+    """Return the names of the tables of a file."""
+    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name"
+    return [name for (name,) in database.execute(asked)]
+
+
 def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
     """Return the one connection that writes the state, made where there is none.
 

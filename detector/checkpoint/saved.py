@@ -25,6 +25,9 @@ KEY_FILE: Final = "subject.key"
 KEY_ID: Final = "enrich.key"
 """Name in the snapshot of the id of the key that the state's tokens are of."""
 
+POSITIONS: Final = "reader.positions"
+"""Name in the snapshot of how far each stream was read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from detector.checkpoint import FILE, SCHEMA_VERSION, other_version
+from detector.checkpoint import SCHEMA_VERSION, file_in, found_version, other_version
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
@@ -87,19 +87,21 @@ def _union(some: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*some, *more)))
 
 
+def opened(path: Path) -> sqlite3.Connection:
+    """Open a file of a state to read it."""
+    # Beside a running detector the log of the database stands next to it; without one nobody writes.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
+
+
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open the state in `folder` to read it, all from one moment. Raises: StateError."""
-    path = folder / FILE
-    if not path.is_file():
-        raise StateError(f"{folder}: no state is there; required a folder that was given to --state")
-    # Beside a running detector the log of the database stands next to it; without one nobody writes.
-    how = "mode=ro" if path.with_name(f"{FILE}-wal").exists() else "mode=ro&immutable=1"
+    path = file_in(folder)
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)) as database:
+        with closing(opened(path)) as database:
             database.execute("BEGIN")
-            (found,) = database.execute("SELECT value FROM meta WHERE name = 'schema'").fetchone() or (None,)
-            if found != str(SCHEMA_VERSION):
+            if (found := found_version(database)) != str(SCHEMA_VERSION):
                 raise StateError(other_version(path, found))
             yield database
     except sqlite3.DatabaseError as fault:

@@ -5,12 +5,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
 
 import polars as pl
 
 from detector import clock
-from detector.checkpoint import KEY_ID, Checkpoint
+from detector.checkpoint import KEY_ID, POSITIONS, Checkpoint
 from detector.checkpoint.faults import named
 from detector.collect.enrich import Enricher
 from detector.collect.enrich.secret import cautions, configured_secret
@@ -27,8 +26,6 @@ from detector.emit.sinks import Sink
 from detector.pipeline.detection import TODAY, Detection
 from detector.pipeline.setup import Attend, Setup, attend_to_nothing
 from detector.telemetry import Telemetry, log
-
-POSITIONS: Final = "reader.positions"
 
 Progress = Callable[[Telemetry], None]
 

@@ -107,11 +107,14 @@ def test_every_other_fault_is_listed_too(state, tmp_path):
 
 
 def test_nothing_there_is_named(tmp_path):
-    for words in (["info"], ["verify"], ["backup", str(tmp_path / "to")], ["forget", "u1", "--reason", "r", "--yes"]):
+    for words in (["info"], ["migrate"], ["backup", str(tmp_path / "to")], ["forget", "u1", "--reason", "r", "--yes"]):
         result = state_command(*words, "--state", tmp_path / "none")
-        assert result.exit_code in (2, 3), words
+        assert result.exit_code == 2, words
         assert "no state is there" in result.output
         assert not (tmp_path / "none").exists()
+    verified = state_command("verify", "--state", tmp_path / "none")
+    assert verified.exit_code == 3
+    assert "state.sqlite: it is missing" in verified.output
 
 
 def test_a_copy_made_while_tail_runs_goes_on_where_it_was_made(log, tmp_path, expected):

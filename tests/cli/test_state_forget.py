@@ -9,13 +9,12 @@ import numpy as np
 import polars as pl
 from click.testing import CliRunner
 
-from detector.checkpoint import Checkpoint
+from detector.checkpoint import Checkpoint, table_names
 from detector.cli import main
 from detector.context import frames
 from detector.context.acquaintance import pair
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.verdicts import FILE as VERDICTS
-from detector.inquire.upkeep.contents import table_names
 from detector.inquire.upkeep.erase.numbers import numbers_of
 from detector.inquire.upkeep.erase.tables import NAMELESS, SEARCHED
 from tests.cli.in_process import state_command, tailed

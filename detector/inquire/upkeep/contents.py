@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from detector.checkpoint import FILE
+from detector.checkpoint import FILE, POSITIONS, table_names
 from detector.collect.source.block import Position
 from detector.collect.source.receive import spooled
 from detector.context.intake import NAME as INTAKE
@@ -20,8 +20,6 @@ from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import open_ledger
 from detector.emit.letters import Standing, standings
 from detector.inquire.state import open_incidents
-
-POSITIONS = "reader.positions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +85,6 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
 def _accounts(database: sqlite3.Connection) -> int:
     (count,) = database.execute("SELECT count(*) FROM memory WHERE kind = 'account'").fetchone()
     return int(count)
-
-
-def table_names(database: sqlite3.Connection) -> list[str]:
-    """Return the names of the tables of a file."""
-    asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name"
-    return [name for (name,) in database.execute(asked)]
 
 
 def _size(database: sqlite3.Connection, table: str) -> tuple[int, int]:

@@ -7,12 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from stat import S_IMODE
 from typing import Any, Final
-from urllib.parse import quote
 
 import polars as pl
 
-from detector.checkpoint import FILE, KEY_FILE, SCHEMA_VERSION, noted_key, other_version, sums
-from detector.checkpoint.opening import found_version
+from detector.checkpoint import FILE, KEY_FILE, POSITIONS, SCHEMA_VERSION, noted_key, sums
+from detector.checkpoint.opening import found_version, other_version, table_names
 from detector.collect.enrich.secret import read_secret
 from detector.collect.source.block import Position
 from detector.context import frames
@@ -20,7 +19,7 @@ from detector.emit.alert import Alert
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.verdicts import FILE as VERDICTS
 from detector.errors import DetectorError
-from detector.inquire.upkeep.contents import POSITIONS, table_names
+from detector.inquire.state import opened
 
 ARROW: Final = b"ARROW1"
 NUMBERS: Final = {"acquaintance": ("pairs",), "settled": ("keys", "accounts"), "withheld": ("pairs",)}
@@ -43,7 +42,7 @@ def faults(folder: Path) -> Iterator[str]:
             continue
         yield from _exposed(path)
         try:
-            with closing(_opened(path)) as database:
+            with closing(opened(path)) as database:
                 found = [row for (row,) in database.execute("PRAGMA integrity_check")]
                 yield from (f"{path}: {line}" for line in found if line != "ok")
                 if name != FILE or found != ["ok"]:
@@ -54,12 +53,6 @@ def faults(folder: Path) -> Iterator[str]:
                     yield from (f"{path}: {told}" for told in _of_state(database, folder))
         except (sqlite3.Error, DetectorError) as fault:
             yield f"{path}: {fault}"
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    # Beside a running detector the log of the database stands next to it; without one nobody writes.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
 
 
 def _exposed(path: Path) -> Iterator[str]:

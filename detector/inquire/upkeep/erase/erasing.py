@@ -7,14 +7,14 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from detector.checkpoint import FILE, Checkpoint
+from detector.checkpoint import FILE, Checkpoint, file_in
 from detector.checkpoint.faults import named
 from detector.collect.source.receive import FOLDER as RECEIVED
 from detector.collect.source.receive import sweep
 from detector.emit import verdicts
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import open_ledger
-from detector.errors import DetectorError, InputError
+from detector.errors import DetectorError
 from detector.inquire.upkeep.contents import positions
 from detector.inquire.upkeep.erase.tables import Erasure
 from detector.inquire.upkeep.erase.whom import Whom
@@ -26,8 +26,7 @@ def erase(folder: Path, whom: Whom) -> Counter[str]:
     Raises: `StateLockedError` beside a detector, `DetectorError` while alerts that name them wait for a sink, or lines
     to be read.
     """
-    if not (folder / FILE).is_file():
-        raise InputError(f"{folder}: no state is there; required a folder that was given to --state")
+    file_in(folder)
     with closing(Checkpoint(folder)) as checkpoint, named(checkpoint.path):
         checkpoint.load()  # refused where it is damaged
         _refuse_waiting(folder, whom)

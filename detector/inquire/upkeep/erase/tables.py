@@ -8,9 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from detector.checkpoint import sums
+from detector.checkpoint import sums, table_names
 from detector.context.acquaintance import pair
-from detector.inquire.upkeep.contents import table_names
 from detector.inquire.upkeep.erase.numbers import account_numbers, runs_of
 from detector.inquire.upkeep.erase.parts import json_text, packed, part
 from detector.inquire.upkeep.erase.whom import Whom
