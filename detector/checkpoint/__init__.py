@@ -5,7 +5,7 @@ Between two snapshots the journal holds the events that detection has seen, reda
 the very same memory: no stage needs to write its running windows at every batch.
 """
 
-from detector.checkpoint.lock import LOCK, lock
+from detector.checkpoint.lock import lock
 from detector.checkpoint.opening import FILE, SCHEMA_VERSION, file_in, found_version, other_version, table_names
 from detector.checkpoint.saved import KEY_FILE, KEY_ID, POSITIONS, Checkpoint, Saved, noted_key
 
@@ -13,7 +13,6 @@ __all__ = [
     "FILE",
     "KEY_FILE",
     "KEY_ID",
-    "LOCK",
     "POSITIONS",
     "SCHEMA_VERSION",
     "Checkpoint",

@@ -42,8 +42,22 @@ def lock(folder: Path) -> int:
     return descriptor
 
 
+def holder(folder: Path) -> int | None:
+    """Return the process that holds `folder`; None where none does."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return None
+    with open(descriptor) as file:
+        try:  # let go at once: a detector that starts waits for no reader
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return int(file.read(32).strip() or 0)
+    return None
+
+
 def _taken(descriptor: int) -> bool:
-    """Take the lock; `status` holds it for a moment only, to see whether anybody does."""
+    """Take the lock; `holder` has it for a moment only, to see whether anybody does."""
     for again in range(_TIMES):
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,7 +41,7 @@ def print_standing(figures: Figures, concerns: Sequence[Concern], now: datetime,
 
 
 def _print_verdict(figures: Figures, concerns: Sequence[Concern], now: datetime, *, runs: bool) -> None:
-    since = f"running since {_at(figures.began)} ({span((now - figures.began).total_seconds())}), process {figures.pid}"
+    since = f"running since {at(figures.began)} ({span((now - figures.began).total_seconds())}), process {figures.pid}"
     if not concerns:
         click.secho("healthy", fg="green", bold=True, nl=False)
         click.echo(f", {since}")
@@ -70,10 +70,8 @@ def _rows(figures: Figures, now: datetime, *, runs: bool) -> Iterator[tuple[str,
     yield "alerts raised", _counts(raised) or "none since the start"
     left = f", {size(figures.free_bytes)} left on its disk" if figures.free_bytes is not None else ""
     yield "state", f"{size(figures.state_bytes)}{left}; {size(figures.outbox_bytes)} of alerts kept"
-    yield (
-        "memory",
-        (f"{size(figures.rss_bytes)}, {figures.accounts_in_memory:,} accounts in it; {figures.open_fds} files open"),
-    )
+    held = f"{figures.accounts_in_memory:,} accounts in it; {figures.open_fds} files open"
+    yield "memory", f"{size(figures.rss_bytes)}, {held}"
     if figures.faults:
         yield "faults", ", ".join(f"{name} {count:,}" for name, count in sorted(figures.faults.items()))
 
@@ -91,11 +89,12 @@ def _print_row(label: str, text: str, colour: str | None = None) -> None:
         click.echo(" " * (LABEL + 1) + line)
 
 
-def _at(moment: datetime) -> str:
+def at(moment: datetime) -> str:
+    """Write a moment as people read it, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "none"
-    return f"{_at(moment)}, {span(max(0.0, (now - moment).total_seconds()))} ago"
+    return f"{at(moment)}, {span(max(0.0, (now - moment).total_seconds()))} ago"

@@ -1,9 +1,6 @@
 """`detector status`."""
 
-import fcntl
 import os
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +32,7 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
     It looks, beside the detector, at what that writes every few seconds, and disturbs nothing.
     """
     from detector import clock
+    from detector.checkpoint.lock import holder
     from detector.pipeline.watching.health import concerns
 
     ctx.color = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
@@ -65,38 +63,17 @@ def _figures(state: Path) -> "Figures":
         raise InputError(f"{state / FILE}: cannot be read: {fault}") from None
 
 
-def holder(state: Path) -> int | None:
-    """Return the process that holds a state; None where none does."""
-    from detector.checkpoint import LOCK
-
-    try:
-        descriptor = os.open(state / LOCK, os.O_RDONLY)
-    except OSError:
-        return None
-    with closing(os.fdopen(descriptor)) as lock:
-        try:
-            fcntl.flock(
-                lock, fcntl.LOCK_SH | fcntl.LOCK_NB
-            )  # let go at once: a detector that starts waits for no reader
-        except OSError:
-            return int(lock.read(32).strip() or 0)
-    return None
-
-
 def _not_running(figures: "Figures", pid: int | None) -> "Concern":
+    from detector.cli.standing import at
     from detector.pipeline.watching.health import Concern
 
     if pid is not None:
-        text = f"another command holds the state (process {pid}); `tail` ended {_at(figures.written)}"
+        text = f"another command holds the state (process {pid}); `tail` ended {at(figures.written)}"
     elif figures.ended:
-        text = f"it ended {_at(figures.written)}"
+        text = f"it ended {at(figures.written)}"
     else:
-        text = f"it was killed, or its machine went down, after {_at(figures.written)}"
+        text = f"it was killed, or its machine went down, after {at(figures.written)}"
     return Concern(code="stopped", text=text, advice="start it: it goes on where it was, and loses nothing")
-
-
-def _at(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _told(figures: "Figures", found: "list[Concern]", *, runs: bool) -> dict[str, Any]:
