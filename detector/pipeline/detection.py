@@ -1,5 +1,6 @@
 """What a detector remembers, and what it makes of events: context, detect, emit. Reading and keeping are the flow's."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from copy import deepcopy
@@ -23,7 +24,6 @@ from detector.detect.rules import Rules
 from detector.emit.alert import Alert
 from detector.emit.docket import Docket
 from detector.emit.incident import Incidents
-from detector.pipeline.moments import moments, told
 from detector.pipeline.silence import Silences
 from detector.telemetry import Telemetry
 
@@ -161,7 +161,8 @@ class Detection:
 
     def told(self) -> dict[str, bytes]:
         """Return up to which event times all is observed and judged, for `restore`: part of every commit."""
-        return {SEEN: told(self.seen, self.judged)}
+        moments = [one and one.isoformat() for one in (self.seen, self.judged)]
+        return {SEEN: json.dumps(moments).encode()}
 
     def snapshot(self) -> dict[str, bytes]:
         """Return all memory that is not in the state's tables already, for `restore`."""
@@ -174,7 +175,8 @@ class Detection:
         """Take up what `snapshot` returned, into a memory that is empty."""
         today = saved[TODAY].decode()
         self.today = date.fromisoformat(today) if today else None
-        self.seen, self.judged = moments(saved.get(SEEN, b"[null, null]"))
+        moments = json.loads(saved.get(SEEN, b"[null, null]"))
+        self.seen, self.judged = (one and datetime.fromisoformat(one) for one in moments)
         for part in self._parts:
             prefix = f"{type(part).__name__}/"
             mine = {name for name in saved if name.startswith(prefix)}
