@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detector.context.day import KEY
-from detector.context.numbers import Numbers, Seen, inside
+from detector.context.numbers import Numbers, NumberSet, inside
 
 DAYS: Final = 30
 """How long an acquaintance lasts. Assumption: most patients of a practice who return do so within a month."""
@@ -48,7 +48,7 @@ class Acquaintance:
         rows = database.execute("SELECT day, pairs FROM acquaintance ORDER BY day").fetchall()
         self.days: deque[tuple[int, Pairs]] = deque((day, np.frombuffer(pairs, np.uint64)) for day, pairs in rows)
         self.past = self._past()
-        self.today = Seen()
+        self.today = NumberSet()
 
     def _past(self) -> Pairs:
         return np.sort(np.concatenate([np.zeros(0, np.uint64), *(pairs for _, pairs in self.days)]))
@@ -71,7 +71,7 @@ class Acquaintance:
 
     def clear(self) -> None:
         """Begin a new day."""
-        self.today = Seen()
+        self.today = NumberSet()
 
     def recall(self, days: Mapping[int, Pairs]) -> None:
         """Remember pairs of earlier days, which were held back until now; `learn` of the running day follows."""

@@ -10,21 +10,21 @@ Numbers = npt.NDArray[np.uint64]
 NONE: Final[Numbers] = np.zeros(0, np.uint64)
 
 
-class Seen:
-    """Numbers that were seen. However small the parts are, adding n of them sorts each some log2(n) times."""
+class NumberSet:
+    """A set of numbers. However small the parts are, adding n of them sorts each some log2(n) times."""
 
     def __init__(self) -> None:
         self.parts: list[Numbers] = []
 
     def has(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
-        """Say of each number whether it was seen."""
+        """Say of each number whether it is in the set."""
         found = np.zeros(len(numbers), dtype=np.bool_)
         for part in self.parts:
             found |= inside(part, numbers)
         return found
 
     def add(self, numbers: Numbers) -> None:
-        """Take `numbers` for seen."""
+        """Put `numbers` in."""
         added = np.sort(numbers)
         while self.parts and len(self.parts[-1]) < 2 * len(added):
             added = np.sort(np.concatenate([self.parts.pop(), added]), kind="stable")  # of two runs: a merge

@@ -8,7 +8,7 @@ import polars as pl
 
 from detector.context import frames
 from detector.context.day import ACCOUNT
-from detector.context.numbers import Numbers, Seen
+from detector.context.numbers import Numbers, NumberSet
 
 DAYS: Final = 30
 """How long a tenant is remembered."""
@@ -29,7 +29,7 @@ class Tenants:
         self.database = database
         self.most_rows = most_rows
         self.evicted_count = 0
-        self.today, self._known = pl.DataFrame(schema=PAIRS), Seen()
+        self.today, self._known = pl.DataFrame(schema=PAIRS), NumberSet()
         database.execute("CREATE TABLE IF NOT EXISTS tenants (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
 
     def observe(self, events: pl.DataFrame) -> None:
@@ -53,7 +53,7 @@ class Tenants:
         self._begin(pl.DataFrame(schema=PAIRS))
 
     def _begin(self, today: pl.DataFrame) -> None:
-        self.today, self._known = today, Seen()
+        self.today, self._known = today, NumberSet()
         self._known.add(_numbers(today))
 
     def snapshot(self) -> dict[str, bytes]:

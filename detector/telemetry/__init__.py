@@ -14,10 +14,9 @@ import polars as pl
 
 from detector import VERSION, clock
 from detector.schema import ACTIONS, LATE, LEVELS, REJECT
-from detector.telemetry.entries import JsonLines, KeyValue, log, log_to_stderr
+from detector.telemetry.entries import KeyValue, log, log_to_stderr
 
 __all__ = [
-    "JsonLines",
     "KeyValue",
     "Read",
     "SinkFigures",

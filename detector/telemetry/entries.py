@@ -25,7 +25,7 @@ class KeyValue(logging.Formatter):
         return " ".join(f"{name}={_quoted(str(value))}" for name, value in pairs.items())
 
 
-class JsonLines(logging.Formatter):
+class EcsJson(logging.Formatter):
     """One JSON object a line, in ECS's names; what the entry carries is under `labels`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -78,7 +78,7 @@ def log_to_stderr(level: str, form: str | None = None) -> None:
 
     `form`: text or json; None for the one in force, text at first.
     """
-    forms = {"json": JsonLines(), "text": KeyValue()}
+    forms = {"json": EcsJson(), "text": KeyValue()}
     former = next((one.formatter for one in log.handlers), None)
     handler = _ToStderr(sys.stderr)
     handler.setFormatter(forms[form] if form else former or forms["text"])

@@ -4,14 +4,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.context.numbers import Seen
+from detector.context.numbers import NumberSet
 
 LISTS = st.lists(st.lists(st.integers(0, 50), max_size=8), max_size=30)
 
 
 @given(LISTS, st.lists(st.integers(0, 60)))
 def test_what_was_added_is_there_and_nothing_else(parts, asked):
-    seen = Seen()
+    seen = NumberSet()
     for part in parts:
         seen.add(np.array(part, np.uint64))
     known = {number for part in parts for number in part}
@@ -19,7 +19,7 @@ def test_what_was_added_is_there_and_nothing_else(parts, asked):
 
 
 def test_few_parts_hold_many_small_additions():
-    seen = Seen()
+    seen = NumberSet()
     for number in range(2_000):
         seen.add(np.array([number * 7919 % 2_000], np.uint64))
     assert len(seen.parts) <= 11

@@ -21,7 +21,6 @@ _TRIED: Final = 8
 """Lines that a layout is sought in."""
 _SURROGATE: Final = r"\\u[dD][89a-fA-F]"
 """Half a pair of UTF-16 may stand alone in nobody's log; Polars' decoder makes a NUL of it."""
-NOT_JSON: Final = "not a JSON object"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

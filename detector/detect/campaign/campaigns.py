@@ -12,7 +12,7 @@ from detector import schema
 from detector.context import frames
 from detector.context.acquaintance import Pairs, pair
 from detector.context.day import ACCOUNT, KEY
-from detector.context.numbers import Seen
+from detector.context.numbers import NumberSet
 from detector.context.settled import Settled
 from detector.context.store import Store
 from detector.detect.campaign.explain import signal
@@ -41,7 +41,7 @@ class Campaigns:
         self.tally = Tally(most_rows)
         self.raised = Raised()
         self.due = pl.DataFrame(schema=DUE)
-        self.noted = Seen()
+        self.noted = NumberSet()
         """The pairs that are due, as numbers: most of what comes was noted already."""
 
     def observe(self, rows: pl.DataFrame, looks: pl.DataFrame, today: date) -> pl.DataFrame:
@@ -174,7 +174,7 @@ class Campaigns:
         self.settled.learn(today, *(due.get_column(name).to_numpy() for name in ("key", KEY)))
         self.raised.forget(today.toordinal())
         self.tally.clear()
-        self.due, self.noted = pl.DataFrame(schema=DUE), Seen()
+        self.due, self.noted = pl.DataFrame(schema=DUE), NumberSet()
 
     def snapshot(self) -> dict[str, bytes]:
         """Return the running day and the campaigns, for `restore`."""
@@ -184,7 +184,7 @@ class Campaigns:
         """Take up what `snapshot` gave."""
         self.tally.restore(saved)
         self.raised.restore(saved)
-        self.due, self.noted = frames.unpack(saved["campaign.due"]), Seen()
+        self.due, self.noted = frames.unpack(saved["campaign.due"]), NumberSet()
         self.noted.add(_pairs(self.due))
 
 

@@ -23,7 +23,7 @@ from detector.inquire.state import open_incidents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
+class ReadFile:
     """How far one file of a stream was read, in bytes."""
 
     stream: str
@@ -32,7 +32,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
+class Spooled:
     """Raw lines that were received at one address and lie beside the state, those not read yet among them."""
 
     name: str
@@ -50,8 +50,8 @@ class Contents:
     parts: Mapping[str, tuple[int, int]]
     tables: Mapping[str, tuple[int, int]]
     accounts: int
-    reading: tuple[Read, ...]
-    received: tuple[Received, ...]
+    reading: tuple[ReadFile, ...]
+    received: tuple[Spooled, ...]
     incidents_open: int
     alerts: int
     verdicts: int
@@ -115,13 +115,13 @@ def positions(database: sqlite3.Connection) -> dict[str, Position]:
     return {name: Position.from_dict(plain) for name, plain in sorted(told.items())}
 
 
-def _reading(read: Mapping[str, Position]) -> tuple[Read, ...]:
+def _reading(read: Mapping[str, Position]) -> tuple[ReadFile, ...]:
     return tuple(
-        Read(stream=one.stream, path=mark.path, offset=mark.offset) for one in read.values() for mark in one.files
+        ReadFile(stream=one.stream, path=mark.path, offset=mark.offset) for one in read.values() for mark in one.files
     )
 
 
-def _received(folder: Path, read: Mapping[str, Position]) -> tuple[Received, ...]:
+def _received(folder: Path, read: Mapping[str, Position]) -> tuple[Spooled, ...]:
     offsets = {mark.path: mark.offset for one in read.values() for mark in one.files}
     told = []
     for spool in spooled(folder):
@@ -130,7 +130,7 @@ def _received(folder: Path, read: Mapping[str, Position]) -> tuple[Received, ...
             with suppress(FileNotFoundError):  # a detector has read it meanwhile
                 sizes[str(path.absolute())] = path.stat().st_size
         unread = sum(max(0, size - offsets.get(path, 1)) for path, size in sizes.items())
-        told.append(Received(name=spool.name, size_bytes=sum(sizes.values()), unread_bytes=unread))
+        told.append(Spooled(name=spool.name, size_bytes=sum(sizes.values()), unread_bytes=unread))
     return tuple(told)
 
 

@@ -20,7 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.process_collector import ProcessCollector
 
 from detector.errors import DetectorError
-from detector.pipeline.watching.figures import sentence
+from detector.pipeline.watching.figures import Figures, sentence
 from detector.pipeline.watching.metrics import DetectorCollector
 from detector.pipeline.watching.watch import Watch
 from detector.telemetry import log
@@ -69,7 +69,7 @@ class Exporter:
         self._server.shutdown()
         self._server.server_close()
 
-    def _asked(self) -> tuple[Any, set[str]]:
+    def _asked(self) -> tuple[Figures, set[str]]:
         return self._watch.figures, {one.code for one in self._watch.concerns()}
 
     def _metrics(self, accepted: str) -> Answer:
