@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 from detector.clock import rfc3339
 from detector.emit.ledger import reserve
 from detector.errors import StateError
+from detector.telemetry import log
 
 FILE: Final = "verdicts.sqlite"
 
@@ -75,9 +76,11 @@ def forget(folder: Path, before: datetime, upto: int) -> None:
     That they cannot be dropped now, a right of another user's perhaps, holds detection up in nothing.
     """
     old = ("DELETE FROM verdict WHERE at < ? AND seq <= ?", (rfc3339(before), upto))
-    if any(one.seq <= upto and one.at < rfc3339(before) for one in read(folder)):
-        with suppress(StateError):  # it is tried again as the next day ends
+    try:
+        if any(one.seq <= upto and one.at < rfc3339(before) for one in read(folder)):
             change(folder, *old)
+    except StateError as fault:  # it is tried again as the next day ends
+        log.warning("verdicts older than they may be kept are not dropped", extra={"fault": str(fault)})
 
 
 def change(folder: Path, statement: str, values: Sequence[object]) -> None:

@@ -1,10 +1,10 @@
 import sqlite3
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detector.emit.verdicts import FILE, Verdict, read, record
+from detector.emit.verdicts import FILE, Verdict, forget, read, record
 from detector.errors import StateError
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -42,3 +42,19 @@ def test_a_file_that_is_none_is_named(tmp_path):
     for use in (read, say):
         with pytest.raises(StateError, match=FILE):
             use(tmp_path)
+
+
+def test_what_is_old_and_taken_up_is_forgotten(tmp_path):
+    first, second = say(tmp_path), say(tmp_path)
+    forget(tmp_path, NOON, upto=second.seq)
+    assert read(tmp_path) == [first, second]
+    forget(tmp_path, NOON + timedelta(seconds=1), upto=first.seq)
+    assert read(tmp_path) == [second]
+
+
+def test_what_cannot_be_forgotten_is_told_and_holds_nothing_up(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("detector.telemetry.log.propagate", True)  # a command that ran before has its own handler
+    (tmp_path / FILE).write_bytes(b"no database at all" * 100)
+    forget(tmp_path, NOON, upto=1)
+    (told,) = [one for one in caplog.records if "not dropped" in one.message]
+    assert FILE in told.fault
