@@ -22,6 +22,7 @@ from detector.detect.rules import Rules
 from detector.emit.alert import Alert
 from detector.emit.delivery import Delivery
 from detector.emit.digest import Digest
+from detector.emit.ledger import FILE as LEDGER
 from detector.emit.sinks import Sink
 from detector.pipeline.detection import TODAY, Detection
 from detector.pipeline.setup import Attend, Setup, attend_to_nothing
@@ -60,10 +61,11 @@ class Pipeline:
         at, durable = self.checkpoint.path, self.checkpoint.durable
         self.committed: datetime | None = None
         self._evicted = Counter[str]()
-        with named(at):
+        with named(at.with_name(LEDGER)):  # the state itself was looked through when it was opened
             self.delivery = Delivery(
                 self.checkpoint.database, at, config.outbox, sinks, self.telemetry, durable=durable
             )
+        with named(at):
             self._begin(config, rules, self._enricher(config))
 
     def _enricher(self, config: Config) -> Enricher:

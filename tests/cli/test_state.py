@@ -83,6 +83,13 @@ def test_damage_is_found_and_a_detector_refuses_it(state, made, damage, tmp_path
     assert "detector state verify" in begun.stderr
 
 
+def test_a_damaged_ledger_is_named_and_not_the_state(state, made, tmp_path):
+    overwrite(state / "delivery.sqlite")
+    begun = tailed(made / "access.log", tmp_path)
+    assert begun.exit_code == 2, begun.stderr
+    assert f"{state / 'delivery.sqlite'}: not a readable" in begun.stderr
+
+
 def test_every_other_fault_is_listed_too(state, tmp_path):
     with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
         database.execute("UPDATE outbox_size SET bytes = 1")

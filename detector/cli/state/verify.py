@@ -32,6 +32,6 @@ def verify_state(state: Path, form: str) -> None:
         for fault in found:
             click.echo(printable(fault))
     if found:
-        raise InputError(f"{state}: {len(found):,} faults")
+        raise InputError(f"{state}: {len(found):,} fault{'s' if len(found) != 1 else ''}")
     if form != "json":
         click.echo(f"{state}: whole")
