@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from detector.checkpoint.faults import MENDING, told
+from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import reserve
 from detector.errors import StateError, StateWriteError
 
@@ -42,6 +43,7 @@ def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
 
     Raises: `StateError` for a file that is damaged, foreign or of another version, `StateWriteError`.
     """
+    _check_not_lost(path)
     try:
         reserve(path)
     except OSError as fault:
@@ -62,6 +64,13 @@ def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _check_not_lost(path: Path) -> None:
+    """Refuse to begin anew in silence where a state was, and all that it had learned."""
+    ledger = path.with_name(LEDGER)
+    if ledger.exists() and not path.exists():
+        raise StateError(f"{path}: it is missing, but {ledger.name} is there; {MENDING}")
 
 
 def _check_whole(database: sqlite3.Connection, path: Path) -> None:

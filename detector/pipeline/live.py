@@ -10,7 +10,7 @@ from detector.collect.reader import Collected, Reader
 from detector.collect.source.follow import Follower
 from detector.collect.source.receive import Received, receiving
 from detector.config import Metrics
-from detector.errors import StateWriteError
+from detector.errors import InputError, StateWriteError
 from detector.pipeline.flow import Pipeline, Progress
 from detector.pipeline.foresight import Foresight
 from detector.pipeline.patience import Patience
@@ -48,8 +48,8 @@ def tail(
     Some of `paths` may be addresses to receive at; where standard input is all, the run ends with it. `renew` is what a
     reload takes its configuration from.
 
-    Raises: `InputError` for a path that cannot be followed; `StoppedError` where a stop was asked and could not wait
-    for the end of a batch, which is read again at the next start.
+    Raises: `InputError` for a path that cannot be followed, or that `once` finds nothing at; `StoppedError` where a
+    stop was asked and could not wait for the end of a batch, which is read again at the next start.
     """
     with receiving(
         [fspath(path) for path in paths], pipeline.checkpoint.path.parent, pipeline.config.input
@@ -58,7 +58,16 @@ def tail(
         live = Live(pipeline, received, service or Service(), idle_exit_s, on_progress, renew, from_start=from_start)
         answering = _answering(live.watch, pipeline.config.metrics)
         with closing(live), closing(pipeline.checkpoint), closing(pipeline), live.watch, pipeline.delivery, answering:
+            if once and not pipeline.positions:
+                _require([fspath(path) for path in paths], live.source)
             live.run()
+
+
+def _require(paths: Sequence[str], source: Follower) -> None:
+    """Refuse a first run over what is not there: once is not long enough to wait for it."""
+    missing = [path for path in source.awaited if path in paths]
+    if missing:
+        raise InputError("\n".join(f"{path}: nothing is there to read" for path in missing))
 
 
 def _answering(watch: Watch, settings: Metrics) -> AbstractContextManager[object]:

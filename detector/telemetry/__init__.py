@@ -243,6 +243,12 @@ class Telemetry:
                 f"{share:.1%} of the lines could not be read, mostly: {reason}. What they hold was not searched;"
                 " `detector parse --rejects FILE` shows where they are.",
             )
+        if self.events >= FEW_EVENTS and self.late > self.events * reject_share_warning:
+            self.warn(
+                "late_share",
+                f"{self.late / self.events:.1%} of the events came too late for their time: rules searched them,"
+                " models did not judge them. A clock ran ahead, or lines are out of order: see `input.max_lateness_s`.",
+            )
         if self.events >= FEW_EVENTS and not sum(self.actions[one] for one in ACTIONS if one != "other"):
             self.warn(
                 "no_action",

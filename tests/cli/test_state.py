@@ -90,6 +90,15 @@ def test_a_damaged_ledger_is_named_and_not_the_state(state, made, tmp_path):
     assert f"{state / 'delivery.sqlite'}: not a readable" in begun.stderr
 
 
+def test_a_state_that_is_missing_beside_its_ledger_is_not_begun_anew(state, log):
+    for file in state.glob("state.sqlite*"):
+        file.unlink()
+    done = CliRunner().invoke(main, ["tail", str(log), "--once", "--state", str(state)])
+    assert done.exit_code == 2
+    assert "state.sqlite: it is missing, but delivery.sqlite is there" in done.output
+    assert not (state / "state.sqlite").exists()
+
+
 def test_every_other_fault_is_listed_too(state, tmp_path):
     with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
         database.execute("UPDATE outbox_size SET bytes = 1")

@@ -72,6 +72,12 @@ def test_a_path_where_nothing_is_yet_is_named_once(tmp_path):
     assert done.stderr.count("it is waited for") == done.stderr.count("later.log") == 1
 
 
+def test_nothing_to_read_at_once_is_a_fault(tmp_path):
+    done = subprocess.run(tail(tmp_path / "mistyped.log", tmp_path, "--once"), capture_output=True, text=True)
+    assert done.returncode == 3
+    assert "mistyped.log: nothing is there to read" in done.stderr
+
+
 def test_a_span_in_which_nothing_lies_is_refused(log, tmp_path):
     span = ("--since", "2026-03-05", "--until", "2026-03-05")
     done = subprocess.run(tail(log, tmp_path, "--once", *span), capture_output=True, text=True)

@@ -290,3 +290,24 @@ def test_a_folder_that_is_moved_within_a_followed_one_takes_its_logs_along(tmp_p
     assert tail.numbers == list(range(server.count))
     server.close()
     tail.close()
+
+
+def test_the_highest_number_may_be_the_newest(tmp_path: Path) -> None:
+    """As log4j 2 rotates: file N is written for the Nth time that the log was moved."""
+    server = Server(tmp_path / "access.log")
+    tail = Tail(server.path)
+    tail.poll()
+    given: list[int] = []
+    for number in range(1, 8):
+        server.write(10)
+        if number % 3:
+            given += tail.poll()
+        if number == 5:
+            tail.restart()
+        server.path.rename(f"{server.path}.{number}")
+        os.utime(f"{server.path}.{number}", (60 * number, 60 * number))
+        server.reopen()
+    given += tail.poll()
+    assert given == list(range(70))
+    server.close()
+    tail.close()

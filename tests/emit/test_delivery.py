@@ -101,6 +101,7 @@ def test_a_run_that_ends_lets_a_sink_that_takes_alerts_finish_before_it_gives_up
 def test_what_every_sink_has_had_is_nothing_to_warn_of(run):
     with run.delivery(Memory("up")) as delivery:
         run.fill(delivery, 0.9)
+        until(lambda: run.telemetry.sinks[0].delivered == 40 * run.count)
         delivery.drain()
         delivery.make_room()
         assert delivery.outbox.bytes < 0.8 * delivery.outbox.max_bytes

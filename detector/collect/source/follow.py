@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
+from itertools import pairwise
 from typing import ClassVar, Final, Self
 
 import polars as pl
@@ -26,6 +27,8 @@ time between, such lines may come before those of the copy."""
 
 KEPT: Final = timedelta(days=30)
 """How long it is known, after it was last written to, of a log that is gone, how far it was read."""
+
+_A_SECOND_NS: Final = 1_000_000_000
 
 _Identity = tuple[int, int | str]
 
@@ -273,7 +276,26 @@ def _in_order(files: Iterable[Found]) -> list[Found]:
         plain = rotation(name).unpacked
         if plain not in slots or name == plain:
             slots[plain] = one
-    return sorted(slots.values(), key=lambda one: rotation(os.path.basename(one.path)).age)
+    ordered = sorted(slots.values(), key=_age)
+    numbered = [one for one in ordered if _age(one).numbered]
+    if _numbers_rise(numbered):
+        first = ordered.index(numbered[0])
+        ordered[first : first + len(numbered)] = reversed(numbered)
+    return ordered
+
+
+def _age(one: Found) -> Age:
+    return rotation(os.path.basename(one.path)).age
+
+
+def _numbers_rise(numbered: Sequence[Found]) -> bool:
+    """Whether the highest number is the newest file: as when each was last written to says, by a second or more.
+
+    Source: log4j 2's DefaultRolloverStrategy, whose `fileIndex` is `max` by default.
+    """
+    return len(numbered) > 1 and all(
+        after.modified_ns + _A_SECOND_NS <= before.modified_ns for before, after in pairwise(numbered)
+    )
 
 
 def _once(found: dict[str, dict[_Identity, Found]]) -> dict[str, dict[_Identity, Found]]:

@@ -11,6 +11,7 @@ from detector.errors import FaultsError
 from detector.pipeline.watching.health import concerns
 from detector.pipeline.watching.lag import WARN_AFTER_S, Behind, Lag
 from detector.telemetry import Telemetry
+from tests.emit.sinks.battery import logged
 from tests.pipeline.watching.test_exporter import FIGURES, NOW, SINK
 
 LIMITS = Health()
@@ -48,19 +49,17 @@ def test_a_portal_that_sleeps_is_not_behind():
     assert Behind.measured(2400, telemetry) == Behind(bytes=2400, lines=10, seconds=0.0)
 
 
-def test_being_behind_is_said_once_and_so_is_having_caught_up(monkeypatch, caplog):
+def test_being_behind_is_said_once_and_so_is_having_caught_up(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(clock, "monotonic_s", lambda: now[0])
-    monkeypatch.setattr("detector.telemetry.log.propagate", True)  # a command that ran before has its own handler
-    caplog.set_level("INFO", logger="detector")
     lag, much = Lag(1000), Behind(bytes=5000, lines=20, seconds=90.0)
-    for seconds in (0.0, WARN_AFTER_S, 2 * WARN_AFTER_S):
-        now[0] = seconds
-        lag.observe(much)
-    lag.observe(Behind(bytes=999, lines=4, seconds=1.0))
-    lag.observe(Behind())
-    assert [one.message for one in caplog.records] == ["lines come faster than they are handled", "caught up"]
-    assert caplog.records[0].behind_lines == 20
+    with logged() as said:
+        for seconds in (0.0, WARN_AFTER_S, 2 * WARN_AFTER_S):
+            now[0] = seconds
+            lag.observe(much)
+        lag.observe(Behind(bytes=999, lines=4, seconds=1.0))
+        lag.observe(Behind())
+    assert said.getvalue().splitlines() == ["lines come faster than they are handled", "caught up"]
 
 
 @pytest.mark.parametrize(
