@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 TIMES = int(os.environ.get("HYPOTHESIS_TIMES", "0"))
 
-settings.register_profile("same_examples", deadline=None, derandomize=True)
+settings.register_profile("same_examples", deadline=None, derandomize=True, max_examples=40)
 settings.register_profile("other_examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("other_examples" if TIMES else "same_examples")
 

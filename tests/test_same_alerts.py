@@ -110,9 +110,8 @@ def test_lines_that_come_too_late_give_the_same_alerts_in_any_chunks(generated, 
     told = settings(generated)
     told = told.model_copy(update={"rules": told.rules.model_copy(update={"min_level": "low"})})
     whole = batch(told, [tmp_path / "access.log"], tmp_path, "whole")
-    for chunk_bytes in (60_007, 400_009):
-        cut = told.model_copy(update={"input": told.input.model_copy(update={"chunk_bytes": chunk_bytes})})
-        assert batch(cut, [tmp_path / "access.log"], tmp_path, f"cut{chunk_bytes}") == whole
+    cut = told.model_copy(update={"input": told.input.model_copy(update={"chunk_bytes": 100_003})})
+    assert batch(cut, [tmp_path / "access.log"], tmp_path, "cut") == whole
 
 
 def test_tail_of_a_growing_file_in_many_runs_gives_the_same_alerts(generated, expected, tmp_path):

@@ -130,7 +130,7 @@ PIECE = st.sampled_from([*PLACES, *PEOPLE, "%20", "+", ".", "'", "/", ";", "=", 
 
 
 @given(st.lists(st.lists(PIECE, max_size=6).map("".join), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_targets_that_share_a_template_get_what_each_gets_alone(targets: list[str]) -> None:
     slow = Subjects(config.load().portal.subjects)
     slow._alike = False

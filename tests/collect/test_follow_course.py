@@ -22,7 +22,7 @@ from tests.collect.live_log import (
     by_rename_compressing_the_one_before,
 )
 
-SEEDS = range(int(os.environ.get("FOLLOW_SEEDS", "20")))
+SEEDS = range(int(os.environ.get("FOLLOW_SEEDS", "10")))
 NUMBERED = [
     by_rename,
     by_rename_and_late_reopen,

@@ -54,6 +54,7 @@ def test_what_is_old_and_taken_up_is_forgotten(tmp_path):
 
 def test_what_cannot_be_forgotten_is_told_and_holds_nothing_up(tmp_path, caplog, monkeypatch):
     monkeypatch.setattr("detector.telemetry.log.propagate", True)  # a command that ran before has its own handler
+    caplog.set_level("WARNING", logger="detector")
     (tmp_path / FILE).write_bytes(b"no database at all" * 100)
     forget(tmp_path, NOON, upto=1)
     (told,) = [one for one in caplog.records if "not dropped" in one.message]

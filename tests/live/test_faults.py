@@ -19,7 +19,7 @@ def portal(tmp_path_factory):
     return Portal.simulated(tmp_path_factory.mktemp("portal"))
 
 
-@pytest.mark.parametrize(("seed", "starter"), [(5, Zygote), (7, Exec)])
+@pytest.mark.parametrize(("seed", "starter"), [pytest.param(5, Zygote, marks=pytest.mark.slow), (7, Exec)])
 def test_faults_change_no_alert_and_lose_no_line(portal, seed, starter, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     starting = starter()

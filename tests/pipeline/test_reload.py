@@ -97,7 +97,7 @@ def reloaded(portal, folder, faulty=False):
     return pipeline, ids(folder / "alerts.jsonl")
 
 
-@pytest.mark.parametrize("faulty", [False, True])
+@pytest.mark.parametrize("faulty", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_reload_gives_the_alerts_of_a_restart(portal, tmp_path, faulty):
     (tmp_path / "restart").mkdir()
     (tmp_path / "reload").mkdir()
