@@ -7,7 +7,7 @@ the very same memory: no stage needs to write its running windows at every batch
 
 from detector.checkpoint.lock import lock
 from detector.checkpoint.opening import FILE, SCHEMA_VERSION, file_in, found_version, other_version, table_names
-from detector.checkpoint.saved import KEY_FILE, KEY_ID, POSITIONS, Checkpoint, Saved, noted_key
+from detector.checkpoint.saved import KEY_FILE, KEY_ID, POSITIONS, TODAY, Checkpoint, Saved, noted_key
 
 __all__ = [
     "FILE",
@@ -15,6 +15,7 @@ __all__ = [
     "KEY_ID",
     "POSITIONS",
     "SCHEMA_VERSION",
+    "TODAY",
     "Checkpoint",
     "Saved",
     "file_in",

@@ -10,6 +10,7 @@ from typing import Final
 from detector.checkpoint.faults import named
 from detector.checkpoint.opening import FILE, file_in
 from detector.checkpoint.saved import KEY_FILE
+from detector.collect.folder import sync_folder
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import reserve
 from detector.emit.verdicts import FILE as VERDICTS
@@ -35,7 +36,7 @@ def copy(state: Path, to: Path, *, with_key: bool = False) -> list[Path]:
         made = [_copied(state / name, to / name) for name in names]
         if with_key and (state / KEY_FILE).is_file():
             made.append(_key(state / KEY_FILE, to / KEY_FILE))
-        _settle(to)
+        sync_folder(to)
     except BaseException:
         shutil.rmtree(to)  # half a copy must not be taken for one
         raise
@@ -61,11 +62,3 @@ def _key(path: Path, to: Path) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return to
-
-
-def _settle(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

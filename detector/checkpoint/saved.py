@@ -28,6 +28,9 @@ KEY_ID: Final = "enrich.key"
 POSITIONS: Final = "reader.positions"
 """Name in the snapshot of how far each stream was read."""
 
+TODAY: Final = "pipeline.today"
+"""Name in the snapshot of the local day that is running; empty before the first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:

@@ -22,7 +22,7 @@ from detector.emit.summary import summarize
 from detector.errors import DetectorError, Fault, FaultsError
 from detector.language import Words
 from detector.pipeline import Pipeline
-from detector.pipeline.setup import Setup
+from detector.pipeline.flow import Setup
 from detector.telemetry import Telemetry
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 import polars as pl
 
+from detector.checkpoint import TODAY
 from detector.config import Config
 from detector.context import frames
 from detector.context.acquaintance import Acquaintance, pairs_of
@@ -17,19 +18,18 @@ from detector.schema import LATE
 
 _DAY: Final = "Behaviour/"
 _SESSIONS: Final = "Sessions/"
-_TODAY: Final = "pipeline.today"
 
 
 def running_day(database: sqlite3.Connection, config: Config) -> tuple[Day, date | None]:
     """Return the running day and its local date; runs without a claim are not counted in it."""
     saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name NOT GLOB 'Rules/*'"))
     day, sessions = Day(config.state.max_rows_per_window), Sessions(sys.maxsize, database)
-    if _TODAY in saved:
+    if TODAY in saved:
         day.restore(_under(saved, _DAY))
         sessions.restore(_under(saved, _SESSIONS))
     known = Acquaintance(database, config.state.max_rows_per_window)
     known.resume(pairs_of(day.shown().filter("first_look")))
-    told = saved.get(_TODAY, b"").decode()
+    told = saved.get(TODAY, b"").decode()
     today = date.fromisoformat(told) if told else None
     for (body,) in database.execute("SELECT body FROM journal ORDER BY seq"):
         events = sessions.attribute(frames.unpack(body))

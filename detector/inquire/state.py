@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import polars as pl
 
-from detector.checkpoint import SCHEMA_VERSION, file_in, found_version, other_version
+from detector.checkpoint import SCHEMA_VERSION, TODAY, file_in, found_version, other_version
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
@@ -142,8 +142,8 @@ def tenants(database: sqlite3.Connection) -> pl.DataFrame:
 
     Shapes: -> TENANTS.
     """
-    saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name IN (?, ?)", (_RUNNING, _TODAY)))
-    today = saved.get(_TODAY, b"").decode()
+    saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name IN (?, ?)", (_RUNNING, TODAY)))
+    today = saved.get(TODAY, b"").decode()
     number = date.fromisoformat(today).toordinal() if today else 0
     days = [_dated(day, frames.unpack(body)) for day, body in _closed_days(database)]
     if _RUNNING in saved:
@@ -154,7 +154,6 @@ def tenants(database: sqlite3.Connection) -> pl.DataFrame:
 
 
 _RUNNING: Final = "Behaviour/tenants.today"
-_TODAY: Final = "pipeline.today"
 
 
 def _closed_days(database: sqlite3.Connection) -> list[tuple[int, bytes]]:

@@ -10,7 +10,7 @@ from typing import Final, Self
 import polars as pl
 
 from detector import schema
-from detector.checkpoint import Checkpoint
+from detector.checkpoint import TODAY, Checkpoint
 from detector.config import Config
 from detector.context.activity import Activity
 from detector.context.midnight import cut_at_midnight
@@ -27,7 +27,6 @@ from detector.emit.incident import Incidents
 from detector.pipeline.silence import Silences
 from detector.telemetry import Telemetry
 
-TODAY: Final = "pipeline.today"
 SEEN: Final = "pipeline.seen"
 
 

@@ -3,13 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
 from detector import clock
-from detector.checkpoint import KEY_ID, POSITIONS, Checkpoint
+from detector.checkpoint import KEY_ID, POSITIONS, TODAY, Checkpoint
 from detector.checkpoint.faults import named
 from detector.collect.enrich import Enricher
 from detector.collect.enrich.secret import cautions, configured_secret
@@ -24,11 +26,31 @@ from detector.emit.delivery import Delivery
 from detector.emit.digest import Digest
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.sinks import Sink
-from detector.pipeline.detection import TODAY, Detection
-from detector.pipeline.setup import Attend, Setup, attend_to_nothing
+from detector.pipeline.detection import Detection
 from detector.telemetry import Telemetry, log
 
 Progress = Callable[[Telemetry], None]
+Attend = Callable[["Pipeline", bool], None]
+"""Looks at a pipeline between two batches; and (True) at its end, before it lets go of its state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a run may be set up with anew while it goes on: a configuration, and what was opened as it says."""
+
+    config: Config
+    since: datetime | None = None
+    until: datetime | None = None
+    sinks: Sequence[Sink] = ()
+    attend: Attend | None = None
+    rejects_to: BinaryIO | None = None
+
+    def close(self) -> None:
+        """Let go of what was opened: it is not used."""
+        for one in self.sinks:
+            one.close()
+        if self.rejects_to is not None:
+            self.rejects_to.close()
 
 
 class Pipeline:
@@ -54,7 +76,7 @@ class Pipeline:
         self.telemetry = telemetry or Telemetry()
         self.digest = Digest()
         self.learn = learn
-        self.attend = attend or attend_to_nothing
+        self._attend = attend
         self._span, self._rules_folders = (since, until), rules_folders
         rules = Rules.load(config, rules_folders)
         self.checkpoint = Checkpoint(state)
@@ -116,7 +138,7 @@ class Pipeline:
         self.delivery.exchange(setup.config.outbox, setup.sinks)
         self.telemetry.close()
         self.telemetry.rejects_to = setup.rejects_to
-        self.attend, self._span = setup.attend or attend_to_nothing, (setup.since, setup.until)
+        self._attend, self._span = setup.attend, (setup.since, setup.until)
         self._begin(setup.config, rules, enricher)
 
     def fall_back(self) -> None:
@@ -213,6 +235,11 @@ class Pipeline:
         evicted.update(self.detection.evicted)
         return evicted
 
+    def attend(self, *, ended: bool) -> None:
+        """Let who looks at it have a look, if anybody does."""
+        if self._attend is not None:
+            self._attend(self, ended)
+
     def close(self) -> None:
         """Count and warn of what only the end of a run shows; a batch that was interrupted is dropped."""
         self.checkpoint.database.rollback()
@@ -220,4 +247,4 @@ class Pipeline:
             self.telemetry.warn("tables", warning)
         self.telemetry.counts.update({f"{what}_evicted": count for what, count in self.evicted.items()})
         self.telemetry.observe_muted(self.detection.rules.muted, self.detection.rules.muted_latest)
-        self.attend(self, True)
+        self.attend(ended=True)

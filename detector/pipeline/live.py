@@ -190,7 +190,7 @@ class Live:
         self._last_s = clock.monotonic_s() if got.lines else self._last_s
 
     def _attend(self) -> None:
-        self.pipeline.attend(self.pipeline, False)
+        self.pipeline.attend(ended=False)
         self.pipeline.telemetry.counts |= self.received.counts
         self.watch.turn()
         self._tell()

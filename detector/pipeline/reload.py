@@ -5,8 +5,7 @@ from typing import Final
 
 from detector.config import Config
 from detector.errors import DetectorError, FaultsError
-from detector.pipeline.flow import Pipeline
-from detector.pipeline.setup import Setup
+from detector.pipeline.flow import Pipeline, Setup
 from detector.telemetry import log
 
 Renew = Callable[[], Setup]

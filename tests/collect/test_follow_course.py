@@ -11,26 +11,16 @@ import pytest
 
 from detector.collect.source import find, follow, followed
 from tests.collect.live_log import (
+    ROTATIONS,
     Server,
     Tail,
-    by_copy_and_truncation,
-    by_copy_compressed,
     by_date_in_the_rotated_name,
     by_rename,
     by_rename_and_late_reopen,
-    by_rename_compressed,
-    by_rename_compressing_the_one_before,
 )
 
 SEEDS = range(int(os.environ.get("FOLLOW_SEEDS", "10")))
-NUMBERED = [
-    by_rename,
-    by_rename_and_late_reopen,
-    by_copy_and_truncation,
-    by_rename_compressed,
-    by_copy_compressed,
-    by_rename_compressing_the_one_before,
-]
+NUMBERED = [one for one in ROTATIONS if one is not by_date_in_the_rotated_name]
 FREE = {by_rename, by_rename_and_late_reopen, by_date_in_the_rotated_name}
 """Rotations that may come at any time, several between two looks and in the midst of reading."""
 HARD = "FOLLOW_HARD" in os.environ

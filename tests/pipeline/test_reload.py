@@ -10,10 +10,10 @@ from detector.emit.sinks.file import FileSink
 from detector.errors import Fault, FaultsError
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
+from detector.pipeline.flow import Setup
 from detector.pipeline.live import tail
 from detector.pipeline.notify import Manager
 from detector.pipeline.service import Service
-from detector.pipeline.setup import Setup
 from tests.emit.queue import Memory
 
 

@@ -14,7 +14,7 @@ from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.find import STDIN, Found, is_glob, logs_in, look, matching, stream_of
 from detector.collect.source.followed import FollowedLog
 from detector.collect.source.logfile import end_offset, first_lines
-from detector.collect.source.names import Age, rotation
+from detector.collect.source.names import Age, age_of, rotation
 from detector.config import Input
 from detector.errors import InputError
 
@@ -64,9 +64,7 @@ class Follower:
         self._folders: set[str] = set()
         self._settings = settings
         self._from_start, self._begin_at_start = from_start, begin_at_start
-        self._logs = {
-            stream: FollowedLog(stream, settings, marks) for stream, marks in _each_once(positions or {}).items()
-        }
+        self._logs = _known(settings, positions or {})
         self._first_look, self._looked_s = True, 0.0
         self._forgotten: list[str] = []
         self._moved: list[str] = []
@@ -78,7 +76,7 @@ class Follower:
         """
         again = copy(self)
         again._settings, again._from_start = settings, True
-        again._logs = {name: FollowedLog(name, settings, marks) for name, marks in _each_once(positions).items()}
+        again._logs = _known(settings, positions)
         again._first_look = False
         return again
 
@@ -179,7 +177,7 @@ class Follower:
             explicit = not (is_glob(given) or given in self._folders)
             stream, paths = stream_of(given), _siblings(given) if explicit else _matched(given)
             if explicit:
-                age = rotation(os.path.basename(os.path.realpath(given))).age
+                age = age_of(os.path.realpath(given))
                 named[stream] = min(age, named.get(stream, age))
                 found.setdefault(stream, {})
             for one in filter(None, map(look, paths)):
@@ -217,7 +215,7 @@ class Follower:
     ) -> list[tuple[Found, int]]:
         """Choose the files to begin a log with, the newest, and from where."""
         if named is not None:
-            members = [one for one in members if rotation(os.path.basename(one.path)).age >= named]
+            members = [one for one in members if age_of(one.path) >= named]
         came = next((at for at, one in enumerate(members) if one.identity in reached), None)
         if came is not None or self._from_start or not self._first_look or stream in self._begin_at_start:
             return [(one, reached.get(one.identity, 0)) for one in members[came or 0 :]]
@@ -225,6 +223,10 @@ class Follower:
             return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
         except OSError as fault:
             raise InputError(f"{fault.filename}: cannot be read: {fault.strerror}") from None
+
+
+def _known(settings: Input, positions: Mapping[str, Position]) -> dict[str, FollowedLog]:
+    return {stream: FollowedLog(stream, settings, marks) for stream, marks in _each_once(positions).items()}
 
 
 def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
@@ -276,16 +278,12 @@ def _in_order(files: Iterable[Found]) -> list[Found]:
         plain = rotation(name).unpacked
         if plain not in slots or name == plain:
             slots[plain] = one
-    ordered = sorted(slots.values(), key=_age)
-    numbered = [one for one in ordered if _age(one).numbered]
+    ordered = sorted(slots.values(), key=lambda one: age_of(one.path))
+    numbered = [one for one in ordered if age_of(one.path).numbered]
     if _numbers_rise(numbered):
         first = ordered.index(numbered[0])
         ordered[first : first + len(numbered)] = reversed(numbered)
     return ordered
-
-
-def _age(one: Found) -> Age:
-    return rotation(os.path.basename(one.path)).age
 
 
 def _numbers_rise(numbered: Sequence[Found]) -> bool:

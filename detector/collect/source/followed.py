@@ -1,6 +1,5 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from detector.collect.source.cut import Cut
 from detector.collect.source.find import Found, look
 from detector.collect.source.locate import HEADER_BYTES, end_of, holds, is_copy, match
 from detector.collect.source.logfile import LogFile
-from detector.collect.source.names import Age, rotation
+from detector.collect.source.names import age_of
 from detector.config import Input
 
 _LINGERING = 2
@@ -260,10 +259,6 @@ def _told_apart(
 
 def _is_later(members: Sequence[Found], place: int, known: Sequence[Mark], since_ns: int) -> bool:
     """Whether a file came after those that are known, and gone: by when it was written to; the newest by its name."""
-    age, one = _age(members[place].path), members[place]
-    newest = place + 1 == len(members) and (age.live or age > max(_age(mark.path) for mark in known))
+    age, one = age_of(members[place].path), members[place]
+    newest = place + 1 == len(members) and (age.live or age > max(age_of(mark.path) for mark in known))
     return newest or one.modified_ns > since_ns
-
-
-def _age(path: str) -> Age:
-    return rotation(os.path.basename(path)).age

@@ -1,5 +1,6 @@
 """Read file names: which files are rotations of one log, in which order, and which are no logs."""
 
+import os
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -66,6 +67,11 @@ def rotation(name: str) -> Rotation:
     has_number = stem != unpacked and not dated
     age = Age(live=not dated and not has_number, numbered=has_number, day=dated, number=number if dated else -number)
     return Rotation(family=stem.lstrip("-._") or stem or unpacked, age=age, unpacked=unpacked)
+
+
+def age_of(path: str) -> Age:
+    """Return where the file at `path` stands among the rotations of its log, by its name."""
+    return rotation(os.path.basename(path)).age
 
 
 def is_log(name: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from detector import clock
+from detector.collect.folder import sync_folder
 from detector.errors import DetectorError
 
 BEFORE_ALL: Final = "0" * 64
@@ -64,7 +65,7 @@ def _appended(file: BinaryIO, path: Path, facts: Mapping[str, Any]) -> tuple[int
     file.flush()
     os.fsync(file.fileno())
     if number == 1:
-        _keep_name(path.parent)
+        sync_folder(path.parent)
     return number, sha256(line).hexdigest()
 
 
@@ -115,11 +116,3 @@ def _entry(line: bytes) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return entry if isinstance(entry, dict) else None
-
-
-def _keep_name(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import Final
 
 from detector import clock
+from detector.collect.folder import sync_folder
 from detector.collect.source.block import Mark
 from detector.collect.source.find import stream_of
 from detector.telemetry import log
@@ -167,7 +168,7 @@ class Spool:
             os.close(self._fd)
         self._fd, self._sizes[name], self._begun_s = fd, 0, clock.monotonic_s()
         self._pending = b"\n" + self._pending
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _append(self) -> None:
         """Write what is pending; where that fails, as many whole lines as there is room for."""
@@ -222,11 +223,3 @@ def _mend(fd: int) -> int:
     if end < size:
         os.ftruncate(fd, end)
     return end
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
