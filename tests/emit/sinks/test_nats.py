@@ -204,10 +204,7 @@ def test_a_server_that_says_it_has_no_tls_gets_neither_secret_nor_alert():
 
     def talk(listener):
         connection, _ = listener.accept()
-        with (
-            connection,
-            contextlib.suppress(ConnectionError),
-        ):  # a client that hangs up on it may do so before PONG is read
+        with connection, contextlib.suppress(ConnectionError):  # who hangs up may leave our PONG unread
             connection.sendall(
                 b'INFO {"server_id":"x","version":"2.9.10","headers":true,"max_payload":1048576}\r\nPONG\r\n'
             )
