@@ -6,7 +6,9 @@ import lzma
 import os
 import sys
 import zlib
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
+
+from isal import igzip, isal_zlib
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -21,6 +23,7 @@ _MAGIC: Final[dict[bytes, str]] = {
 }
 MAGIC_BYTES: Final = max(map(len, _MAGIC))
 _DAMAGE: Final = (OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
+_ISAL_FAULT: Final = (EOFError, OSError, cast("type[Exception]", isal_zlib.error))
 _SLICE: Final = 4 * 1024 * 1024
 """Bytes decompressed in one call: bounds what a small file that unpacks to gigabytes can take."""
 
@@ -89,10 +92,39 @@ def _opened(raw: BinaryIO, compression: str) -> Any:
     # Any: the four classes share no base that has read1.
     match compression:
         case "gzip":
-            return gzip.GzipFile(fileobj=raw, mode="rb")
+            return _Gzip(raw) if raw.seekable() else gzip.GzipFile(fileobj=raw, mode="rb")
         case "bzip2":
             return bz2.BZ2File(raw)
         case "xz":
             return lzma.LZMAFile(raw)
         case _:
             return zstd.ZstdFile(raw)
+
+
+class _Gzip:
+    """gzip unpacked by ISA-L, which takes a third of zlib's time.
+
+    At a fault ISA-L keeps for itself what it unpacked just before it: there the standard library begins anew, gives out
+    all that comes before the fault, and names it.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw, self._given = raw, 0
+        self._stream: gzip.GzipFile = igzip.IGzipFile(fileobj=raw, mode="rb")  # type: ignore[no-untyped-call]
+
+    def read1(self, size: int) -> bytes:
+        """Return some of the next bytes, none at the end. Raises: as `gzip.GzipFile`."""
+        try:
+            piece = self._stream.read1(size)
+        except _ISAL_FAULT:
+            if not isinstance(self._stream, igzip.IGzipFile):
+                raise
+            self._begin_anew()
+            piece = self._stream.read1(size)
+        self._given += len(piece)
+        return piece
+
+    def _begin_anew(self) -> None:
+        self._raw.seek(0)
+        self._stream = gzip.GzipFile(fileobj=self._raw, mode="rb")
+        self._stream.seek(self._given)
