@@ -37,9 +37,9 @@ class Follower:
     """The source of `tail`. It only looks when asked to (`refresh`); the caller waits between two looks.
 
     Delivery: every line once, in the order written; from the last saved position on after a restart, rotations in
-    between included, as long as the rotated file (compressed or not) is still beside the log. `lost` names files of
-    which that was not so. A last line without line feed is kept until it is whole, or its file was quiet for
-    `partial_line_s`: then it counts as whole, and so does what comes after it.
+    between included, as long as the rotated file (compressed or not) is still beside the log, and the one that a link
+    led to where it was. `lost` names files of which that was not so. A last line without line feed is kept until it is
+    whole, or its file was quiet for `partial_line_s`: then it counts as whole, and so does what comes after it.
     What was read of a log that is gone is known for `KEPT`, under another folder too where that is followed.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later

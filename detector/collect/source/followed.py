@@ -1,5 +1,6 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -100,7 +101,7 @@ class FollowedLog:
         rank = -1
         for one, place in zip(self._files, places, strict=True):
             rank = rank if place is None else place
-            kept = self._kept(one, None if place is None else members[place])
+            kept = self._kept(one, _elsewhere(one, members) if place is None else members[place])
             if kept and (place is not None or isinstance(kept, LogFile) or rank >= floor):
                 files.append((rank, kept))
         fresh = [(place, members[place]) for place in new if not is_copy(members, place)]
@@ -174,7 +175,7 @@ class FollowedLog:
     def _opened(self, found: Found, offset: int) -> LogFile | None:
         """Open what was found; None: it cannot be read now, or another file has that name by now."""
         try:
-            file = LogFile(found.path, self._settings, offset, live=True)
+            file = LogFile(os.path.realpath(found.path), self._settings, offset, live=True)
         except FileNotFoundError:
             return None
         except OSError as fault:  # often for a moment only: a file made anew gets its owner after its name
@@ -231,6 +232,14 @@ class FollowedLog:
 
 def _mark(one: LogFile | Mark) -> Mark:
     return one if isinstance(one, Mark) else one.mark()
+
+
+def _elsewhere(one: LogFile | Mark, members: Sequence[Found]) -> Found | None:
+    """Return the file of a mark where it was, beside the log by now: a link that led to it leads to another."""
+    if isinstance(one, LogFile) or one.ended or one.offset == 0:
+        return None
+    found, known = look(one.path), {member.identity for member in members}
+    return found if found is not None and found.identity not in known and holds(found, one) else None
 
 
 def _tells(mark: Mark) -> bool:

@@ -1,0 +1,54 @@
+"""A log that is a link to a file, and is set to another one."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.collect.live_log import Server, Tail
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("followed", ["links/current.log", "links", "links/*.log"])
+def test_the_end_of_the_file_that_a_link_led_to_is_read(tmp_path: Path, followed: str, restarted: bool) -> None:
+    link = tmp_path / "links" / "current.log"
+    for name in ("links", "first", "second"):
+        (tmp_path / name).mkdir()
+    server = Server(tmp_path / "first" / "one.log")
+    link.symlink_to(server.path)
+    tail = Tail(tmp_path / followed, from_start=True)
+    server.write(5)
+    tail.poll()
+    for name in ("second/two.log", "first/three.log"):
+        server.write(5)
+        if restarted:
+            tail.restart()
+        server.reopen(tmp_path / name)
+        link.unlink()
+        link.symlink_to(server.path)
+        server.write(5)
+        tail.poll()
+        assert tail.poll() == []
+    assert tail.numbers == list(range(server.count))
+    assert tail.follower.lost == []
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("followed", ["links/current.log", "links"])
+def test_the_file_that_a_link_led_to_is_named_where_it_is_gone(tmp_path: Path, followed: str) -> None:
+    (tmp_path / "links").mkdir()
+    link, server = tmp_path / "links" / "current.log", Server(tmp_path / "one.log")
+    link.symlink_to(server.path)
+    tail = Tail(tmp_path / followed, from_start=True)
+    server.write(5)
+    tail.poll()
+    tail.restart()
+    server.path.unlink()
+    link.unlink()
+    server.reopen(tmp_path / "two.log")
+    link.symlink_to(server.path)
+    server.write(5)
+    assert tail.poll() == list(range(5, 10))
+    assert tail.follower.lost == [str(tmp_path / "one.log")]
+    server.close()
+    tail.close()
