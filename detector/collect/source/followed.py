@@ -1,6 +1,5 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -175,7 +174,7 @@ class FollowedLog:
     def _opened(self, found: Found, offset: int) -> LogFile | None:
         """Open what was found; None: it cannot be read now, or another file has that name by now."""
         try:
-            file = LogFile(os.path.realpath(found.path), self._settings, offset, live=True)
+            file = LogFile(found.path, self._settings, offset, live=True)
         except FileNotFoundError:
             return None
         except OSError as fault:  # often for a moment only: a file made anew gets its owner after its name

@@ -36,6 +36,7 @@ class LogFile:
 
     def __init__(self, path: str, settings: Input, offset: int = 0, *, live: bool = False) -> None:
         self.path = path
+        self._at = os.path.realpath(path) if live else path  # where it stays when a link is set to another file
         self._live = live
         self._settings = settings
         self._raw = _open(path)
@@ -180,7 +181,7 @@ class LogFile:
             self._tail_fingerprint = (self._cutter.offset, hashed(before[len(before) - size :]) if known else "")
         device, inode = self.identity
         return Mark(
-            path=self.path,
+            path=self._at,
             inode=inode,
             device=device,
             head_bytes=size,

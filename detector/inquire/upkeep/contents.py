@@ -122,13 +122,13 @@ def _reading(read: Mapping[str, Position]) -> tuple[ReadFile, ...]:
 
 
 def _received(folder: Path, read: Mapping[str, Position]) -> tuple[Spooled, ...]:
-    offsets = {mark.path: mark.offset for one in read.values() for mark in one.files}
+    offsets = {os.path.realpath(mark.path): mark.offset for one in read.values() for mark in one.files}
     told = []
     for spool in spooled(folder):
         sizes = dict[str, int]()
         for path in spool.iterdir():
             with suppress(FileNotFoundError):  # a detector has read it meanwhile
-                sizes[str(path.absolute())] = path.stat().st_size
+                sizes[os.path.realpath(path)] = path.stat().st_size
         unread = sum(max(0, size - offsets.get(path, 1)) for path, size in sizes.items())
         told.append(Spooled(name=spool.name, size_bytes=sum(sizes.values()), unread_bytes=unread))
     return tuple(told)

@@ -202,12 +202,18 @@ def test_lines_that_were_read_stay_no_longer_than_until_the_next_file(tmp_path, 
     assert box.lines() == []
 
 
-def test_what_was_received_at_an_address_of_before_goes_when_it_is_read(tmp_path):
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_was_received_at_an_address_of_before_goes_when_it_is_read(tmp_path, linked):
+    state = tmp_path / "disk"
+    state.mkdir()
+    if linked:
+        state = tmp_path / "state"
+        state.symlink_to(tmp_path / "disk")
     address = f"unix://{tmp_path}/x.sock"
-    with inbox(tmp_path, address) as box, connect(address) as peer:
+    with inbox(state, address) as box, connect(address) as peer:
         peer.sendall(b"one\ntwo\n")
         box.await_lines(2)
-    with inbox(tmp_path, "-") as box:
+    with inbox(state, "-") as box:
         follower = Follower(box.received.paths, Input(), begin_at_start=box.received.begin_at_start)
         positions, got = {}, []
         for block in follower.poll():
@@ -218,7 +224,7 @@ def test_what_was_received_at_an_address_of_before_goes_when_it_is_read(tmp_path
         assert {path.parent.name for path in box.files()} == {"stdin"}
         list(follower.poll())
         follower.close()
-    assert [path.name for path in (tmp_path / "received").iterdir()] == ["stdin"]
+    assert [path.name for path in (state / "received").iterdir()] == ["stdin"]
 
 
 def test_a_line_half_written_by_a_crash_is_cut_off(tmp_path):

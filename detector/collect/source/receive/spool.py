@@ -115,8 +115,8 @@ class Spool:
 
     def forget(self, marks: Iterable[Mark]) -> None:
         """Remove the files that were read to their end, as saved, but for the one that is written to."""
-        folder = str(self.folder.absolute())
-        ours = (mark for mark in marks if os.path.dirname(os.path.abspath(mark.path)) == folder)
+        folder = os.path.realpath(self.folder)
+        ours = (mark for mark in marks if os.path.realpath(os.path.dirname(mark.path)) == folder)
         with self._lock:
             self._reached = {os.path.basename(mark.path): mark.offset for mark in ours}
             self._remove_read()
