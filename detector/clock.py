@@ -15,6 +15,11 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def cpu_s() -> float:
+    """Return the seconds of processor time that all threads have used."""
+    return time.process_time()
+
+
 def pause(seconds: float) -> None:
     """Wait: how `tail` lets a quiet file rest between two looks."""
     time.sleep(seconds)

@@ -23,10 +23,10 @@ from detector.telemetry import log
 POLL_S: Final = 0.25
 """How long a quiet log rests between two looks, at least: half of it is added to an alert's way, on average."""
 
-REST_SHARE: Final = 2.0
+MOST_CORES: Final = 0.4
 MOST_REST_S: Final = 1.0
-"""A look that took longer is followed by a rest that many times as long, up to the most: every look costs the same
-whatever it finds, so that fewer and larger ones leave the machine to others."""
+"""What looks may take of a processor, and the longest rest that keeps it: every look costs the same whatever it finds,
+so that fewer and larger ones leave the machine to others. Who waits for others takes nothing, and rests no longer."""
 
 ROOM_S: Final = 1.0
 """How often a full outbox is looked at."""
@@ -129,7 +129,7 @@ class Live:
 
     def _turn(self) -> bool:
         """Read what there is, and rest; say whether the end is reached."""
-        over, began_s = self.received.over, clock.monotonic_s()
+        over, began_s, used_s = self.received.over, clock.monotonic_s(), clock.cpu_s()
         self._read()
         self.watch.looked = True
         if self._over(over):
@@ -138,8 +138,8 @@ class Live:
         if self.service.reload_asked:
             self._reload()
         self._foresee()
-        took_s = clock.monotonic_s() - began_s
-        self.service.pause(min(max(POLL_S, REST_SHARE * took_s), MOST_REST_S))
+        took_s, used_s = clock.monotonic_s() - began_s, clock.cpu_s() - used_s
+        self.service.pause(min(max(POLL_S, used_s / MOST_CORES - took_s), MOST_REST_S))
         return False
 
     def _wait(self, fault: StateWriteError) -> None:
