@@ -94,6 +94,11 @@ class Tail:
         self.saved[block.stream] = Position.from_dict(json.loads(json.dumps(block.position.to_dict())))
         return [int(line[:6]) for line in block.lines["line"] if not line.startswith("#")]
 
+    @property
+    def logs(self) -> list[str]:
+        """The logs of which files are known, of which a position is saved."""
+        return [stream for stream, position in self.saved.items() if position.files]
+
     def restart(self) -> None:
         self.follower.close()
         self.follower = self._new()

@@ -183,7 +183,7 @@ def test_new_logs_and_new_days_in_a_folder(tmp_path: Path) -> None:
     server.reopen(tmp_path / "other.log")
     server.write(1)
     assert tail.poll() == [20]
-    assert len(tail.saved) == 2
+    assert len(tail.logs) == 2
     server.close()
     tail.close()
 

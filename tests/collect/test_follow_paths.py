@@ -44,6 +44,38 @@ def test_a_log_in_a_folder_that_comes_later_begins_at_its_start(tmp_path: Path) 
     tail.close()
 
 
+@pytest.mark.parametrize("followed", ["logs", "logs/*.log"])
+@pytest.mark.parametrize("known", ["nothing", "another log", "a missing folder"])
+def test_a_log_that_came_between_two_runs_begins_at_its_start(tmp_path: Path, followed: str, known: str) -> None:
+    if known != "a missing folder":
+        (tmp_path / "logs").mkdir()
+    if known == "another log":
+        (tmp_path / "logs" / "other.log").write_text("999999 long ago\n")
+    tail = Tail(tmp_path / followed)
+    assert tail.poll() == []
+    tail.restart()
+    (tmp_path / "logs").mkdir(exist_ok=True)
+    server = Server(tmp_path / "logs" / "access.log")
+    server.write(5)
+    assert tail.poll() == list(range(5))
+    server.close()
+    tail.close()
+
+
+def test_a_log_that_is_there_when_a_folder_is_followed_first_begins_at_its_end(tmp_path: Path) -> None:
+    servers = [Server(tmp_path / name) for name in ("access.log", "old.log")]
+    tail = Tail(servers[0].path)
+    tail.poll()
+    servers[1].write(5)
+    tail.close()
+    again = Tail(tmp_path)
+    again.saved = tail.saved
+    again.restart()
+    assert again.poll() == []
+    for one in (again, *servers):
+        one.close()
+
+
 @pytest.mark.parametrize("how", ["folder", "glob", "file"])
 def test_what_was_written_before_a_log_was_deleted_is_read(tmp_path: Path, how: str) -> None:
     (tmp_path / "logs").mkdir()
@@ -262,7 +294,7 @@ def test_how_far_a_log_was_read_is_known_for_a_month_after_it_went(tmp_path: Pat
     tail.restart()
     assert tail.poll() == []
     tail.saved = tail.follower.positions()
-    assert list(tail.saved) == ([str(log)] if days < 30 else [])
+    assert tail.logs == ([str(log)] if days < 30 else [])
     tail.restart()
     (tmp_path / ".away").rename(log)
     server.write(2)
@@ -286,7 +318,7 @@ def test_a_folder_that_is_moved_within_a_followed_one_takes_its_logs_along(tmp_p
         if restarted:
             tail.restart()
         tail.poll()
-        assert list(tail.saved) == [str(tmp_path / there / "access.log")]
+        assert tail.logs == [str(tmp_path / there / "access.log")]
     assert tail.numbers == list(range(server.count))
     server.close()
     tail.close()

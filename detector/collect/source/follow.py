@@ -43,7 +43,8 @@ class Follower:
     What was read of a log that is gone is known for `KEPT`, under another folder too where that is followed.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
-    begins at its start, as do those in `begin_at_start`.
+    begins at its start, as do those in `begin_at_start`: also one that came into a folder or to a glob between two
+    runs. So that this is known, each has a position too, without files.
 
     Raises: `InputError` for standard input, and at the first look for a file that cannot be read; later such files are
     in `refused` and tried again.
@@ -65,6 +66,8 @@ class Follower:
         self._settings = settings
         self._from_start, self._begin_at_start = from_start, begin_at_start
         self._logs = _known(settings, positions or {})
+        self._looked_into = self._logs.keys() & set(map(os.path.abspath, self._paths))
+        self._came: set[str] = set()
         self._first_look, self._looked_s = True, 0.0
         self._forgotten: list[str] = []
         self._moved: list[str] = []
@@ -175,13 +178,15 @@ class Follower:
         self._folders |= {given for given in self._paths if os.path.isdir(given)}
         for given in self._paths:
             explicit = not (is_glob(given) or given in self._folders)
-            stream, paths = stream_of(given), _siblings(given) if explicit else _matched(given)
+            stream = stream_of(given) if explicit else os.path.abspath(given)
+            found.setdefault(stream, {})
             if explicit:
                 age = age_of(os.path.realpath(given))
                 named[stream] = min(age, named.get(stream, age))
-                found.setdefault(stream, {})
-            for one in filter(None, map(look, paths)):
+            for one in filter(None, map(look, _siblings(given) if explicit else _matched(given))):
                 files = found.setdefault(stream if explicit else one.stream, {})
+                if stream in self._looked_into:
+                    self._came.add(one.stream)
                 key = one.identity
                 if one.regular and (key not in files or os.path.islink(files[key].path)):
                     files[key] = one
@@ -217,7 +222,8 @@ class Follower:
         if named is not None:
             members = [one for one in members if age_of(one.path) >= named]
         came = next((at for at, one in enumerate(members) if one.identity in reached), None)
-        if came is not None or self._from_start or not self._first_look or stream in self._begin_at_start:
+        is_new = not self._first_look or stream in self._came or stream in self._begin_at_start
+        if came is not None or self._from_start or is_new:
             return [(one, reached.get(one.identity, 0)) for one in members[came or 0 :]]
         try:
             return [(one, end_offset(one.path, self._settings)) for one in members[-1:]]
