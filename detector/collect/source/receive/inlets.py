@@ -1,5 +1,6 @@
 """What lines come in by: a stream, a datagram socket, a listening one. Each is read as far as it is ready."""
 
+import errno
 import os
 import socket
 from collections.abc import Callable
@@ -10,10 +11,14 @@ from detector import clock
 from detector.collect.source.receive.framing import Framing, lines_of
 from detector.collect.source.receive.sockets import dropped, remove
 from detector.collect.source.receive.spool import Spool
+from detector.telemetry import log
 
 _AT_ONCE_BYTES: Final = 1024 * 1024
 _DATAGRAM_BYTES: Final = 512
 """Of datagrams so much is taken before the others have their turn; each counts for so much beside what is in it."""
+_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_REST_S: Final = 1.0
+"""How long no connection is taken where there is nothing left to take it with: the next try would fail at once."""
 _BUFFER: Final = memoryview(bytearray(256 * 1024))
 """What all are read into: one thread reads."""
 
@@ -114,11 +119,20 @@ class Datagrams:
 
 
 class Listener:
-    """A socket at which connections are made."""
+    """A socket at which connections are made.
+
+    `delayed` counts how often none could be taken for want of descriptors: it waits in the kernel meanwhile.
+    """
 
     def __init__(self, spool: Spool, bound: socket.socket, admit: Callable[[Spool, socket.socket], None]) -> None:
-        self.spool = spool
+        self.spool, self.delayed = spool, 0
         self._socket, self._admit = bound, admit
+        self._rests_until_s: float | None = None
+
+    @property
+    def rests(self) -> bool:
+        """Whether it is too early to try again."""
+        return self._rests_until_s is not None and clock.monotonic_s() < self._rests_until_s
 
     def fileno(self) -> int:
         """Return what to wait on."""
@@ -126,9 +140,26 @@ class Listener:
 
     def take(self) -> bool:
         """Take a connection."""
-        with suppress(OSError):  # it is gone again; or we have too many files open, and try again
-            self._admit(self.spool, self._socket.accept()[0])
+        try:
+            connection = self._socket.accept()[0]
+        except OSError as fault:  # most often it is gone again
+            if fault.errno in _EXHAUSTED:
+                self._rest(fault)
+            return True
+        if self._rests_until_s is not None:
+            self._rests_until_s = None
+            log.warning("connections are taken again", extra={"path": str(self.spool.folder)})
+        with suppress(OSError):  # it is gone again
+            self._admit(self.spool, connection)
         return True
+
+    def _rest(self, fault: OSError) -> None:
+        """Leave off for a while, and say so once."""
+        if self._rests_until_s is None:
+            said = "connections wait until one can be taken: raise LimitNOFILE, or lower input.receive.max_connections"
+            log.error(f"{fault.strerror}: {said}", extra={"path": str(self.spool.folder)})
+        self._rests_until_s = clock.monotonic_s() + _REST_S
+        self.delayed += 1
 
     def close(self) -> None:
         """Close the socket and remove its file."""

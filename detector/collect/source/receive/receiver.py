@@ -30,7 +30,7 @@ _FAREWELL_S: Final = 1.0
 class Receiver:
     """Receives at all addresses until it is closed. A state's spools of other runs are in `spools` too, `retired`.
 
-    `counts`: messages cut off, connections refused, faults of framing, datagrams dropped.
+    `counts`: messages cut off, connections refused and delayed, faults of framing, datagrams dropped.
 
     Raises: `InputError` with what is wrong with any of the addresses.
     """
@@ -132,7 +132,7 @@ class Receiver:
         roomy = {spool.folder for spool in self.spools if spool.has_room()}
         ready = select.poll()
         for fd, one in self._inlets.items():
-            if one.spool.folder in roomy:
+            if one.spool.folder in roomy and not (isinstance(one, Listener) and one.rests):
                 ready.register(fd, select.POLLIN)
         found = ready.poll(wait_s * 1000)
         for fd, _ in found:
@@ -156,6 +156,8 @@ class Receiver:
         for spool in self.spools:
             spool.renew()
             spool.sync()
+        if delayed := sum(one.delayed for one in self._inlets.values() if isinstance(one, Listener)):
+            self.counts["connections_delayed"] = delayed
         dropped = sum(one.dropped for one in self._inlets.values() if isinstance(one, Datagrams))
         if dropped > self.counts["datagrams_dropped"]:
             log.warning("datagrams were dropped for want of room", extra={"datagrams": dropped})
