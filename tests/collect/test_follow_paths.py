@@ -130,6 +130,30 @@ def _open_files(log: Path) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_log_that_is_away_at_a_restart_and_comes_back_as_a_copy_is_known(tmp_path: Path, restarts: int) -> None:
+    server = Server(tmp_path / "access.log")
+    server.write(5)
+    tail = Tail(server.path, from_start=True)
+    assert tail.poll() == list(range(5))
+    by_rename(server.path, server)
+    server.write(5)
+    assert tail.poll() == list(range(5, 10))
+    server.close()
+    server.path.rename(tmp_path / "away")
+    for _ in range(restarts):
+        tail.restart()
+        assert tail.poll() == []
+        assert tail.follower.lost == [str(server.path)]
+    shutil.copy2(tmp_path / "away", server.path)
+    server.reopen()
+    server.write(5)
+    assert tail.poll() == list(range(10, 15))
+    assert tail.follower.lost == []
+    server.close()
+    tail.close()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_permission_that_is_lost_and_comes_back(tmp_path: Path) -> None:
     server = Server(tmp_path / "access.log")

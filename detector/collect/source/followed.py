@@ -156,9 +156,17 @@ class FollowedLog:
             one.close()
         elif mark.ended:
             return mark if found is None else _as_found(mark, found)
-        elif found is None and mark.offset > 0:
-            self.lost.append(mark.path)
+        elif found is None:
+            return self._missed(mark)
+        elif mark.path in self.lost:
+            self.lost.remove(mark.path)
         return None if found is None else self._opened(found, mark.offset) or mark
+
+    def _missed(self, mark: Mark) -> Mark | None:
+        """Note a file that is not there; the newest one is kept in mind as long as none is newer: it may return."""
+        if mark.offset > 0 and mark.path not in self.lost:
+            self.lost.append(mark.path)
+        return mark if mark is self._files[-1] else None
 
     def _take_up(self, files: list[tuple[int, LogFile | Mark]], new: Sequence[tuple[int, Found, int]]) -> None:
         """Open what is new, and put it where it belongs among what is known, by its place in the log."""
