@@ -50,6 +50,7 @@ class Checkpoint:
     def __init__(self, folder: Path | None) -> None:
         self.folder = folder
         self.journal_bytes = 0
+        self._small: dict[str, bytes] = {}
         if folder is None:
             folder = Path(mkdtemp(prefix="portal-detector-"))
             self._let_go: Callable[[], object] = finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -65,6 +66,7 @@ class Checkpoint:
 
     def load(self) -> Saved:
         """Return what was committed last; empty for a new state. Raises: `StateError` where it is damaged."""
+        self._small = {}
         with named(self.path):
             if broken := list(sums.damaged(self.database)):
                 raise StateError(f"{self.path}: damaged: {'; '.join(broken[:3])}; {MENDING}")
@@ -79,16 +81,21 @@ class Checkpoint:
         self.database.execute("DELETE FROM journal")
         sums.clear(self.database)
         self._put(snapshot.items())
-        self.journal_bytes = 0
+        self.journal_bytes, self._small = 0, {}
 
     def write_journal(self, events: pl.DataFrame, small: Mapping[str, bytes]) -> None:
-        """Add observed events to the journal and replace the `small` parts, inside the transaction at hand."""
+        """Add observed events to the journal and replace the `small` parts, inside the transaction at hand.
+
+        Where neither is new, nothing is written: a log that is quiet is looked at four times a second.
+        """
         if not events.is_empty():
             body = frames.pack(events)
             row = self.database.execute("INSERT INTO journal (body) VALUES (?)", (body,))
             sums.note(self.database, [(f"journal {row.lastrowid}", body)])
             self.journal_bytes += len(body)
-        self._put(small.items())
+        changed = {name: body for name, body in small.items() if self._small.get(name) != body}
+        self._put(changed.items())
+        self._small |= changed
 
     def _put(self, items: Iterable[tuple[str, bytes]]) -> None:
         parts = list(items)

@@ -214,7 +214,7 @@ class Behaviour:
         shown = pl.concat([self.held, *self.day.displays])
         shown = shown.filter(pl.col(ACCOUNT).is_in(list(frozen)))
         shown = shown.unique([ACCOUNT, "portal.subject"], keep="first", maintain_order=True)
-        self.held = shown.tail(self.day.most_rows)
+        self.held = schema.detached(shown.tail(self.day.most_rows))
         self.day.evicted_count += shown.height - self.held.height
         self._clear()
         return changed
@@ -232,8 +232,7 @@ class Behaviour:
         no display was evicted.
         """
         mine = pl.col(ACCOUNT).is_in(list(accounts)) & pl.col("@timestamp").is_between(since, until)
-        shown = [part.filter(mine).get_column("portal.subject") for part in (self.held, *self.day.displays)]
-        return pl.concat(shown).n_unique()
+        return pl.concat([self.held, *self.day.displays]).filter(mine).get_column("portal.subject").n_unique()
 
     @property
     def evicted_count(self) -> int:
