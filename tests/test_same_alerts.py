@@ -1,13 +1,13 @@
 """Same lines, same alerts: whatever cuts the input, follows it, kills the program or starts it again."""
 
 import json
-import os
 import random
 import signal
 import subprocess
 import sys
 from collections import deque
 from datetime import datetime, timedelta
+from fcntl import F_SETPIPE_SZ, fcntl
 from pathlib import Path
 
 import pytest
@@ -144,7 +144,8 @@ def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, s
     command += [str(part) for pair in given.items() for part in pair]
     killed = 0
     for _ in range(3):
-        process = subprocess.Popen([*command, "--log-level", "debug"], stderr=subprocess.PIPE, env=os.environ)
+        process = subprocess.Popen([*command, "--log-level", "debug"], stderr=subprocess.PIPE)
+        fcntl(process.stderr, F_SETPIPE_SZ, 4096)  # it cannot go on to its end while nobody reads
         for _ in range(chance.randint(3, 12)):  # the debug log says each commit: its lines pace the kill
             if not process.stderr.readline():
                 break

@@ -64,6 +64,8 @@ def test_what_a_batch_cannot_deliver_is_said_kept_and_delivered_by_the_next(log,
     assert "refused" in standing["last_fault"]
     got, empty = [], tmp_path / "empty.log"
     empty.write_text("")
+    settings = tmp_path / "detector.yml"
+    settings.write_text(settings.read_text().replace("drain_s: 0.3", "drain_s: 60"))
     with socket.create_server(("127.0.0.1", siem)) as server:
         receiver = threading.Thread(target=heard, args=(server, got))
         receiver.start()

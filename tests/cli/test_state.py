@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 from click.testing import CliRunner
@@ -61,7 +62,7 @@ def flip_a_page(path: Path) -> None:
     with path.open("r+b") as file:
         for page in range(2, path.stat().st_size // 16384, 3):
             file.seek(page * 16384)
-            file.write(os.urandom(2000))
+            file.write(Random(page).randbytes(2000))
 
 
 def lose_a_part(path: Path) -> None:

@@ -183,23 +183,20 @@ def test_what_a_client_puts_into_few_lines_slows_none_of_the_others() -> None:
         *(good.replace('"200"', odd) for odd in ('{"x":1}', "[1]", "[" * 120 + "]" * 120, r'"\ud800"', "1e999")),
         "{x}",
     )
-    clean = cpu_s([good] * 4000)
     for odd in bad:
-        assert cpu_s([odd if at % 100 == 0 else good for at in range(4000)]) <= 4 * clean, odd
-    assert cpu_s([bad[1]] * 4000) <= 4 * clean
+        assert any(costs_little([odd if at % 100 == 0 else good for at in range(4000)], good) for _ in range(9)), odd
+    assert any(costs_little([bad[1]] * 4000, good) for _ in range(9))
+
+
+def costs_little(lines: list[str], good: str) -> bool:
+    return cpu_s(lines) <= 4 * cpu_s([good] * len(lines))
 
 
 def cpu_s(lines: list[str]) -> float:
-    """Return the least of two, of which one may have been disturbed."""
     chosen, _ = choose_format(framed([json.dumps(GOOD)]), Input(format="json"))
-    given = framed(lines)
-
-    def once() -> float:
-        begun = time.process_time()
-        parse(given, chosen, path="f")
-        return time.process_time() - begun
-
-    return min(once(), once())
+    given, begun = framed(lines), time.process_time()
+    parse(given, chosen, path="f")
+    return time.process_time() - begun
 
 
 @pytest.mark.parametrize(

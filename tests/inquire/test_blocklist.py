@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from detector import clock
 from detector.cli import main
 from detector.cli.export import FORMS
 from detector.inquire import blocklist
@@ -177,6 +178,7 @@ def test_it_works_beside_a_running_tail_and_knows_what_came_since_the_snapshot(l
         wanted = len(ATTACKS)
         while len(accounts_of(alerts)) < wanted:
             assert process.poll() is None, process.stderr.read().decode()
+            clock.pause(0.05)
         result = export(state, "--config", config)
         assert process.poll() is None
     finally:

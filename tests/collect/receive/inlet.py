@@ -17,7 +17,7 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def until(true: Callable[[], object], deadline_s: float = 30.0) -> None:
+def until(true: Callable[[], object], deadline_s: float = 60.0) -> None:
     """Look until it is so."""
     end = clock.monotonic_s() + deadline_s
     while not true():

@@ -3,7 +3,6 @@
 import socket
 import sqlite3
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -18,11 +17,14 @@ from tests.collect.receive.inlet import free_port, until
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 
 
-def send(kind: socket.SocketKind, port: int, lines: list[bytes]) -> None:
+def send(kind: socket.SocketKind, port: int, lines: list[bytes], *, settled: bool = False) -> None:
     with socket.socket(socket.AF_INET, kind) as peer:
         until(lambda: peer.connect_ex(("127.0.0.1", port)) == 0 and reaches(peer))
         for line in lines:
             peer.sendall(line)
+        if settled and kind == socket.SOCK_STREAM:
+            peer.shutdown(socket.SHUT_WR)
+            assert peer.recv(1) == b""  # all of it is in the spool
 
 
 def reaches(peer: socket.socket) -> bool:
@@ -52,10 +54,11 @@ def test_what_reached_the_spool_of_a_killed_detector_is_judged_once(log, tmp_pat
         process.kill()
     before = spooled(tmp_path)
     assert 400 < len([line for line in before.split(b"\n") if line]) <= 1000
-    with ThreadPoolExecutor(1) as sender:
-        sent = sender.submit(send, KINDS[transport], port, lines[1000:])
-        again = tailed(address, tmp_path, "--idle-exit", "3")
-        sent.result()
+    with subprocess.Popen(tail(address, tmp_path)) as process:
+        send(KINDS[transport], port, lines[1000:], settled=True)
+        process.terminate()
+    assert process.returncode == 0
+    again = tailed(address, tmp_path, "--once")
     assert again.exit_code == 0, again.stderr
     whole = tmp_path / "received.log"
     whole.write_bytes(before[: before.rfind(b"\n") + 1] + b"".join(lines[1000:]))

@@ -21,6 +21,7 @@ from detector.inquire.upkeep.erase import account_names
 from tests.collect.receive.inlet import free_port, until
 from tests.collect.receive.test_servers import RSYSLOGD, running
 from tests.collect.test_nginx import NGINX
+from tests.live.runs import positions
 
 LOGROTATE = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin")
 pytestmark = [
@@ -104,13 +105,11 @@ def _listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _is_followed(state: Path) -> bool:
-    """Whether positions are saved: from now on no rotation is missed."""
-    try:
-        with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as database:
-            return database.execute("SELECT count(*) FROM snapshot WHERE name = 'reader.positions'").fetchone()[0] == 1
-    except sqlite3.Error:
-        return False
+def _is_read(state: Path, log: Path) -> bool:
+    """Whether the state says that a log was read to its end."""
+    there, known = log.stat(), positions(state).values()
+    marks = {mark["inode"]: mark["offset"] for position in known for mark in position["files"]}
+    return marks.get(there.st_ino) == there.st_size
 
 
 def _logged(folder: Path, name: str) -> int:
@@ -149,32 +148,34 @@ def _run(folder: Path, way: str, rounds: int, each: int) -> None:
     (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, port=ports[1]))
     (folder / "logrotate.conf").write_text(ROTATION.format(folder=folder, way=WAYS[way], other=other))
     os.chmod(folder / "logrotate.conf", 0o644)
-    logs = [str(folder / name) for name in ("access.log", "syslog.log")]
-    options = ["--state", str(folder / "state"), "--alerts", "/dev/null", "--stats", str(folder / "stats.json")]
+    logs, state = [folder / name for name in ("access.log", "syslog.log")], folder / "state"
+    command = [sys.executable, "-m", "detector", "tail", *map(str, logs), "--state", str(state), "--from-start"]
+    command += ["--alerts", "/dev/null", "--stats"]
     nginx = running(str(NGINX), "-p", str(folder), "-e", "error.txt", "-c", "nginx.conf")
     rsyslog = running(str(RSYSLOGD), "-n", f"-i{folder}/rsyslog.pid", "-f", f"{folder}/rsyslog.conf")
     with nginx, rsyslog:
         load = Load(*ports)
         load.send(1)
         until(lambda: _logged(folder, "access.log") == _logged(folder, "syslog.log") == 1)
-        command = [sys.executable, "-m", "detector", "tail", *logs, *options, "--from-start", "--idle-exit", "4"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as tail:
-            until(lambda: _is_followed(folder / "state" / "state.sqlite"), 120)
+        with subprocess.Popen([*command, str(folder / "first.json")], stderr=subprocess.PIPE) as tail:
+            until(lambda: positions(state))  # from now on no rotation is missed
             for _ in range(rounds):
                 load.send(each)
                 _rotate(folder, load, way)
             load.send(each)
             load.close()
             until(lambda: _logged(folder, "access.log") == _logged(folder, "syslog.log") == load.count)
-            assert tail.poll() is None, "it ended for want of lines while they were still written"
-            _, said = tail.communicate(timeout=300)
+            until(lambda: all(_is_read(state, log) for log in logs))
+            tail.terminate()
+            _, said = tail.communicate(timeout=60)
     assert tail.returncode == 0, said.decode()
-    stats = json.loads((folder / "stats.json").read_text())
     assert b"not read to its end" not in said, said.decode()
+    subprocess.run([*command, str(folder / "last.json"), "--once"], check=True, capture_output=True)
+    stats = [json.loads((folder / f"{run}.json").read_text()) for run in ("first", "last")]
     sent = {f"{server}{number}" for server in "ns" for number in range(load.count)}
     with closing(sqlite3.connect(folder / "state" / "state.sqlite")) as database:
         assert account_names(database) ^ sent == set()
-    assert (stats["events"], stats["rejects"]) == (len(sent), 0)
+    assert [sum(one[what] for one in stats) for what in ("events", "rejects")] == [len(sent), 0]
 
 
 @pytest.mark.parametrize("way", ["renamed"])

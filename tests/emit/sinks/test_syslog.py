@@ -18,7 +18,7 @@ from detector.config import ToSyslog
 from detector.emit.sinks.syslog import SyslogSink
 from detector.emit.sinks.syslog_message import message
 from tests.emit.signals import some
-from tests.emit.sinks.battery import QUICK, Battery, Rig, until
+from tests.emit.sinks.battery import QUICK, STILL_S, Battery, Rig, until
 from tests.emit.sinks.certificates import make_certificates
 from tests.emit.sinks.syslog_servers import Rsyslog, SyslogNg, running
 
@@ -144,19 +144,17 @@ def test_a_receiver_that_closes_at_once_has_taken_nothing():
 
 
 def test_a_receiver_that_never_closes_is_a_fault_unless_it_need_not():
-    free = threading.Event()
+    free = threading.Semaphore(0)
 
     def never(connection):
         heard(connection)
-        free.wait(10)
+        free.acquire(timeout=STILL_S)
 
     with listening(never) as port:
         with pytest.raises(TimeoutError):
             tcp(port, timeout_s=0.3).write(some(1))
-        free.set()
-        free.clear()
-        assert tcp(port, timeout_s=0.3, confirm="acknowledged").write(some(1)).arrived
-        free.set()
+        assert tcp(port, confirm="acknowledged").write(some(1)).arrived
+        free.release(2)
 
 
 def test_a_tls_receiver_that_is_killed_has_not_said_that_it_read_all(certificates):

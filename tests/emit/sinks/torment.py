@@ -42,19 +42,16 @@ def torment(rig: Rig, folder: Path, count: int, faults: int, seed: int = 1, batc
     chance, sink = random.Random(seed), rig.options(batch_count=batch_count)
     told = {"sinks": [json.loads(sink.model_dump_json(exclude_none=True))], "outbox": {"drain_s": STILL_S}}
     (folder / "torment.yml").write_text(json.dumps(told))
-    # Not at the end: a process that is killed has gone on by what its pipe still held.
     at = sorted(chance.sample(range(CHUNK, count * 3 // 4, CHUNK), faults), reverse=True)
     process = _started(folder, count)
-    while at:
-        line = process.stdout.readline() if process.stdout else b""
-        if not line:
-            break
+    while at and (line := process.stdout.readline()):
+        process.stdin.write(b"go on\n")
+        process.stdin.flush()
         if int(line) >= at[-1]:
             at.pop()
             process = _fault(rig, process, chance.choice(("ours", "theirs", "both")), folder, count)
-    assert process.wait(600) == 0
-    if process.stdout:
-        process.stdout.close()
+    process.communicate(timeout=600)
+    assert process.returncode == 0
     assert not at, "it was done before all faults were tried"
     check(rig, count)
 
@@ -86,9 +83,7 @@ def _fault(
         rig.stop()
     if whose != "theirs":
         process.kill()
-        process.wait()
-        if process.stdout:
-            process.stdout.close()
+        process.communicate()
         process = _started(folder, count)
     if whose != "ours" and rig.stop and rig.start:
         rig.start()
@@ -97,11 +92,12 @@ def _fault(
 
 def _started(folder: Path, count: int) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "tests.emit.sinks.torment", str(folder), str(count)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3], env=os.environ)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, cwd=Path(__file__).parents[3], env=os.environ)
 
 
 def main(folder: Path, count: int) -> int:
-    """Commit the alerts that are not yet, deliver them all, and say each step on standard output."""
+    """Commit the alerts that are not yet, deliver them all; say each step, and go on when told so or nobody listens."""
     (folder / "torment").mkdir(exist_ok=True)
     state = State(folder / "torment")
     (settings,) = config.load(folder / "torment.yml").sinks
@@ -112,6 +108,7 @@ def main(folder: Path, count: int) -> int:
             state.put(alerts[start : start + CHUNK])
             dispatch.look()
             print(start, flush=True)
+            sys.stdin.readline()
             end = clock.monotonic_s() + 0.2
             while start - done - dispatch.figures[0].delivered > AHEAD and clock.monotonic_s() < end:
                 clock.pause(0.005)
