@@ -44,6 +44,4 @@ def test_a_connection_waits_for_a_descriptor_and_is_read_then(tmp_path, caplog):
                 peer.sendall(b"goes on\n")
             assert set(box.await_lines(3)) == {b"first", b"goes on", b"waits"}
     assert tries <= 1 + passed_s / _REST_S
-    told = [record.getMessage() for record in caplog.records]
-    assert sum("Too many open files" in one for one in told) == 1
-    assert told[-1] == "connections are taken again"
+    assert len([one for one in caplog.messages if "Too many open files" in one]) == 1

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,9 +17,11 @@ from detector.telemetry import log
 _AT_ONCE_BYTES: Final = 1024 * 1024
 _DATAGRAM_BYTES: Final = 512
 """Of datagrams so much is taken before the others have their turn; each counts for so much beside what is in it."""
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_SPARE: Final = 32
+"""Descriptors that connections leave to all else: a run that cannot open its files would end."""
 _REST_S: Final = 1.0
 """How long no connection is taken where there is nothing left to take it with: the next try would fail at once."""
+_SAY_S: Final = 600.0
 _BUFFER: Final = memoryview(bytearray(256 * 1024))
 """What all are read into: one thread reads."""
 
@@ -127,12 +130,12 @@ class Listener:
     def __init__(self, spool: Spool, bound: socket.socket, admit: Callable[[Spool, socket.socket], None]) -> None:
         self.spool, self.delayed = spool, 0
         self._socket, self._admit = bound, admit
-        self._rests_until_s: float | None = None
+        self._rests_until_s = self._said_until_s = 0.0
 
     @property
     def rests(self) -> bool:
         """Whether it is too early to try again."""
-        return self._rests_until_s is not None and clock.monotonic_s() < self._rests_until_s
+        return clock.monotonic_s() < self._rests_until_s
 
     def fileno(self) -> int:
         """Return what to wait on."""
@@ -141,26 +144,35 @@ class Listener:
     def take(self) -> bool:
         """Take a connection."""
         try:
+            _require_spare()
             connection = self._socket.accept()[0]
-        except OSError as fault:  # most often it is gone again
-            if fault.errno in _EXHAUSTED:
-                self._rest(fault)
+        except (BlockingIOError, ConnectionAbortedError):  # it is gone again
             return True
-        if self._rests_until_s is not None:
-            self._rests_until_s = None
-            log.warning("connections are taken again", extra={"path": str(self.spool.folder)})
+        except OSError as fault:
+            self._rest(fault)
+            return True
         with suppress(OSError):  # it is gone again
             self._admit(self.spool, connection)
         return True
 
     def _rest(self, fault: OSError) -> None:
-        """Leave off for a while, and say so once."""
-        if self._rests_until_s is None:
+        """Leave off for a while, and say so now and then."""
+        now_s = clock.monotonic_s()
+        if now_s >= self._said_until_s:
             said = "connections wait until one can be taken: raise LimitNOFILE, or lower input.receive.max_connections"
             log.error(f"{fault.strerror}: {said}", extra={"path": str(self.spool.folder)})
-        self._rests_until_s = clock.monotonic_s() + _REST_S
+            self._said_until_s = now_s + _SAY_S
+        self._rests_until_s = now_s + _REST_S
         self.delayed += 1
 
     def close(self) -> None:
         """Close the socket and remove its file."""
         remove(self._socket)
+
+
+def _require_spare() -> None:
+    """Require that enough descriptors are free. Raises: OSError."""
+    lowest = os.dup(2)
+    os.close(lowest)
+    if lowest + _SPARE >= resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
