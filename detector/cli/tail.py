@@ -1,7 +1,6 @@
 """`detector tail`: follow live files."""
 
 import os
-import resource
 import signal
 import sys
 from contextlib import suppress
@@ -50,7 +49,6 @@ def tail(
     configuration and rules anew, and keeps the former where the new have faults.
     """
     asked = _Asked()
-    _allow_open_files()
     from detector.cli.run import Order, finish, run, set_up
     from detector.pipeline.live import tail as follow
     from detector.pipeline.notify import Manager
@@ -82,13 +80,6 @@ def tail(
     if service.stopping:
         _leave("", code)  # all is closed: to give back a large memory piece by piece takes seconds
     finish(code)
-
-
-def _allow_open_files() -> None:
-    """Take as many descriptors as the system grants: a folder may hold more logs than the usual limit of 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):  # macOS says "endless" and grants less
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class _Asked:

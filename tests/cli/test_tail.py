@@ -11,8 +11,6 @@ import pytest
 
 from tests.cli.test_batch import batch, ids
 
-LINE = '192.0.2.1 - u1 [01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "Mozilla/5.0"\n'
-
 
 def tail(log: Path, folder: Path, *arguments: str) -> list[str]:
     state, alerts = str(folder / "state"), str(folder / "alerts.jsonl")
@@ -72,17 +70,6 @@ def test_a_path_where_nothing_is_yet_is_named_once(tmp_path):
     done = subprocess.run(tail(tmp_path / "later.log", tmp_path, "--idle-exit", "0.6"), capture_output=True, text=True)
     assert done.returncode == 0
     assert done.stderr.count("it is waited for") == done.stderr.count("later.log") == 1
-
-
-def test_more_logs_are_followed_than_a_process_is_given_descriptors_at_first(tmp_path):
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    for number in range(100):
-        (logs / f"portal{number}x.log").write_text(LINE)
-    few = ("sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh")
-    arguments = [*few, *tail(logs, tmp_path, "--from-start", "--once")]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=120)
-    assert (done.returncode, "100 lines" in done.stderr) == (0, True), done.stderr
 
 
 def test_nothing_to_read_at_once_is_a_fault(tmp_path):
