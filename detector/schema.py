@@ -176,6 +176,10 @@ RISK: Final = {"informational": 5.0, "low": 21.0, "medium": 47.0, "high": 73.0, 
 """Risk of a rule's level. Source: the defaults of Elastic Security's rule editor (21, 47, 73, 99)."""
 
 
+MOST_CHUNKS: Final = 16
+"""Pieces of a frame that is kept, at most: each costs some hundred bytes a column."""
+
+
 def empty(schema: pl.Schema) -> pl.DataFrame:
     """Return a frame of no rows in `schema`."""
     return _empty(tuple(schema.items())).clone()
@@ -195,3 +199,17 @@ def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
         pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
         for name, dtype in schema.items()
     )
+
+
+def detached(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` in one piece that keeps nothing else in memory.
+
+    A text that Polars filters, gathers or slices out of a column keeps the bytes of all of that column.
+    """
+    return frame.rechunk().with_columns(pl.selectors.string() + "")
+
+
+def appended(frame: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Return `fresh` behind `frame`, in few pieces; what `fresh` was picked from is not kept."""
+    joined = pl.concat([frame, detached(fresh)])
+    return joined.rechunk() if joined.n_chunks() > MOST_CHUNKS else joined

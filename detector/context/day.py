@@ -7,7 +7,7 @@ import polars as pl
 import polars_hash as plh
 
 from detector.context import frames
-from detector.schema import TIME
+from detector.schema import TIME, detached
 
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
@@ -203,9 +203,9 @@ class Day:
         self.evicted_count += gone
 
     def _display(self, shown: pl.DataFrame) -> None:
-        self.displays.append(shown)
+        self.displays.append(detached(shown))
         if len(self.displays) > 64:  # tail adds a few rows at a time: keep the list short
-            self.displays = [pl.concat(self.displays)]
+            self.displays = [pl.concat(self.displays, rechunk=True)]
         while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
             self.evicted_count += self.displays.pop(0).height
 

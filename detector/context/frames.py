@@ -1,11 +1,10 @@
 """Write frames as bytes and read them back (Arrow IPC, which holds columns and can run no code); renew their rows."""
 
 import io
-from typing import Final
 
 import polars as pl
 
-MOST_CHUNKS: Final = 16
+from detector.schema import MOST_CHUNKS, detached
 
 
 def among(frame: pl.DataFrame, name: str, values: pl.Series) -> pl.DataFrame:
@@ -18,8 +17,8 @@ def renewed(frame: pl.DataFrame, name: str, fresh: pl.DataFrame) -> pl.DataFrame
     if fresh.is_empty():
         return frame
     kept = frame.filter(~pl.col(name).is_in(fresh.get_column(name).implode()))
-    joined = pl.concat([kept, fresh.select(frame.columns)])
-    return joined.rechunk() if joined.n_chunks() > MOST_CHUNKS else joined
+    joined = pl.concat([kept, detached(fresh.select(frame.columns))])
+    return detached(joined) if joined.n_chunks() > MOST_CHUNKS else joined
 
 
 def latest(frame: pl.DataFrame, most_rows: int) -> tuple[pl.DataFrame, int]:

@@ -8,7 +8,7 @@ from typing import Final
 import polars as pl
 
 from detector.context import frames
-from detector.schema import TIME
+from detector.schema import TIME, detached
 
 OWNERS: Final = pl.Schema({"portal.session": pl.String(), "user.name": pl.String(), "seen": TIME})
 
@@ -82,7 +82,7 @@ class Sessions:
         return pl.DataFrame(rows, schema={"portal.session": pl.String, "user.name": pl.String}, orient="row")
 
     def _keep(self, shown: pl.DataFrame) -> None:
-        owners = pl.concat([shown.select(OWNERS.names()), self.owners]).unique("portal.session", keep="first")
+        owners = pl.concat([detached(shown.select(OWNERS.names())), self.owners]).unique("portal.session", keep="first")
         if owners.height > self.most:
             latest = owners.sort("seen", "portal.session", descending=[True, False])
             kept = max(1, int(self.most * KEPT_SHARE))
@@ -99,7 +99,7 @@ class Sessions:
     def close_day(self, midnight: datetime) -> None:
         """Forget sessions whose log-on is too long ago, inside the caller's transaction."""
         since = midnight - timedelta(days=DAYS)
-        self.owners = self.owners.filter(pl.col("seen") >= since)
+        self.owners = detached(self.owners.filter(pl.col("seen") >= since))
         self._db.execute("DELETE FROM session WHERE seen < ?", (round(since.timestamp() * 1e6),))
 
     def snapshot(self) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ import polars as pl
 from detector.context import frames
 from detector.context.day import ACCOUNT
 from detector.context.numbers import Numbers, NumberSet
+from detector.schema import appended
 
 DAYS: Final = 30
 """How long a tenant is remembered."""
@@ -41,9 +42,7 @@ class Tenants:
         kept = new.head(max(0, self.most_rows - self.today.height))
         self.evicted_count += new.height - kept.height
         self._known.add(numbers[fresh][: kept.height])
-        self.today = pl.concat([self.today, kept])
-        if self.today.n_chunks() > frames.MOST_CHUNKS:
-            self.today = self.today.rechunk()
+        self.today = appended(self.today, kept)
 
     def close_day(self, today: date) -> None:
         """Keep the running day and forget those too old, inside the caller's transaction."""

@@ -15,6 +15,7 @@ from detector.detect.models.clientele import Clientele
 from detector.detect.models.features import COUNTS, SILENCE, TRAIT_FEATURES
 from detector.detect.models.peak import Expectation
 from detector.detect.models.peers import predict
+from detector.schema import appended
 
 EVERYBODY: Final = "*"
 UNFAMILIAR: Final = 1.5
@@ -125,13 +126,14 @@ class Baselines:
             return
         known = frames.among(self.limits.select(ACCOUNT), ACCOUNT, names)
         fresh = places.join(known, on=ACCOUNT, how="anti").unique(ACCOUNT, maintain_order=True)
-        limits, novelty = [self.limits], [self.novelty]
+        limits, novelty = [], []
         for part in unknown.iter_slices(PART):
             these = fresh.join(part, on=ACCOUNT, how="semi", maintain_order="left")
             fresh = fresh.join(these, on=ACCOUNT, how="anti", maintain_order="left")
             limits += [self._limits_of(these, ordinal)] if these.height else []
             novelty.append(self._novelty(part))
-        self.limits, self.novelty = pl.concat(limits), pl.concat(novelty)
+        self.limits = appended(self.limits, pl.concat(limits)) if limits else self.limits
+        self.novelty = appended(self.novelty, pl.concat(novelty))
 
     def of(self, rows: pl.DataFrame) -> Expected:
         """Return what is expected of the accounts of some rows."""
@@ -193,8 +195,8 @@ class Baselines:
             known = own.judged >= LEAST_PLACED
             habits.append((key, own.new_share(peers), own.bare_share(peers), own.local_share if known else 0.0, unseen))
             served += [(key, area, share) for area, share in own.area_shares().items()] if known else []
-        self.habits = pl.concat([self.habits, pl.DataFrame(habits, schema=HABITS, orient="row")])
-        self.served = pl.concat([self.served, pl.DataFrame(served, schema=SERVED, orient="row")])
+        self.habits = appended(self.habits, pl.DataFrame(habits, schema=HABITS, orient="row"))
+        self.served = appended(self.served, pl.DataFrame(served, schema=SERVED, orient="row"))
 
     def _novelty(self, places: pl.DataFrame) -> pl.DataFrame:
         everybody = self._named(EVERYBODY)

@@ -214,7 +214,7 @@ class Behaviour:
         shown = pl.concat([self.held, *self.day.displays])
         shown = shown.filter(pl.col(ACCOUNT).is_in(list(frozen)))
         shown = shown.unique([ACCOUNT, "portal.subject"], keep="first", maintain_order=True)
-        self.held = shown.tail(self.day.most_rows)
+        self.held = schema.detached(shown.tail(self.day.most_rows))
         self.day.evicted_count += shown.height - self.held.height
         self._clear()
         return changed

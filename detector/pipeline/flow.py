@@ -27,6 +27,7 @@ from detector.emit.digest import Digest
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.sinks import Sink
 from detector.pipeline.detection import Detection
+from detector.pipeline.slack import give_back
 from detector.telemetry import Telemetry, log
 
 Progress = Callable[[Telemetry], None]
@@ -201,6 +202,7 @@ class Pipeline:
             self._forget()
         self.detection.moved = False
         self.put(alerts)
+        give_back()
 
     def _forget(self) -> None:
         """Let go of alerts that are older than they may be kept; of all else, detection does as a day closes."""

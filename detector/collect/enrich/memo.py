@@ -6,6 +6,8 @@ from typing import Final
 
 import polars as pl
 
+from detector.schema import appended, detached
+
 REMEMBERED = 262_144
 """Values a memo keeps between batches: far more than a portal's usual clients."""
 REMEMBERED_BYTES: Final = 64 << 20
@@ -49,10 +51,10 @@ class Memo:
         wanted = keys.unique()
         known = self.known
         if known is None:
-            table = self.compute(wanted)
+            table = detached(self.compute(wanted))
         else:
             missing = wanted.join(known, on=keys.columns, how="anti", nulls_equal=True)
-            table = known if missing.is_empty() else pl.concat([known, self.compute(missing)])
+            table = known if missing.is_empty() else appended(known, self.compute(missing))
         self._remember(table, wanted)
         return spread(keys, table)
 

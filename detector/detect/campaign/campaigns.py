@@ -82,7 +82,7 @@ class Campaigns:
         ]
         if told:
             fresh = pl.concat(told).unique(["key", KEY], maintain_order=True)
-            self.due = pl.concat([self.due, fresh])
+            self.due = schema.appended(self.due, fresh)
             self.noted.add(_pairs(fresh))
 
     def _model(self, kind: int) -> Newcomers:

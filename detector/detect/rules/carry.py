@@ -9,15 +9,13 @@ from detector.detect.rules import keys
 from detector.detect.rules.keys import Bits, Hashes, Index
 from detector.detect.rules.spec import Correlation
 from detector.detect.rules.useful import Past
-from detector.schema import conform
+from detector.schema import appended, conform, detached
 
 COMPACT_AT = 4096
 """Rows below which it is not worth looking for those that no window needs."""
 
 WORTH = 0.8
 """Share of rows that must remain at most for it to be worth copying them."""
-
-MAX_PIECES = 16
 
 
 def table_schema(correlation: Correlation) -> pl.Schema:
@@ -63,9 +61,7 @@ class Carry:
         self.time = np.concatenate([self.time, time])
         self.bits = np.concatenate([self.bits, bits])
         self.hashed = np.concatenate([self.hashed, hashed])
-        self.table = pl.concat([self.table, table], rechunk=False) if self.table.height else table
-        if self.table.n_chunks() > MAX_PIECES:
-            self.table = self.table.rechunk()
+        self.table = appended(self.table, table)
         if len(self) > min(COMPACT_AT + 2 * self._compacted, self.max_rows):
             self._compact()
 
@@ -95,7 +91,7 @@ class Carry:
 
     def _take(self, rows: Index) -> None:
         self.time, self.bits, self.hashed = self.time[rows], self.bits[rows], self.hashed[rows]
-        self.table = self.table[rows]
+        self.table = detached(self.table[rows])
 
     def dump(self) -> bytes:
         """Write the rows as Arrow IPC."""
