@@ -6,7 +6,7 @@ import click
 
 from detector.cli.options import FILE, FOLDER, LEVELS, config_option, configured
 
-FORMS = ("text", "nginx", "nginx-map", "crowdsec", "stix")
+FORMS = ("text", "json", "nginx", "nginx-map", "crowdsec", "stix")
 
 EPILOG = """\b
 Examples:
@@ -21,7 +21,7 @@ def export() -> None:
 
 @export.command("blocklist", epilog=EPILOG)
 @click.option("--state", type=FOLDER, required=True, metavar="DIR", help="Read only; a detector may run on it.")
-@click.option("--format", "--form", "form", type=click.Choice(FORMS), default="text", show_default=True)
+@click.option("-o", "--format", "--form", "form", type=click.Choice(FORMS), default="text", show_default=True)
 @click.option("--min-level", type=click.Choice(LEVELS), default="high", show_default=True, help="Of the incident.")
 @click.option("--addresses", is_flag=True, help="Addresses only.")
 @click.option("--accounts", is_flag=True, help="Accounts only.")

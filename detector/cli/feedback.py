@@ -23,6 +23,7 @@ def feedback(
     note: str,
     state: Path,
     who: str | None,
+    form: str,
     config_file: Path | None,
     log_level: str | None,
 ) -> None:
@@ -31,4 +32,4 @@ def feedback(
     benign closes it, and the account learns, also the days held back while it was open. confirmed: nothing of it is
     ever learned; it closes by quiet. A `tail` that runs takes it up within seconds, else the next run does.
     """
-    decided(incident, verdict, note, state, who, config_file, log_level)
+    decided(incident, verdict, note, state, who, form, config_file, log_level)

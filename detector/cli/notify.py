@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import click
 
-from detector.cli.options import FILE, Moment, anchored, config_option, configured
-from detector.cli.screen import paged
+from detector.cli.options import FILE, FORM, Moment, anchored, config_option, configured
+from detector.cli.screen import echo_json, paged, plain
 from detector.errors import InputError
 
 EPILOG: Final = """\b
@@ -24,10 +24,11 @@ Example:
 @click.option("--noticed", type=Moment(), help="When one became aware of the breach: the 72 hours run from then.")
 @click.option("--follows", metavar="NUMBER", help="A complementary notification; the number of the one before.")
 @click.option("--output", type=FILE, metavar="FILE.md", help="Where to; default: standard output.")
+@FORM
 @config_option
 def notify(
-    finding: Path, noticed: datetime | None, output: Path | None, config_file: Path | None, log_level: str | None,
-    **asked: Any,
+    finding: Path, noticed: datetime | None, output: Path | None, form: str, config_file: Path | None,
+    log_level: str | None, **asked: Any,
 ) -> None:  # fmt: skip
     """Draft the notification of a breach in Markdown, from what `detector scope` found.
 
@@ -46,11 +47,13 @@ def notify(
         raise InputError(f"{finding}: cannot be read: {fault}") from None
     letter = Letter(zone=config.zone, made=clock.now(), noticed=anchored(noticed, config.zone), **asked)
     text = drafted(found, letter)
-    if output is None:
-        paged(text)
-    else:
+    if output is not None:
         with written(output) as file:
             file.write(text.encode())
+    if form == "json":
+        echo_json(plain(asked | {"made": letter.made, "deadline": letter.deadline, "markdown": text}))
+    elif output is None:
+        paged(text)
     if letter.deadline:
         click.echo(_told(letter.deadline.astimezone(config.zone), letter.deadline - letter.made), err=True)
 

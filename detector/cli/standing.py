@@ -60,6 +60,8 @@ def _rows(figures: Figures, now: datetime, *, runs: bool) -> Iterator[tuple[str,
     behind = figures.behind
     waits = f"about {behind.lines:,} lines, {size(behind.bytes)}; what it reads is {span(behind.seconds)} old"
     yield "behind", waits if behind.bytes else "nothing waits to be read"
+    if figures.held:
+        yield "held", f"{figures.held:,} events, for what may come before them (input.max_lateness_s)"
     yield "last event", _ago(figures.last_event, now)
     yield "last commit", _ago(figures.last_commit, now)
     yield "incidents open", _counts(figures.open_incidents) or "none"
@@ -97,4 +99,5 @@ def at(moment: datetime) -> str:
 def _ago(moment: datetime | None, now: datetime) -> str:
     if moment is None:
         return "none"
-    return f"{at(moment)}, {span(max(0.0, (now - moment).total_seconds()))} ago"
+    ago_s = (now - moment).total_seconds()
+    return f"{at(moment)}, " + (f"{span(ago_s)} ago" if ago_s >= 0 else f"{span(-ago_s)} ahead of this clock")

@@ -2,9 +2,9 @@
 
 import os
 import signal
-import sys
 from contextlib import suppress
 from pathlib import Path
+from select import select
 from threading import Thread, Timer
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,8 +26,14 @@ Example:
 LOG_LEVEL: Final = "warning"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-LATEST_S: Final = 4.0
-"""After a stop was asked: when the process is over, come what may; `Service` has a run end before that."""
+LATEST_S: Final = 3.5
+"""After a stop was asked: when the process ends, come what may; `Service` has a run end before that.
+
+People are told five seconds: where processors are scarce, the system takes one of them to end a large process.
+"""
+
+_LEFT_OFF: Final = "stopped in the midst of a step: what is not saved is read again"
+_STDERR: Final = 2
 
 
 @click.command(epilog=EPILOG)
@@ -58,7 +64,8 @@ def tail(
 
     def work(pipeline: "Pipeline", show: "Callable[[Telemetry], None]") -> None:
         asked.of(service)
-        with suppress(StoppedError):  # what was not saved is read again
+        said = "stopped; what was read is saved"
+        try:
             follow(
                 pipeline,
                 paths,
@@ -69,8 +76,10 @@ def tail(
                 service=service,
                 renew=lambda: set_up(order, LOG_LEVEL),
             )
+        except StoppedError:
+            said = _LEFT_OFF
         if service.stopping:
-            click.echo("detector: stopped; what was read is saved", err=True)
+            click.echo(f"detector: {said}", err=True)
 
     ends = once or idle_exit is not None or set(paths) == {"-"}
     try:
@@ -78,7 +87,7 @@ def tail(
     finally:
         asked.close()
     if service.stopping:
-        _leave("", code)  # all is closed: to give back a large memory piece by piece takes seconds
+        _leave(code=code)  # all is closed: to give back a large memory piece by piece takes seconds
     finish(code)
 
 
@@ -113,21 +122,19 @@ class _Asked:
                 if service is not None:
                     service.reload()
             elif service is None:
-                _leave("detector: stopped before it began\n")
+                _leave("stopped before it began")
             elif service.stopping:
-                _leave("detector: stopped at once: what is not saved is read again\n")
+                _leave("stopped at once: what is not saved is read again")
             else:
                 service.stop()
-                late = Timer(
-                    LATEST_S, _leave, ["detector: stopped in the midst of a step: what is not saved is read again\n"]
-                )
+                late = Timer(LATEST_S, _leave, [_LEFT_OFF])
                 late.daemon = True
                 late.start()
 
 
-def _leave(said: str, code: int = 0) -> None:
-    with suppress(OSError):  # a full disk under them
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.write(2, said.encode())
+def _leave(said: str = "", code: int = 0) -> None:
+    """End, whatever else goes on; a standard error that nobody reads would hold it up, and is told nothing."""
+    with suppress(OSError):
+        if said and select((), (_STDERR,), (), 0)[1]:
+            os.write(_STDERR, f"detector: {said}\n".encode())
     os._exit(code)

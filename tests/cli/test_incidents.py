@@ -108,7 +108,11 @@ def test_a_word_that_overrules_says_so(state, incident):
     call("feedback", incident, "benign", "--note", "a bulk import", "--who", "alice", "--state", state)
     said = call("feedback", incident, "confirmed", "--note", "it was none", "--who", "bob", "--state", state)
     assert "it overrules: benign, alice" in said.stdout
-    assert [one.action for one in read(state)] == ["benign", "confirmed"]
+    again = call("feedback", incident, "benign", "--note", "it was", "--who", "eve", "--state", state, "-o", "json")
+    kept = json.loads(again.stdout)
+    assert (kept["incident"], kept["about"], kept["action"], kept["who"]) == (incident, "u1", "benign", "eve")
+    assert kept["remarks"][0].startswith("it overrules: confirmed, bob")
+    assert [one.action for one in read(state)] == ["benign", "confirmed", "benign"]
 
 
 @pytest.mark.parametrize("command", ["feedback", "show"])

@@ -67,6 +67,12 @@ def test_a_rotation_is_told_and_changes_no_alert(log, tmp_path):
     assert alerts(tmp_path / "one") == alerts(tmp_path / "two") != []
 
 
+def test_a_program_is_told_which_key_is_current(tmp_path):
+    made = json.loads(run("key", "new", tmp_path / "subject.key", "-o", "json").stdout)["key"]
+    rotated = json.loads(run("key", "rotate", tmp_path / "subject.key", "-o", "json").stdout)
+    assert rotated["former"] == [made] != [rotated["key"]]
+
+
 def test_a_state_refuses_a_key_that_its_tokens_are_not_of(tmp_path):
     with_lines = tmp_path / "access.log"
     with_lines.write_text(LINE + "\n")

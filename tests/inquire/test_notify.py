@@ -203,6 +203,9 @@ def test_the_command_writes_a_file_for_its_owner_and_tells_the_time_left(tmp_pat
     english = run(tmp_path / "finding.json", "--for", "regulator", "--language", "en")
     assert english.stdout.startswith("# Notification of a personal data breach")
     assert english.stderr == ""
+    told = json.loads(run(*asked, "--noticed", "2026-03-15T10:15", "-o", "json").stdout)
+    assert (told["addressee"], told["deadline"]) == ("controller", "2026-03-18T09:15:00+00:00")
+    assert told["markdown"] == (tmp_path / "a.md").read_text()
 
 
 def test_what_is_no_finding_is_3(tmp_path):

@@ -16,7 +16,7 @@ Example:
 @click.argument("incident")
 @word_options
 def acknowledge_incident(
-    incident: str, note: str, state: Path, who: str | None, config_file: Path | None, log_level: str | None
+    incident: str, note: str, state: Path, who: str | None, form: str, config_file: Path | None, log_level: str | None
 ) -> None:
     """Say that somebody looks into INCIDENT. It changes nothing for the detector."""
-    decided(incident, "acknowledge", note, state, who, config_file, log_level)
+    decided(incident, "acknowledge", note, state, who, form, config_file, log_level)

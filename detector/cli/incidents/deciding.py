@@ -2,12 +2,14 @@
 
 import getpass
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from detector.cli.options import FOLDER, config_option, configured
+from detector.cli.options import FOLDER, FORM, config_option, configured
+from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
     from detector.inquire.incidents import Standing
@@ -24,6 +26,7 @@ SAID: Final = {
 def word_options(command: Command) -> Command:
     """Add what the commands have in common."""
     for option in (
+        FORM,
         click.option("--who", metavar="NAME", help="Who says so; default: the login name."),
         click.option("--note", required=True, help="Why; kept beside the state, in no alert. Name no insured person."),
         click.option("--state", type=FOLDER, required=True, metavar="DIR", help="A detector may run on it."),
@@ -33,8 +36,9 @@ def word_options(command: Command) -> Command:
 
 
 def decided(
-    incident: str, action: Any, note: str, state: Path, who: str | None, config_file: Path | None, log_level: str | None
-) -> None:
+    incident: str, action: Any, note: str, state: Path, who: str | None, form: str, config_file: Path | None,
+    log_level: str | None,
+) -> None:  # fmt: skip
     """Keep the word, and say what it will do and what it overrules. Raises: DetectorError for an unknown id."""
     from detector import clock
     from detector.cli import printable
@@ -46,13 +50,15 @@ def decided(
         raise click.UsageError("--note is empty; required why: others will ask")
     about = named(incidents(state), incident)
     kept = record(state, at=clock.now(), who=who or _login(), incident=about.id, action=action, note=note)
-    click.echo(printable(f"incident {about.id} of {about.about} {SAID[action]} ({kept.who}, {kept.at})"))
-    if action != "acknowledge":
-        for line in _warnings(about, action):
-            click.echo(line)
+    remarks = _remarks(about, action) if action != "acknowledge" else []
+    if form == "json":
+        echo_json(asdict(kept) | {"about": about.about, "remarks": remarks})
+        return
+    for line in (f"incident {about.id} of {about.about} {SAID[action]} ({kept.who}, {kept.at})", *remarks):
+        click.echo(printable(line))
 
 
-def _warnings(about: "Standing", action: str) -> list[str]:
+def _remarks(about: "Standing", action: str) -> list[str]:
     """Say what the word overrules, and what it may come too late for."""
     lines = []
     before = about.verdict

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from detector.cli.options import FILE
+from detector.cli.options import FILE, FORM
+from detector.cli.screen import echo_json
 
 EPILOG = """\b
 Example:
@@ -13,7 +14,8 @@ Example:
 
 @click.command("new", epilog=EPILOG)
 @click.argument("file", type=FILE)
-def new_key(file: Path) -> None:
+@FORM
+def new_key(file: Path, form: str) -> None:
     """Write 256 random bits into FILE, which only its owner may read. What is there already is left alone.
 
     Name it in the configuration: `portal: {key: {file: FILE}}`. Keep a copy where backups of the logs are not: without
@@ -22,4 +24,7 @@ def new_key(file: Path) -> None:
     from detector.collect.enrich import keyfile
 
     made = keyfile.new_key(file)
-    click.echo(f"{file}: key {made.id}")
+    if form == "json":
+        echo_json({"file": str(file), "key": made.id})
+    else:
+        click.echo(f"{file}: key {made.id}")

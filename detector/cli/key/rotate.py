@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from detector.cli.options import FILE
+from detector.cli.options import FILE, FORM
+from detector.cli.screen import echo_json
 
 EPILOG = """\b
 Example:
@@ -13,7 +14,8 @@ Example:
 
 @click.command("rotate", epilog=EPILOG)
 @click.argument("file", type=FILE)
-def rotate_key(file: Path) -> None:
+@FORM
+def rotate_key(file: Path, form: str) -> None:
     """Put a new random key before those in FILE, which stay in it as former ones. A file of one key will do.
 
     Commands begun from now on make their tokens with the new key. A state goes on under the key that it began with, so
@@ -22,5 +24,8 @@ def rotate_key(file: Path) -> None:
     from detector.collect.enrich import keyfile
 
     made = keyfile.rotate_key(file)
-    former = ", ".join(key.id for key in made.former)
-    click.echo(f"{file}: key {made.id} is current; former: {former}")
+    former = [key.id for key in made.former]
+    if form == "json":
+        echo_json({"file": str(file), "key": made.id, "former": former})
+    else:
+        click.echo(f"{file}: key {made.id} is current; former: {', '.join(former)}")

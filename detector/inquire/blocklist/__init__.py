@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import Final
 
 from detector.inquire.blocklist.as_crowdsec import crowdsec
+from detector.inquire.blocklist.as_json import as_json
 from detector.inquire.blocklist.as_nginx import nginx, nginx_map
 from detector.inquire.blocklist.as_stix import stix
 from detector.inquire.blocklist.as_text import text
@@ -26,6 +27,7 @@ from detector.inquire.blocklist.record import Blocklist
 
 FORMS: Final[dict[str, Callable[[Blocklist], str]]] = {
     "text": text,
+    "json": as_json,
     "nginx": nginx,
     "nginx-map": nginx_map,
     "crowdsec": crowdsec,
