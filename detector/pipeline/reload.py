@@ -1,18 +1,14 @@
 """Take up the configuration anew while logs are followed; keep the former where the new one has faults."""
 
 from collections.abc import Callable
-from typing import Final
 
 from detector.config import Config
 from detector.errors import DetectorError, FaultsError
 from detector.pipeline.flow import Pipeline, Setup
-from detector.telemetry import log
+from detector.telemetry import RELOADS, log
 
 Renew = Callable[[], Setup]
 """Reads the configuration and opens what it names. Raises: DetectorError."""
-
-TAKEN: Final = "reloads"
-REFUSED: Final = "reloads_refused"
 
 
 def reload(pipeline: Pipeline, renew: Renew) -> str:
@@ -30,7 +26,8 @@ def reload(pipeline: Pipeline, renew: Renew) -> str:
             raise
     except DetectorError as fault:
         return _refused(pipeline, fault)
-    pipeline.telemetry.counts[TAKEN] += 1
+    pipeline.telemetry.counts[RELOADS["taken"]] += 1
+    pipeline.telemetry.reload_faults = 0
     log.warning("configuration and rules taken up anew", extra={"rules": len(pipeline.detection.rules.catalogue)})
     return _said_of(former, pipeline.config)
 
@@ -39,7 +36,8 @@ def _refused(pipeline: Pipeline, fault: DetectorError) -> str:
     faults = [str(one) for one in fault.faults] if isinstance(fault, FaultsError) else [str(fault)]
     for one in faults:
         log.error("configuration not taken up, the former stays", extra={"fault": one})
-    pipeline.telemetry.counts[REFUSED] += 1
+    pipeline.telemetry.counts[RELOADS["refused"]] += 1
+    pipeline.telemetry.reload_faults = len(faults)
     return f"configuration not taken up, the former stays: {faults[0]}" + _more(len(faults) - 1)
 
 

@@ -31,6 +31,9 @@ __all__ = [
 MAX_ACCOUNTS_COUNTED: Final = 1_000_000
 """Distinct accounts a run counts exactly; forged names must not fill the memory."""
 
+RELOADS: Final = {"taken": "reloads", "refused": "reloads_refused"}
+"""What is counted of each outcome of a reload."""
+
 FEW_EVENTS: Final = 100
 """Below this a share of rejects or a single address says nothing."""
 
@@ -118,6 +121,8 @@ class Telemetry:
         self.incidents: Counter[str] = Counter()
         self.seconds_by_stage: defaultdict[str, float] = defaultdict(float)
         self.counts: Counter[str] = Counter()
+        self.reload_faults = 0
+        """For which the last reload was refused; 0 where it was taken."""
         self.muted: dict[str, dict[str, Any]] = {}
         self.actions: Counter[str] = Counter()
         self.formats: dict[str, tuple[str, str]] = {}

@@ -54,7 +54,8 @@ class Figures:
     """What a detector says of itself. Counts are of this run; `lines_per_s` is of the last minute.
 
     `alerts` counts by rule, then by level; `turns` counts incidents opened, escalated and closed. `silent_since` is
-    when the last line came, while it is longer ago than it ever is at such hours.
+    when the last line came, while it is longer ago than it ever is at such hours. `held` events wait for what may come
+    before them; `late_share` is of the last `FEW_EVENTS` or more, 0 before there were as many.
     """
 
     version: str = VERSION
@@ -67,10 +68,13 @@ class Figures:
     rejects: Mapping[str, int] = field(default_factory=dict)
     skipped: int = 0
     late: int = 0
+    late_share: float = 0.0
+    held: int = 0
     read_bytes: int = 0
     lines_per_s: float = 0.0
     behind: Behind = field(default_factory=Behind)
     refused: int = 0
+    reload_faults: int = 0
     last_event: datetime | None = None
     last_commit: datetime | None = None
     silent_since: datetime | None = None

@@ -8,8 +8,11 @@ from detector.clock import rfc3339
 from detector.config import Health
 from detector.pipeline.watching.figures import Figures
 
-CODES: Final = ("stalled", "behind", "silent", "refused", "sink", "outbox", "disk")
+CODES: Final = ("stalled", "behind", "silent", "refused", "late", "reload", "sink", "outbox", "disk")
 """All there may be to be concerned about."""
+
+MUCH_LATE: Final = 0.5
+"""More of what came last being late, models judge next to nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +62,32 @@ def concerns(figures: Figures, now: datetime, still_s: float, limits: Health) ->
                 advice="give the detector's user the right to read them (group adm, setfacl)",
             )
         )
-    return found + _output(figures, limits)
+    return found + _judgement(figures) + _output(figures, limits)
+
+
+def _judgement(figures: Figures) -> list[Concern]:
+    found = []
+    if figures.late_share > MUCH_LATE:
+        found.append(
+            Concern(
+                code="late",
+                text=f"{figures.late_share:.0%} of the last events came too late for their time: rules search them,"
+                " models do not judge them",
+                advice="compare the last event with the clocks of the servers: one ran ahead, or `input.max_lateness_s`"
+                " is too short for how far out of order lines are",
+            )
+        )
+    if figures.reload_faults:
+        found.append(
+            Concern(
+                code="reload",
+                text="the last reload was refused"
+                f" ({figures.reload_faults} {'fault' if figures.reload_faults == 1 else 'faults'}): the former"
+                " configuration and rules stay in force",
+                advice="mend what `detector check` names, and reload again",
+            )
+        )
+    return found
 
 
 def _output(figures: Figures, limits: Health) -> list[Concern]:

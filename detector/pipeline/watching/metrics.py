@@ -8,13 +8,11 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from detector.pipeline.reload import REFUSED, TAKEN
 from detector.pipeline.watching.figures import Figures
 from detector.pipeline.watching.health import CODES
+from detector.telemetry import RELOADS
 
 NAME: Final = "portal_detector"
-
-RELOADS: Final = {"taken": TAKEN, "refused": REFUSED}
 
 Samples = Iterable[tuple[list[str], float]]
 """Values of the labels, and the number."""
@@ -53,6 +51,8 @@ def _reading(figures: Figures) -> Iterator[Metric]:
     yield _counter("rejects", "Lines that could not be read, by reason", ["reason"], _pairs(figures.rejects))
     yield _total("skipped_lines", "Blank lines and directives", figures.skipped)
     yield _total("late_events", "Events later than the lateness allows, searched by rules only", figures.late)
+    yield _value("held_events", "Events that wait for what may come before them", figures.held)
+    yield _value("late_share", "Share of late ones among the last 100 events or more", figures.late_share)
     yield _total("read_bytes", "Bytes of log read, decompressed", figures.read_bytes)
     yield _value("behind_lines", "Lines written and not read yet, by their mean length", behind.lines)
     yield _value("behind_bytes", "Bytes written and not read yet", behind.bytes)

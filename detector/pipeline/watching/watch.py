@@ -6,6 +6,7 @@ read, costs no transaction, and what was lost of it with the power nobody misses
 
 import os
 import sqlite3
+from collections import deque
 from contextlib import closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,7 @@ from detector.pipeline.watching.figures import (
 )
 from detector.pipeline.watching.health import Concern, concerns
 from detector.pipeline.watching.lag import Behind, Lag
+from detector.telemetry import FEW_EVENTS
 
 if TYPE_CHECKING:
     from detector.pipeline.flow import Pipeline
@@ -61,6 +63,7 @@ class Watch:
         self._turned_s = clock.monotonic_s()
         self._due_s = 0.0
         self._rates: list[tuple[float, int]] = [(self._turned_s, 0)]
+        self._lates = deque([(0, 0)])
         self._moves: dict[str, tuple[int, float]] = {}
         self._lag = Lag(pipeline.config.input.chunk_bytes)
         self.figures = Figures(pid=os.getpid(), began=self._began, written=self._began)
@@ -110,10 +113,13 @@ class Watch:
             rejects=bounded(telemetry.rejects_by_reason),
             skipped=telemetry.skipped,
             late=telemetry.late,
+            late_share=self._late_share(telemetry.events, telemetry.late),
+            held=pipeline.sequencer.held_count,
             read_bytes=telemetry.read_bytes,
             lines_per_s=self._rate(telemetry.lines),
             behind=Behind.measured(self.source.behind_bytes, telemetry),
             refused=len(self.source.refused),
+            reload_faults=telemetry.reload_faults,
             last_event=pipeline.sequencer.latest or pipeline.intake.last,
             last_commit=pipeline.committed,
             silent_since=pipeline.detection.heartbeat.ahead,
@@ -141,6 +147,15 @@ class Watch:
         since, before = self._rates[0]
         self._rates.append((now, lines))
         return round((lines - before) / (now - since), 1) if now > since else 0.0
+
+    def _late_share(self, events: int, late: int) -> float:
+        """Return which share of the last events was late: of as many as came in the last looks, but not of a few."""
+        if events > self._lates[-1][0]:
+            self._lates.append((events, late))
+        while len(self._lates) > 1 and events - self._lates[1][0] >= FEW_EVENTS:
+            self._lates.popleft()
+        since, before = self._lates[0]
+        return (late - before) / (events - since) if events - since >= FEW_EVENTS else 0.0
 
     def _sinks(self) -> list[SinkStanding]:
         run = {one.name: one for one in self._pipeline.telemetry.sinks}

@@ -9,6 +9,7 @@ from detector import clock, config
 from detector.pipeline import Pipeline
 from detector.pipeline.live import tail
 from detector.pipeline.service import Service
+from detector.pipeline.watching import watch as watching
 from detector.pipeline.watching.figures import Figures
 from detector.pipeline.watching.watch import FILE
 
@@ -54,6 +55,27 @@ def test_a_tail_that_runs_is_asked_and_leaves_its_figures(tmp_path):
     assert "portal_detector_lines_total" in said[1]
     figures = Figures.from_json((state / FILE).read_text("utf-8"))
     assert (figures.lines, figures.ended) == (19, True)  # the last is held: an earlier one may come yet
+    assert (figures.held, figures.late_share) == (1, 0.0)
     assert figures.state_bytes > 0
     assert figures.last_commit is not None
     assert json.loads(figures.as_json())["behind"] == {"bytes": 0, "lines": 0, "seconds": 0.0}
+
+
+class Quiet:
+    """A source where nothing waits."""
+
+    behind_bytes, refused = 0, {}
+
+
+def test_late_events_are_a_concern_as_long_as_they_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(watching, "EVERY_S", 0.0)
+    monkeypatch.setattr(watching, "MOST_SHARE", 1.0)
+    pipeline = Pipeline(config.load(None), state=tmp_path)
+    watch, found = watching.Watch(pipeline, Quiet()), []
+    for events, late in ((10**6, 0), (60, 60), (0, 0), (60, 60), (60, 0), (200, 0)):
+        pipeline.telemetry.events += events
+        pipeline.telemetry.late += late
+        watch.turn()
+        found.append((round(watch.figures.late_share, 2), [one.code for one in watch.concerns()]))
+    pipeline.checkpoint.close()
+    assert found == [(0, []), (0, []), (0, []), (1, ["late"]), (0.5, []), (0, [])]
