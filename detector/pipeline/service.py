@@ -8,8 +8,8 @@ from detector.pipeline.notify import Manager
 GRACE_S: Final = 1.5
 """After a stop was asked: how long a batch may still take to its commit; then it is dropped and read again."""
 
-WITHIN_S: Final = 3.5
-"""After a stop was asked: when all is to be over. People are told five seconds."""
+WITHIN_S: Final = 3.0
+"""After a stop was asked: when all is to be over."""
 
 SLICE_S: Final = 0.25
 

@@ -159,6 +159,25 @@ def test_a_stop_before_anything_is_read_ends_a_start(log, tmp_path, started):
     assert process.stderr.read() == b"detector: stopped before it began\n"
 
 
+def test_a_stop_waits_for_nobody_to_read_what_is_said(tmp_path):
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while True:  # until it is full
+            os.write(writing, bytes(4096))
+    os.set_blocking(writing, True)
+    process = subprocess.Popen(tail(tmp_path / "later.log", tmp_path), stderr=writing)  # of which it would warn
+    try:
+        until((tmp_path / "state").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
 def kept(folder):
     """All rows that a state holds, as SQL."""
     with closing(sqlite3.connect(folder / "state.sqlite")) as database:
