@@ -8,8 +8,11 @@ from detector.clock import rfc3339
 from detector.config import Health
 from detector.pipeline.watching.figures import Figures
 
-CODES: Final = ("stalled", "behind", "silent", "refused", "late", "reload", "sink", "outbox", "disk")
+CODES: Final = ("stalled", "behind", "silent", "refused", "clock", "late", "reload", "sink", "outbox", "disk")
 """All there may be to be concerned about."""
+
+AHEAD_S: Final = 300.0
+"""So far no server's clock is ahead of this machine's unless one of them is wrong."""
 
 MUCH_LATE: Final = 0.5
 """More of what came last being late, models judge next to nothing."""
@@ -62,19 +65,28 @@ def concerns(figures: Figures, now: datetime, still_s: float, limits: Health) ->
                 advice="give the detector's user the right to read them (group adm, setfacl)",
             )
         )
-    return found + _judgement(figures) + _output(figures, limits)
+    return found + _judgement(figures, now) + _output(figures, limits)
 
 
-def _judgement(figures: Figures) -> list[Concern]:
+def _judgement(figures: Figures, now: datetime) -> list[Concern]:
     found = []
+    ahead_s = 0.0 if figures.last_event is None else (figures.last_event - now).total_seconds()
+    if ahead_s > AHEAD_S:
+        found.append(
+            Concern(
+                code="clock",
+                text=f"the last event is {span(ahead_s)} ahead of this machine's clock: what is written until then is"
+                " late, and waits to be judged",
+                advice="set right the clock of the server that wrote it, or this machine's",
+            )
+        )
     if figures.late_share > MUCH_LATE:
         found.append(
             Concern(
                 code="late",
                 text=f"{figures.late_share:.0%} of the last events came too late for their time: rules search them,"
                 " models do not judge them",
-                advice="compare the last event with the clocks of the servers: one ran ahead, or `input.max_lateness_s`"
-                " is too short for how far out of order lines are",
+                advice="a server's clock ran ahead, or lines are further out of order than `input.max_lateness_s`",
             )
         )
     if figures.reload_faults:

@@ -28,6 +28,7 @@ def test_each_reason_has_its_limit():
     assert codes(replace(FIGURES, silent_since=NOW - timedelta(hours=1))) == ["silent"]
     assert codes(replace(FIGURES, refused=1)) == ["refused"]
     assert codes(replace(FIGURES, sinks=(replace(SINK, stuck_s=901.0),))) == ["sink"]
+    assert codes(replace(FIGURES, last_event=NOW + timedelta(seconds=301))) == ["clock"]
     assert codes(replace(FIGURES, late_share=0.51)) == ["late"]
     assert codes(replace(FIGURES, reload_faults=1)) == ["reload"]
     assert codes(replace(FIGURES, outbox_full=True)) == ["outbox"]
