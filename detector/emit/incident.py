@@ -22,6 +22,7 @@ from detector.emit.allow import AllowList
 from detector.emit.closing import QUIET, QUIET_ABUSE, Closing, as_changed
 from detector.emit.episode import Episode, draft, key_of
 from detector.emit.evidence import Signal, level_of, reason_of, seen_at, signal_from_json, signal_to_json
+from detector.emit.opened import Opened
 from detector.emit.waiting import Waiting
 from detector.language import Words
 from detector.schema import LEVELS
@@ -45,7 +46,7 @@ class Incidents:
         self._quiet = timedelta(hours=config.incidents.quiet_h)
         self._least = LEVELS.index(config.rules.min_level)
         self._allow = AllowList(config.allow, config.zone)
-        self._open: dict[str, Episode] = {}
+        self._open = Opened()
         self._waiting = Waiting()
         self.suppressed = 0
         """Signals that an allow-list entry kept silent."""
@@ -56,22 +57,22 @@ class Incidents:
 
         Of several that one which names the most accounts: it is the last to be cleared.
         """
-        wider = sorted(self._open.values(), key=lambda one: (len(one.accounts), one.id))
+        wider = sorted(self._open.by_key.values(), key=lambda one: (len(one.accounts), one.id))
         return {account: one.id for one in wider for account in one.accounts}
 
     @property
     def abused_accounts(self) -> set[str]:
         """Those of them whose incident a person confirmed: nothing of it is ever learned."""
-        return {account for one in self._open.values() if one.abused for account in one.accounts}
+        return {account for one in self._open.by_key.values() if one.abused for account in one.accounts}
 
     @property
     def open_by_level(self) -> Counter[str]:
         """How many incidents are open, by level."""
-        return Counter(LEVELS[one.level] for one in self._open.values())
+        return Counter(LEVELS[one.level] for one in self._open.by_key.values())
 
     def on(self, key: str) -> str | None:
         """Return the id of the incident that is open on what `key_of` says of a signal."""
-        return self._open[key].id if key in self._open else None
+        return self._open.by_key[key].id if key in self._open.by_key else None
 
     def accounts_of(self, incident: str) -> tuple[str, ...]:
         """Return the accounts of an incident; none where it is not open."""
@@ -90,7 +91,7 @@ class Incidents:
         episode = self._find(incident)
         if episode is None:
             return None
-        del self._open[episode.key]
+        self._open.drop(episode)
         return self._alert(episode, "closed", None, moment, subjects, closing)
 
     def reopen(self, changed: Mapping[str, dict[str, Any]], moment: datetime, subjects: Subjects) -> list[Alert]:
@@ -98,12 +99,14 @@ class Incidents:
 
         So the next alarm is an incident of its own, and is heard: in one that is open it would go under.
         """
-        found = sorted((one.id, one.account) for one in self._open.values() if one.account and one.account in changed)
+        found = sorted(
+            (one.id, one.account) for one in self._open.by_key.values() if one.account and one.account in changed
+        )
         closed = [self.close(one, as_changed(reason_of(changed[name])), moment, subjects) for one, name in found]
         return [alert for alert in closed if alert is not None]
 
     def _find(self, incident: str) -> Episode | None:
-        return next((one for one in self._open.values() if one.id == incident), None)
+        return next((one for one in self._open.by_key.values() if one.id == incident), None)
 
     def admit(self, signals: pl.DataFrame, subjects: Subjects, watermark: datetime | None) -> list[Alert]:
         """Take signals in and return the alerts they and the passing of time raise, in event order.
@@ -122,21 +125,21 @@ class Incidents:
 
     def snapshot(self) -> dict[str, bytes]:
         """Return what must survive a restart, a JSON text a key."""
-        state = {f"open {key}": episode.as_json().encode() for key, episode in self._open.items()}
+        state = {f"open {key}": episode.as_json().encode() for key, episode in self._open.by_key.items()}
         for key, signals in self._waiting.by_key.items():
             state[f"waiting {key}"] = "\n".join(map(signal_to_json, signals)).encode()
         return state
 
     def restore(self, state: dict[str, bytes]) -> None:
         """Take up what `snapshot` returned."""
-        self._open, waiting = {}, {}
+        episodes, waiting = [], {}
         for name, body in state.items():
             sort, _, key = name.partition(" ")
             if sort == "open":
-                self._open[key] = Episode.from_json(body.decode())
+                episodes.append(Episode.from_json(body.decode()))
             else:
                 waiting[key] = [signal_from_json(line) for line in body.decode().split("\n")]
-        self._waiting = Waiting(waiting)
+        self._open, self._waiting = Opened(episodes), Waiting(waiting)
 
     def _by_key(self, signals: Iterable[Signal]) -> list[tuple[str, list[Signal]]]:
         groups: dict[str, list[Signal]] = {}
@@ -152,30 +155,32 @@ class Incidents:
 
     def _take(self, key: str, group: list[Signal], moment: datetime, subjects: Subjects) -> list[Alert]:
         alarms = [signal for signal in group if self._alarming(signal)]
-        episode = self._open.get(key)
+        episode = self._open.by_key.get(key)
         if episode is None and not alarms:
             self._waiting.add(key, group)
             return []
         if episode is None:
             lead = max(alarms, key=_weight)
-            episode = self._open[key] = Episode.opened_by(key, lead, self._waiting.pop(key, moment))
+            episode = Episode.opened_by(key, lead, self._waiting.pop(key, moment))
             episode.absorb(group, alarms)
+            self._open.add(episode)
+            self._open.note(episode)
             return [self._alert(episode, "opened", lead, moment, subjects)]
         fresh = [signal for signal in alarms if episode.is_news(signal, self._least, MAX_JOINS)]
         level = episode.level
         episode.absorb(group, alarms)
+        self._open.note(episode)
         if not fresh:
             return []
         episode.joins += episode.level == level
         return [self._alert(episode, "escalated", max(fresh, key=_weight), moment, subjects)]
 
     def _close(self, moment: datetime, subjects: Subjects) -> list[Alert]:
-        ended = [one for one in self._open.values() if one.last + self._quiet <= moment]
         alerts = []
-        for episode in sorted(ended, key=lambda one: (one.last, one.key)):
+        for episode in self._open.quiet(moment - self._quiet):
             closing = QUIET_ABUSE if episode.abused else QUIET
             alerts.append(self._alert(episode, "closed", None, episode.last + self._quiet, subjects, closing))
-            del self._open[episode.key]
+            self._open.drop(episode)
         return alerts
 
     def _alert(
@@ -198,9 +203,8 @@ class Incidents:
     def _related(self, episode: Episode) -> tuple[str, ...]:
         keys = [f"user.name={name}" for name in episode.evidence.users]
         keys += [key_of({"user.name": None, "source.ip": ip}) for ip in episode.evidence.ips]
-        found = {self._open[key].id for key in keys if key in self._open and key != episode.key}
-        found |= {one.id for one in self._open.values() if episode.account in one.together}
-        return tuple(sorted(found))
+        found = {self._open.by_key[key].id for key in keys if key in self._open.by_key and key != episode.key}
+        return tuple(sorted(found | self._open.naming(episode.account)))
 
 
 def _in_turn(signals: pl.DataFrame) -> Iterable[tuple[datetime, int, Signal]]:
