@@ -128,4 +128,4 @@ class Checkpoint:
 def noted_key(database: sqlite3.Connection) -> str | None:
     """Return the id of the key that a state's tokens are of; None where none was noted."""
     row = database.execute("SELECT body FROM snapshot WHERE name = ?", (KEY_ID,)).fetchone()
-    return row[0].decode() if row else None
+    return row[0].decode(errors="replace") if row else None

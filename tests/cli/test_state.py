@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from detector import config
-from detector.checkpoint import Checkpoint
+from detector.checkpoint import KEY_ID, Checkpoint, sums
 from detector.cli import main
 from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
@@ -82,6 +82,17 @@ def test_damage_is_found_and_a_detector_refuses_it(state, made, damage, tmp_path
     begun = tailed(made / "access.log", tmp_path)
     assert begun.exit_code == 2, begun.stderr
     assert "detector state verify" in begun.stderr
+
+
+def test_a_key_id_that_is_no_text_is_another_key(state, made, tmp_path):
+    """As fuzzing found it: written with its checksum, as no disk damages it."""
+    with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
+        database.execute("UPDATE snapshot SET body = x'ff' WHERE name = ?", (KEY_ID,))
+        sums.note(database, [(f"snapshot {KEY_ID}", b"\xff")])
+    begun = tailed(made / "access.log", tmp_path)
+    assert begun.exit_code == 2, begun.stderr
+    assert "key" in begun.stderr
+    assert state_command("verify", "--state", state).exit_code == 3
 
 
 def test_a_damaged_ledger_is_named_and_not_the_state(state, made, tmp_path):
