@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 TIMES = int(os.environ.get("HYPOTHESIS_TIMES", "0"))
 
 settings.register_profile("other_examples", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("same_examples", settings.get_profile("other_examples"), derandomize=True, max_examples=40)
+settings.register_profile("same_examples", settings.get_profile("other_examples"), derandomize=True, max_examples=25)
 settings.load_profile("other_examples" if TIMES else "same_examples")
 
 

@@ -30,7 +30,7 @@ def generated(tmp_path_factory):
     """A small portal with several thefts, in time order as its server wrote it."""
     folder = tmp_path_factory.mktemp("generated")
     attacks = ("smash_and_grab", "swarm", "stuffing", "test_then_scrape")
-    simulate(folder, seed=77, accounts=30, days=7, attacks=attacks, size=0.05)
+    simulate(folder, seed=77, accounts=12, days=5, attacks=attacks, size=0.05)
     return folder
 
 
@@ -68,7 +68,7 @@ def expected(generated, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("chunk_bytes", [150_007, 1_000_003])
+@pytest.mark.parametrize("chunk_bytes", [90_007, 500_003])
 def test_any_chunk_size_gives_the_same_alerts(generated, expected, tmp_path, chunk_bytes):
     assert batch(settings(generated, chunk_bytes=chunk_bytes), [generated / "access.log"], tmp_path) == expected
 
@@ -137,7 +137,7 @@ def test_batches_that_go_on_from_a_state_give_the_same_alerts(generated, expecte
 def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, seed):
     """The real command, killed when its state has grown to some size, again and again, then left to end."""
     chance, alerts = random.Random(seed), tmp_path / "alerts.jsonl"
-    described = (generated / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 300000\n")
+    described = (generated / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 120000\n")
     (generated / f"kill{seed}.yml").write_text(described)
     given = {"--config": generated / f"kill{seed}.yml", "--state": tmp_path / "state", "--alerts": alerts}
     command = [sys.executable, "-m", "detector", "tail", str(generated / "access.log"), "--from-start", "--once"]
@@ -159,7 +159,7 @@ def test_kill_and_restart_gives_the_same_alerts(generated, expected, tmp_path, s
 
 def test_an_outbox_that_is_full_stops_reading_and_loses_nothing(generated, expected, tmp_path):
     """While a sink is down reading stops at the limit; when alerts are taken again it goes on there."""
-    small, log, stopped = settings(generated, chunk_bytes=300_000), generated / "access.log", 0
+    small, log, stopped = settings(generated, chunk_bytes=120_000), generated / "access.log", 0
     small = small.model_copy(update={"outbox": config.Outbox.model_construct(max_bytes=2500, drain_s=0.0)})
     whole = len(log.read_bytes().splitlines())
     for ends in ({"once": True}, {"idle_exit_s": 0.0}, {"once": True}):

@@ -1,15 +1,20 @@
-"""`detector tail` and `detector state` without a process of their own, where a process proves nothing."""
+"""`detector tail` as a command line, and without a process of its own where that proves nothing; so `state`."""
 
 import signal
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
 
 from detector.cli import main
 from tests.cli.test_batch import ids
-from tests.cli.test_tail import tail
 
 _ASKED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def tail(log: Path | str, folder: Path, *arguments: str) -> list[str]:
+    state, alerts = str(folder / "state"), str(folder / "alerts.jsonl")
+    return [sys.executable, "-m", "detector", "tail", str(log), "--state", state, "--alerts", alerts, *arguments]
 
 
 def tailed(log: Path | str, folder: Path, *words: str) -> Result:

@@ -13,8 +13,8 @@ from contextlib import closing, suppress
 
 import pytest
 
+from tests.cli.in_process import tail
 from tests.cli.test_batch import ids
-from tests.cli.test_tail import tail
 from tests.collect.receive.inlet import until
 
 LIMIT_S = 60

@@ -13,8 +13,7 @@ from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
 from detector.pipeline.live import tail as follow_live
 from detector.pipeline.service import Service
-from tests.cli.in_process import delivered, state_command, tailed
-from tests.cli.test_tail import tail
+from tests.cli.in_process import delivered, state_command, tail, tailed
 
 WITHIN_S = 60.0
 

@@ -186,7 +186,7 @@ def test_a_block_of_many_chunks_some_empty(described: str | Format) -> None:
 
 
 @pytest.mark.parametrize("described", [*FORMATS, *TEMPLATES], ids=str)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_nothing_is_lost_whatever_the_bytes(described: str | Format, data: st.DataObject) -> None:
     pieces = st.sampled_from(

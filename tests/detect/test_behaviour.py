@@ -53,7 +53,7 @@ def uncut():
     return watch(THEFT)[0]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(cuts=st.lists(st.integers(0, THEFT.height), max_size=20, unique=True))
 def test_any_cut_gives_the_same_signals(cuts):
     assert watch(THEFT, cuts)[0].equals(uncut())

@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import date
+from functools import cache
 
 import numpy as np
 import polars as pl
@@ -63,6 +64,16 @@ def watch(frame, *, restart=False, words=()):
     return behaviour, reopened
 
 
+@cache
+def moved():
+    return watch(MOVED)
+
+
+@cache
+def pardoned():
+    return watch(LIST, words=PARDON)
+
+
 def networks(behaviour):
     return behaviour.accounts.get(NAME).traits["portal.network"].values
 
@@ -71,10 +82,11 @@ MOVED = portal(its_own, 30)
 LIST = portal(portal_days._anybody, 30)
 LIST_BESIDE = portal(portal_days._anybody, 30, beside=True)
 LIST_AT_HOME = portal(portal_days._anybody, 30, network="AS101", beside=True)
+PARDON = ((3, "pardon"),)
 
 
 def test_a_professional_who_moved_is_learned_again_within_a_week():
-    behaviour, reopened = watch(MOVED)
+    behaviour, reopened = moved()
     assert len(reopened) == 1
     assert 3 <= reopened[0] <= 6
     assert behaviour.accounts.get(NAME).days == BEFORE + AFTER > KNOWN_DAYS
@@ -104,11 +116,11 @@ def test_the_reason_says_what_has_changed_and_since_when():
 
 
 def test_benign_teaches_the_days_held_back_and_the_running_one_in_their_order():
-    pardoned, _ = watch(LIST, words=[(3, "pardon")])
-    assert networks(pardoned)[NETWORK] > 3
-    assert pardoned.withheld.taught("i1") == 3
+    behaviour, _ = pardoned()
+    assert networks(behaviour)[NETWORK] > 3
+    assert behaviour.withheld.taught("i1") == 3
     persons = LIST.filter(pl.col("portal.network") == NETWORK)["portal.subject"]
-    assert pardoned.known.meet(_pairs(pardoned, persons[:30]))[1].sum() == 0
+    assert behaviour.known.meet(_pairs(behaviour, persons[:30]))[1].sum() == 0
 
 
 @pytest.mark.parametrize("other", [{NAME: "i2"}, {NAME: "i2", "u002": "i2"}], ids=["own", "of_several"])
@@ -147,9 +159,11 @@ def test_confirmed_teaches_nothing_of_it():
     assert NETWORK not in networks(dropped)
 
 
-@pytest.mark.parametrize(("frame", "words"), [(MOVED, ()), (LIST, [(3, "pardon")])], ids=["change", "word"])
-def test_a_restart_before_midnight_learns_the_same(frame, words):
-    once, again = (watch(frame, restart=restart, words=words)[0].accounts.get(NAME) for restart in (False, True))
+@pytest.mark.parametrize(
+    ("whole", "frame", "words"), [(moved, MOVED, ()), (pardoned, LIST, PARDON)], ids=["change", "word"]
+)
+def test_a_restart_before_midnight_learns_the_same(whole, frame, words):
+    once, again = (one.accounts.get(NAME) for one, _ in (whole(), watch(frame, restart=True, words=words)))
     assert once.days == again.days
     assert once.recent == again.recent
     assert all(once.traits[trait].values == pytest.approx(again.traits[trait].values) for trait in once.traits)

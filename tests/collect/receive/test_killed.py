@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import log  # noqa: F401  a fixture
-from tests.cli.in_process import delivered, tailed
+from tests.cli.in_process import delivered, tail, tailed
 from tests.cli.test_batch import batch, ids
-from tests.cli.test_tail import tail
 from tests.collect.receive.inlet import free_port, until
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}

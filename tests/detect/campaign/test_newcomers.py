@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from detector.detect.campaign.newcomers import LEVELS, NOVELTY_CAP, Newcomers
 
@@ -40,6 +39,8 @@ def test_what_chance_alone_brings_is_seldom_surprising(newcomers):
 
 
 def test_the_tail_is_a_binomials_or_heavier():
+    from scipy import stats  # takes longer to load than the test to run
+
     model = learned()
     for odd in (3, 5, 8):
         exact = -stats.binom.logsf(odd - 1, 40, model.shares[0]) / np.log(10)

@@ -15,12 +15,11 @@ from detector.schema import LEVELS
 
 RULES = Rules.load(Config())
 SPEAKING = [rule for rule in RULES.catalogue if rule.output]
-RESULTS = run_tests(RULES)
 
 
-@pytest.mark.parametrize("result", RESULTS, ids=lambda r: f"{r.rule.path.stem}: {r.proof.name}")
-def test_rule_file(result):
-    assert result.passed, str(result.fault)
+@pytest.mark.parametrize("rule", [rule for rule in RULES.catalogue if rule.tests], ids=lambda r: r.path.stem)
+def test_rule_file(rule):
+    assert [str(one.fault) for one in run_tests(RULES, [rule]) if not one.passed] == []
 
 
 def test_no_rule_lacks_what_whoever_gets_its_alert_needs():
@@ -83,9 +82,10 @@ def test_runbooks_name_a_field_and_a_time():
 
 
 def test_junit(tmp_path: Path):
-    write_junit(RESULTS, tmp_path / "out.xml")
+    results = run_tests(RULES, RULES.catalogue[:9])
+    write_junit(results, tmp_path / "out.xml")
     suite = ElementTree.parse(tmp_path / "out.xml").getroot()
-    assert suite.get("tests") == str(len(RESULTS))
+    assert suite.get("tests") == str(len(results))
     assert suite.get("failures") == "0"
 
 

@@ -266,7 +266,7 @@ some = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.functio
 cases = given(documents=packs(), rows=st.lists(event, min_size=4, max_size=50), data=st.data())
 
 
-@settings(some, max_examples=60)
+@settings(some, max_examples=30)
 @cases
 def test_same_alerts_as_the_twin_over_any_chunks(documents, rows, data, tmp_path_factory):
     agree(documents, rows, data, loaded(documents, tmp_path_factory.mktemp("pack")))
