@@ -1,11 +1,14 @@
 """Say where, what was required and what came; carry the exit code a command answers with."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
     import yaml
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,6 +35,19 @@ class FaultsError(DetectorError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(set(faults)))
         super().__init__("\n".join(map(str, self.faults)))
+
+
+def together(one: Callable[[], One], other: Callable[[], Other]) -> tuple[One, Other]:
+    """Return what both give. Raises: FaultsError with the faults of both."""
+    try:
+        first = one()
+    except FaultsError as found:
+        try:
+            other()
+        except FaultsError as more:
+            raise FaultsError([*found.faults, *more.faults]) from None
+        raise
+    return first, other()
 
 
 class InputError(DetectorError):

@@ -28,7 +28,7 @@ def check(form: str, config_file: Path | None, log_level: str | None, rules_fold
 
     from detector.errors import FaultsError
 
-    config, rules, faults = _read(config_file, log_level, rules_folders)
+    config, rules, faults = read(config_file, log_level, rules_folders)
     notes = [] if faults or rules is None else _notes(config, rules)
     count = len(rules.catalogue) if rules else 0
     if form == "json":
@@ -41,8 +41,8 @@ def check(form: str, config_file: Path | None, log_level: str | None, rules_fold
         click.echo(f"{count} rules, configuration ok")
 
 
-def _read(
-    config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...]
+def read(
+    config_file: Path | None, log_level: str | None, rules_folders: tuple[Path, ...], default_level: str = "error"
 ) -> "tuple[Config, Rules | None, list[Fault]]":
     """Return the configuration, the rules if they can be read, and every fault of both."""
     from detector.cli.options import configured, with_pipelines
@@ -53,7 +53,7 @@ def _read(
     faults: list[Fault] = []
     config, rules = with_pipelines(Config()), None
     try:
-        config = configured(config_file, log_level)
+        config = configured(config_file, log_level, default_level)
         faults += _of_what_is_named(config)
     except FaultsError as found:
         faults += found.faults
@@ -83,16 +83,14 @@ def _of_what_is_named(config: "Config") -> "list[Fault]":
     from detector.collect.enrich import Enricher
     from detector.collect.formats import choose_format
     from detector.collect.source.block import LINES
-    from detector.errors import FaultsError
+    from detector.errors import FaultsError, together
     from detector.schema import empty
 
-    faults: list[Fault] = []
-    for build in (lambda: choose_format(empty(LINES), config.input), lambda: Enricher(config)):
-        try:
-            build()
-        except FaultsError as found:
-            faults += found.faults
-    return faults + _of_sinks(config)
+    try:
+        together(lambda: choose_format(empty(LINES), config.input), lambda: Enricher(config))
+    except FaultsError as found:
+        return [*found.faults, *_of_sinks(config)]
+    return _of_sinks(config)
 
 
 def _of_sinks(config: "Config") -> "list[Fault]":

@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from detector.cli.check import read
 from detector.cli.files import opened, written
 from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.page import Page
@@ -67,17 +68,18 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
     with ExitStack() as stack:
         stack.callback(telemetry.close)
         stats = stack.enter_context(written(order.stats)) if order.stats else None
-        pipeline = Pipeline(
-            config,
-            state=order.state,
-            rules_folders=order.rules_folders,
-            learn=order.learn,
-            since=setup.since,
-            until=setup.until,
-            telemetry=telemetry,
-            sinks=setup.sinks,
-            attend=setup.attend,
-        )
+        with _all_faults(order, default_level):
+            pipeline = Pipeline(
+                config,
+                state=order.state,
+                rules_folders=order.rules_folders,
+                learn=order.learn,
+                since=setup.since,
+                until=setup.until,
+                telemetry=telemetry,
+                sinks=setup.sinks,
+                attend=setup.attend,
+            )
         share = config.input.reject_share_warning
         with progress_bar(shown=not order.no_progress) as show:
             work(pipeline, _watching(show, share))
@@ -97,16 +99,28 @@ def set_up(order: Order, default_level: str) -> Setup:
 
     Raises: DetectorError.
     """
-    config = configured(order.config_file, order.log_level, default_level)
-    since, until = anchored_span(order.since, order.until, config.zone)
-    return Setup(
-        config=config,
-        since=since,
-        until=until,
-        attend=_page(config, order),
-        rejects_to=opened(order.rejects, append=order.state is not None) if order.rejects else None,
-        sinks=_sinks(config, order),
-    )
+    with _all_faults(order, default_level):
+        config = configured(order.config_file, order.log_level, default_level)
+        since, until = anchored_span(order.since, order.until, config.zone)
+        return Setup(
+            config=config,
+            since=since,
+            until=until,
+            attend=_page(config, order),
+            rejects_to=opened(order.rejects, append=order.state is not None) if order.rejects else None,
+            sinks=_sinks(config, order),
+        )
+
+
+@contextmanager
+def _all_faults(order: Order, default_level: str) -> Iterator[None]:
+    """Where there is a fault, tell all that `detector check` finds: of the rules too. Raises: FaultsError."""
+    try:
+        yield
+    except FaultsError as found:
+        told = {(one.file, one.line) for one in found.faults}
+        _, _, faults = read(order.config_file, order.log_level, order.rules_folders, default_level)
+        raise FaultsError([*found.faults, *(one for one in faults if (one.file, one.line) not in told)]) from None
 
 
 def _page(config: Config, order: Order) -> Page | None:

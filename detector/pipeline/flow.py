@@ -26,6 +26,7 @@ from detector.emit.delivery import Delivery
 from detector.emit.digest import Digest
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.sinks import Sink
+from detector.errors import together
 from detector.pipeline.detection import Detection
 from detector.pipeline.slack import give_back
 from detector.telemetry import Telemetry, log
@@ -133,7 +134,9 @@ class Pipeline:
 
         Raises: DetectorError for a configuration, rules or a key that cannot be used: then nothing has changed.
         """
-        rules, enricher = Rules.load(setup.config, self._rules_folders), self._enricher(setup.config)
+        rules, enricher = together(
+            lambda: Rules.load(setup.config, self._rules_folders), lambda: self._enricher(setup.config)
+        )
         self.save()
         self._evicted = self.evicted
         self.delivery.exchange(setup.config.outbox, setup.sinks)

@@ -23,12 +23,14 @@ def test_the_shipped_configuration_and_rules_are_without_fault():
     assert rest == "configuration ok\n"
 
 
-def test_every_fault_at_once_with_file_and_line(tmp_path):
+@pytest.mark.parametrize("command", ["check", "batch", "tail"])
+def test_every_fault_at_once_with_file_and_line(tmp_path, command):
     config, rules = tmp_path / "a.yml", tmp_path / "rules"
     config.write_text("input:\n  max_lateness_s: -1\n  bogus: 1\ncalendar:\n  timezone: Mars/Olympus\n", "utf-8")
     rules.mkdir()
     (rules / "wrong.yml").write_text(RULE, "utf-8")
-    result = CliRunner().invoke(main, ["check", "--config", str(config), "--rules", str(rules)])
+    more = {"batch": ["-"], "tail": ["x.log", "--state", str(tmp_path / "state")]}.get(command, [])
+    result = CliRunner().invoke(main, [command, *more, "--config", str(config), "--rules", str(rules)])
     assert result.exit_code == 2
     places = [line.split(": ")[0] for line in result.stderr.splitlines()]
     assert places[:3] == [f"{config}:2", f"{config}:3", f"{config}:5"]
@@ -155,10 +157,12 @@ sinks:
 """
 
 
-def test_secrets_that_are_not_there_and_rules_that_do_not_exist_are_faults_of_a_sink(tmp_path):
+@pytest.mark.parametrize("command", ["check", "batch"])
+def test_secrets_that_are_not_there_and_rules_that_do_not_exist_are_faults_of_a_sink(tmp_path, command):
     config = tmp_path / "c.yml"
     config.write_text(BLIND)
-    result = CliRunner().invoke(main, ["check", "--config", str(config)])
+    more = ["-", "--no-progress"] if command == "batch" else []
+    result = CliRunner().invoke(main, [command, *more, "--config", str(config)])
     told = [line.removeprefix(f"{config}:") for line in result.stderr.splitlines()]
     assert [line.split(": ")[:2] for line in told] == [
         ["4", "sinks.0.token"],
@@ -166,15 +170,6 @@ def test_secrets_that_are_not_there_and_rules_that_do_not_exist_are_faults_of_a_
         ["9", "sinks.2.rules.1"],
     ]
     assert "environment variable A_TOKEN_THAT_NOBODY_SET: a secret is required there" in told[0]
-
-
-def test_a_run_says_at_its_start_all_that_its_sinks_lack(log, tmp_path):
-    config = tmp_path / "c.yml"
-    config.write_text(BLIND)
-    result = CliRunner().invoke(main, ["batch", str(log), "--config", str(config), "--no-progress"])
-    assert result.exit_code == 2
-    told = [line.removeprefix(f"{config}:") for line in result.stderr.splitlines()]
-    assert [line.split(": ")[:2] for line in told] == [["4", "sinks.0.token"], ["7", "sinks.1.signature.secret"]]
 
 
 TWICE = """\

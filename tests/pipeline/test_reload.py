@@ -13,6 +13,7 @@ from detector.pipeline import Pipeline
 from detector.pipeline.flow import Setup
 from detector.pipeline.live import tail
 from detector.pipeline.notify import Manager
+from detector.pipeline.reload import reload
 from detector.pipeline.service import Service
 from tests.emit.queue import Memory
 
@@ -218,4 +219,17 @@ def test_broken_rules_do_not_stop_who_falls_back_to_the_last_commit(portal, tmp_
     pipeline.fall_back()
     assert pipeline.detection.rules is not before
     assert pipeline.detection.rules.catalogue == before.catalogue
+    pipeline.checkpoint.close()
+
+
+def test_faults_of_rules_and_of_what_the_configuration_names_are_told_at_once(portal, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    loaded = config.load(portal / "detector.yml")
+    pipeline = Pipeline(loaded, state=tmp_path / "state", rules_folders=[rules])
+    (rules / "wrong.yml").write_text("title: Wrong\n", "utf-8")
+    none = loaded.accounts.model_copy(update={"file": tmp_path / "none.csv"})
+    said = reload(pipeline, lambda: Setup(config=loaded.model_copy(update={"accounts": none})))
+    assert said.endswith("(and 1 more)")
+    assert pipeline.telemetry.reload_faults == 2
     pipeline.checkpoint.close()
