@@ -5,6 +5,9 @@ from typing import Final
 from detector import clock, schema
 from detector.pipeline.flow import Pipeline
 
+SECOND_S: Final = 1.0
+"""Most logs tell times to the second, and what comes to a limit together in one may still be coming."""
+
 MOST_SHARE: Final = 0.03
 """Of the loop's time: to judge ahead takes a copy of the memory."""
 
@@ -12,9 +15,9 @@ MOST_SHARE: Final = 0.03
 class Foresight:
     """Looks at what a pipeline holds after all that was written is read.
 
-    Events are held for lines that may come before them. Where none comes for as long as one may be late, nothing may
-    come for hours: they are judged ahead, once, as if nothing did. When lines come, they are judged for good, and the
-    alerts are told a second time only if they are others.
+    Events are held for lines that may come before them. Where none comes for as long as one may be late, and for
+    `SECOND_S`, nothing may come for hours: they are judged ahead, once, as if nothing did. When lines come, they are
+    judged for good, and the alerts are told a second time only if they are others.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -33,15 +36,15 @@ class Foresight:
         now = clock.monotonic_s()
         if self._came:
             self._came, self._quiet_since_s = False, now
-        elif not self._judged and now >= max(self._due_s, self._quiet_since_s + self._lateness_s):
+        elif not self._judged and now >= max(self._due_s, self._quiet_since_s + self._wait_s):
             self._judge_ahead()
             self._due_s = now + (clock.monotonic_s() - now) / MOST_SHARE
         if not behind:
             self._tell_silence()
 
     @property
-    def _lateness_s(self) -> float:
-        return self._pipeline.config.input.max_lateness_s
+    def _wait_s(self) -> float:
+        return max(SECOND_S, self._pipeline.config.input.max_lateness_s)
 
     def _judge_ahead(self) -> None:
         self._judged = True

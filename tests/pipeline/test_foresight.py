@@ -11,6 +11,7 @@ from detector.emit.sinks.file import FileSink
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
 from detector.pipeline.archives import batch
+from detector.pipeline.foresight import SECOND_S
 from detector.pipeline.live import tail
 from detector.pipeline.service import Service
 
@@ -73,3 +74,28 @@ def test_the_last_lines_of_a_log_are_judged_without_a_later_one(portal, halves, 
     running.join(LIMIT_S)
     assert told(tmp_path) == expected
     assert sum(live.telemetry.alerts.values()) == len(expected)
+
+
+class Clockwork(Service):
+    """Rests a quarter of a second at a time, on a clock of its own, until what is held is judged ahead."""
+
+    def __init__(self, live):
+        super().__init__()
+        self.live, self.now_s = live, 0.0
+
+    def pause(self, seconds):
+        if self.live.detection.judged is None:
+            self.now_s += 0.25
+        else:
+            self.stop()
+
+
+def test_a_second_that_is_not_over_is_not_judged_ahead(portal, halves, tmp_path, monkeypatch):
+    """What comes to a limit together in one second raises another alert than the first of it would."""
+    log = tmp_path / "live.log"
+    log.write_bytes(halves[0])
+    live = pipeline(portal, tmp_path, 0.0)
+    service = Clockwork(live)
+    monkeypatch.setattr(clock, "monotonic_s", lambda: service.now_s)
+    tail(live, [log], from_start=True, service=service)
+    assert service.now_s >= SECOND_S
