@@ -32,13 +32,13 @@ def test_alerts_go_to_standard_output_and_the_summary_to_standard_error(log):
     assert "1 line: not a line" in result.stderr
 
 
-def test_files_hold_the_same_and_are_their_owners(log, tmp_path):
+def test_files_hold_the_same_and_are_their_owners(log, tmp_path, expected):
     names = {"--alerts": "a.jsonl", "--rejects": "r.jsonl", "--stats": "s.json", "--report": "p.html"}
     paths = {option: tmp_path / name for option, name in names.items()}
     result = batch(log, *(part for pair in paths.items() for part in pair))
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    assert ids(paths["--alerts"].read_text()) == ids(batch(log).stdout)
+    assert set(ids(paths["--alerts"].read_text())) == expected
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths.values()} == {0o600}
     stats = json.loads(paths["--stats"].read_text())
     assert stats["lines"] == stats["events"] + stats["rejects"] == 1681

@@ -97,7 +97,7 @@ def searched(events: pl.DataFrame, used: list[str]) -> list[tuple[str, str]]:
 
 
 @given(st.lists(st.tuples(NUMBERS, st.sampled_from(SPELLINGS), st.sampled_from(TARGETS)), min_size=1, max_size=20))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_identifier_is_in_any_column(asked: list[tuple[str, Callable[[str], str], str]]) -> None:
     written = [
         target.replace("{}", spell(number)).replace("{{", "{").replace("}}", "}") for number, spell, target in asked

@@ -92,7 +92,7 @@ STREAMS = st.fixed_dictionaries({"a.log": TIMES, "b.log": TIMES.map(sorted), "c.
 TURNS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9)), max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(STREAMS, TURNS, st.sampled_from([0, 3, 20]), st.booleans())
 def test_any_cutting_gives_the_twins_order_and_flags(
     streams: dict[str, Lines], turns: list[tuple[int, int]], lateness: int, restart: bool

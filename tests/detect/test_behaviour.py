@@ -34,8 +34,13 @@ def watch(frame, cuts=(), frozen=(), restart=False):
     return pl.concat(found), behaviour
 
 
+@cache
+def uncut():
+    return watch(THEFT)[0]
+
+
 def test_a_stolen_account_is_found_within_its_first_records():
-    signals, _ = watch(THEFT)
+    signals = uncut()
     first = signals.sort("@timestamp").row(0, named=True)
     assert first["user.name"] == "u001"
     stolen = (first["@timestamp"] - first["signal.start"]).total_seconds() / 2
@@ -46,11 +51,6 @@ def test_a_stolen_account_is_found_within_its_first_records():
 
 def test_a_quiet_portal_raises_nothing():
     assert watch(QUIET)[0].is_empty()
-
-
-@cache
-def uncut():
-    return watch(THEFT)[0]
 
 
 @settings(max_examples=5, deadline=None)
@@ -64,8 +64,7 @@ def test_a_restart_before_every_part_gives_the_same_signals():
 
 
 def test_every_reason_says_what_was_seen_against_what_in_which_unit():
-    signals, _ = watch(THEFT)
-    for reason in signals["portal.reasons"].explode().struct.unnest().to_dicts():
+    for reason in uncut()["portal.reasons"].explode().struct.unnest().to_dicts():
         assert reason["unit"]
         assert reason["text"]
         assert reason["observed"] > reason["expected"]

@@ -2,6 +2,7 @@
 
 import sqlite3
 from datetime import timedelta
+from functools import cache
 
 import polars as pl
 import pytest
@@ -31,6 +32,11 @@ def watch(frame, *, durable=True, parts=1, **bounds):
     return pl.concat(found), told, behaviour
 
 
+@cache
+def usual():
+    return watch(THEFT)
+
+
 def flood(day, status):
     """Return events of a thousand names that are tried once each in the hour before the theft."""
     stamps = [START + timedelta(days=day, hours=19, seconds=3 * name) for name in range(NAMES)]
@@ -51,7 +57,7 @@ def flood(day, status):
 
 @pytest.mark.parametrize("durable", [True, False])
 def test_however_few_accounts_memory_holds_the_signals_and_what_is_learned_are_the_same(durable):
-    signals, told, _ = watch(THEFT)
+    signals, told, _ = usual()
     few, learned, behaviour = watch(THEFT, durable=durable, max_accounts_in_memory=3)
     assert not signals.is_empty()
     assert few.equals(signals)
@@ -61,7 +67,7 @@ def test_however_few_accounts_memory_holds_the_signals_and_what_is_learned_are_t
 
 @pytest.mark.parametrize("parts", [1, 7])
 def test_names_invented_make_few_accounts_and_hide_no_theft(parts):
-    signals, _, _ = watch(THEFT)
+    signals, _, _ = usual()
     found, _, behaviour = watch(flood(9, 404), parts=parts, max_new_accounts_per_day=ROOM)
     mine = found.filter(pl.col("user.name") == "u001")
     assert mine.drop("portal.reasons").equals(signals.drop("portal.reasons"))
@@ -92,7 +98,7 @@ def test_a_restart_refuses_the_same_names():
 
 
 def test_a_day_with_more_places_sessions_and_slots_than_there_is_room_for_keeps_the_latest_and_counts_the_others():
-    signals, _, _ = watch(THEFT)
+    signals, _, _ = usual()
     found, _, behaviour = watch(flood(9, 200), max_rows_per_window=1_000)
     assert signals.get_column("user.name").to_list() == ["u001"] * signals.height
     assert "u001" in found.get_column("user.name").to_list()

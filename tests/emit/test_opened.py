@@ -17,7 +17,7 @@ def episode_of(name: str, minute: int):
     return next(iter(incidents._open.by_key.values()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(TURNS)
 def test_those_that_are_quiet_are_found_as_by_looking_at_all(turns):
     opened = Opened()

@@ -87,7 +87,7 @@ def test_the_mapping_is_strict_and_knows_all_that_is_sent_and_nothing_more():
 
 
 @given(alert=hostile)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_no_alert_is_refused_whatever_an_attacker_words(alert):
     assert_indexed(alert)
 

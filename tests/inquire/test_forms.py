@@ -51,7 +51,7 @@ def test_nginx_starts_and_maps_plain_names_only(tmp_path):
 
 @pytest.mark.parametrize("form", ["text", "nginx", "nginx-map"])
 @given(name=words)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_name_makes_no_line_of_its_own(form, name):
     one, other = (FORMS[form](made(account)).splitlines() for account in (name, "u1"))
     assert len(one) == len(other)
@@ -59,14 +59,14 @@ def test_a_name_makes_no_line_of_its_own(form, name):
 
 
 @given(name=words)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_plain_text_line_is_the_name_or_a_remark(name):
     last = FORMS["text"](made(name)).splitlines()[-1]
     assert last == name or last.startswith("# left out")
 
 
 @given(name=words)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_crowdsec_has_the_name_as_it_is(name):
     assert json.loads(FORMS["crowdsec"](made(name)))[-1]["value"] == name
 

@@ -21,7 +21,7 @@ from detector.lab.unusual import causes, sentence
 @pytest.fixture(scope="module")
 def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trial") / "small"
-    simulate(folder, seed=704, accounts=24, days=10, attacks=["smash_and_grab:vpn:night", "insider"], size=0.02)
+    simulate(folder, seed=704, accounts=16, days=8, attacks=["smash_and_grab:vpn:night", "insider"], size=0.02)
     return folder / "labels.jsonl"
 
 
@@ -44,7 +44,7 @@ def test_tables_have_a_row_a_log_a_variant_a_budget_and_a_threshold(trials: list
     assert [row[0] for row in lab.table(twice)] == ["small", "small", "all"]
     assert lab.table(twice)[-1][3] == "4 of 4"
     larger = replace(trials[0], accounts=400)
-    assert [row[0] for row in lab.table([*twice, larger])] == ["small", "small", "small", "24 accounts", "all"]
+    assert [row[0] for row in lab.table([*twice, larger])] == ["small", "small", "small", "16 accounts", "all"]
     assert [row[0] for row in lab.fixed_table(trials)] == list(thresholds.NAMES)
     rows = ablation.table(trials, lab.ablations()[-2:])
     assert [row[0] for row in rows] == ["as configured", "models alone", "rules alone"]

@@ -79,7 +79,7 @@ def slow_twin(taken):
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(looks_taken, st.integers(0, 40))
 def test_look_ups_are_weighed_as_by_the_slow_twin_however_they_are_cut(taken, cut):
     first = weigh(frame(taken[:cut]), pl.DataFrame(schema=LEDGER), pl.DataFrame(schema=PLACED))

@@ -72,7 +72,7 @@ def test_fields_are_those_of_the_reference(alert):
 
 
 @given(alert=hostile)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_fields_are_those_of_the_reference_whatever_an_attacker_words(alert):
     assert_ecs(document("ecs", alert), reference())
 

@@ -18,7 +18,7 @@ def test_the_largest_alert_fits(form, letter):
 
 @pytest.mark.parametrize("form", FORMATS)
 @given(alert=hostile)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_a_hostile_alert_fits_on_one_line_that_steers_nothing(form, alert):
     line = render(form, alert, WRITTEN)
     assert len(line) <= MOST_BYTES

@@ -1,6 +1,7 @@
 """The formats of Splunk, Sentinel and Graylog, and the line for people."""
 
 import ipaddress
+import json
 import re
 from dataclasses import replace
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from detector.emit.alert import render
+from detector.emit.alert import Alert, render
 from detector.emit.alert.as_text import text
 from tests.emit.alert.samples import WRITTEN, alerts, document, hostile, huge
 
@@ -103,7 +104,7 @@ def test_an_alert_is_as_the_vendor_has_it(form, alert):
 
 @pytest.mark.parametrize("form", RULES)
 @given(alert=hostile)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_also_whatever_an_attacker_words(form, alert):
     RULES[form](document(form, alert))
 
@@ -145,6 +146,20 @@ def test_the_line_for_people():
         " T1078; from 192.0.2.7] Ask the holder of u1 whether it was them from 192.0.2.7, by a channel other than the"
         " portal; if not, close its sessions, renew its credentials, keep the logs and list whose files were read."
     )
+
+
+def test_the_line_for_people_is_in_one_language():
+    french = replace(alerts()[0], language="fr", users=("u1", "u2"), subjects_count=1712, message="m", next_step="n")
+    assert text(Alert.from_json(french.as_json()), WRITTEN, {"users": 3}).partition(" m ")[2] == (
+        "[1 712 assurés affichés depuis 2026-03-02T12:00:00.000Z; risque 73; incident 72d15f6a4b9b3d478495; T1078;"
+        " omis : 3 comptes; comptes u1, u2; depuis 192.0.2.7] n"
+    )
+
+
+def test_an_alert_kept_before_alerts_had_a_language_is_english():
+    kept = json.loads(alerts()[0].as_json())
+    del kept["language"]
+    assert Alert.from_json(json.dumps(kept)) == alerts()[0]
 
 
 def test_a_line_is_one_line():

@@ -35,7 +35,7 @@ def assert_leef(line: Line) -> None:
 
 
 @given(alert=hostile)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_the_line_reads_as_leef_whatever_an_attacker_words(alert):
     assert_leef(read(alert))
 
@@ -43,7 +43,7 @@ def test_the_line_reads_as_leef_whatever_an_attacker_words(alert):
 @given(word=words)
 @example(word="Mozilla/5.0\tusrName=root\tsrc=203.0.113.9")
 @example(word="a|x5E|b^c=d")
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_word_comes_back_as_it_was_and_forges_nothing(word):
     alert = replace(alerts()[0], client=word, account=word, users=(word,), message=word, rule_id=word)
     line = read(alert)

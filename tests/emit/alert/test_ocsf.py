@@ -39,7 +39,7 @@ def test_it_is_a_detection_finding_of_1_8(alert):
 
 
 @given(alert=hostile)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_also_whatever_an_attacker_words(alert):
     tree = document("ocsf", alert)
     assert_ocsf(tree)

@@ -11,7 +11,7 @@ def test_the_outbox_text_gives_the_alert_back(alert):
 
 
 @given(alert=hostile)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_also_of_an_alert_that_an_attacker_worded(alert):
     assert Alert.from_json(alert.as_json()) == alert
 

@@ -49,7 +49,7 @@ class Scoped:
 def portal(tmp_path_factory) -> Portal:
     folder = tmp_path_factory.mktemp("portal")
     attacks = ("viamedis:hosting", "low_and_slow:residential", "session_taken:tor", "insider")
-    made = simulate(folder, seed=820, accounts=24, days=18, size=0.05, attacks=attacks, compress=True)
+    made = simulate(folder, seed=820, accounts=16, days=18, size=0.05, attacks=attacks, compress=True)
     truth = pl.read_parquet(folder / "truth.parquet").with_columns(pl.col("subject").cast(pl.String))
     labels = [json.loads(line) for line in (folder / "labels.jsonl").read_text("utf-8").splitlines()[1:]]
     return Portal(
