@@ -87,7 +87,7 @@ def test_incidents_have_the_same_ids_and_other_words():
     assert [one.id for one in french] == [one.id for one in english]
     assert {one.state for one in french} == {"opened", "escalated", "closed"}
     for ours, theirs in zip(english, french, strict=True):
-        assert replace(theirs, message="", next_step="", reasons=()) == replace(
+        assert replace(theirs, message="", next_step="", reasons=(), language="en") == replace(
             ours, message="", next_step="", reasons=()
         )
         assert theirs.next_step != ours.next_step

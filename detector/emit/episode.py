@@ -135,9 +135,8 @@ def draft(
 
     `related` are incidents that may belong to it, `runbook` the steps of the signal's rule.
     """
-    evidence = episode.evidence
+    evidence, level = episode.evidence, LEVELS[episode.level]
     lead = episode.lead if signal is None else {name: signal[name] for name in _LEAD}
-    level = LEVELS[episode.level]
     rule_id = lead["rule.id"] or ""
     return Alert(
         id=digest(episode.id, state, rule_id, rfc3339(moment), level)[:32],
@@ -167,6 +166,7 @@ def draft(
         reasons=(*([closing.reason] if signal is None and closing.reason else ()), *evidence.strongest()),
         signals_count=evidence.count,
         subjects_count=episode.subjects_count,
+        language=words.language,
     )
 
 

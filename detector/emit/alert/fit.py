@@ -40,7 +40,7 @@ ROOMS: Final = (
 """Tried in this order. The first holds whatever `emit` makes of ordinary names; the last fits in 4,500 bytes."""
 
 _ELLIPSIS: Final = "…"
-_OURS: Final = {"id", "incident_id", "level", "state", "rule_category"}
+_OURS: Final = {"id", "incident_id", "level", "state", "rule_category", "language"}
 """Made by this program: short, and not to be touched."""
 
 _LISTS: Final = {"users": "users", "ips": "addresses", "techniques": "techniques", "tactics": "tactics",

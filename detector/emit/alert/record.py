@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Literal
+
+from detector.language import Language
 
 State = Literal["opened", "escalated", "closed"]
 
@@ -26,7 +28,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One thing the security team is told. Times are event times; `risk` is 0 to 100."""
+    """One thing the security team is told. Times are event times; `risk` is 0 to 100. `language` is what it speaks."""
 
     id: str
     timestamp: datetime
@@ -55,6 +57,7 @@ class Alert:
     reasons: tuple[Reason, ...]
     signals_count: int
     subjects_count: int
+    language: Language = "en"
 
     def as_json(self) -> str:
         """Write the alert for the outbox: plain text, read back by `from_json` without loss."""
@@ -66,7 +69,8 @@ class Alert:
         tree: dict[str, Any] = json.loads(text)
         tree |= {name: datetime.fromisoformat(tree[name]) for name in ("timestamp", "start", "end")}
         tree["reasons"] = tuple(Reason(**reason) for reason in tree["reasons"])
-        return cls(**{one.name: _frozen(tree[one.name]) for one in fields(cls)})
+        known = (one.name for one in fields(cls) if one.name in tree or one.default is MISSING)
+        return cls(**{name: _frozen(tree[name]) for name in known})
 
 
 Trimmed = Mapping[str, int]
