@@ -164,7 +164,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def connect(port: int, deadline_s: float = 20.0) -> socket.socket:
+def connect(port: int, deadline_s: float = 60.0) -> socket.socket:
     """Connect as soon as nginx listens; the kernel's refusal is what is waited on, not a fixed pause."""
     until = time.monotonic() + deadline_s
     while True:
@@ -210,7 +210,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sent]]:
         ]
     finally:
         server.send_signal(signal.SIGQUIT)
-        server.wait(timeout=20)
+        server.wait(timeout=60)
     return folder, sent
 
 

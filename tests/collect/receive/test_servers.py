@@ -45,7 +45,7 @@ def running(*command: str, stop: signal.Signals = signal.SIGTERM) -> Iterator[su
             yield process
         finally:
             process.send_signal(stop)
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
 
 
 def addresses(folder: Path, *transports: str) -> list[str]:

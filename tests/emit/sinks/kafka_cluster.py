@@ -28,7 +28,7 @@ BROKERS = (1, 2, 3)
 
 READER = {"group.id": "reader", "enable.partition.eof": True, "fetch.wait.max.ms": 10, "log_level": 2}
 
-STILL_S = 20.0
+STILL_S = 60.0
 
 
 class Cluster:
@@ -104,7 +104,7 @@ class Cluster:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
     def _answer(self) -> str:
         return self._process.stdout.readline().decode().strip()

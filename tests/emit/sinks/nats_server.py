@@ -48,7 +48,7 @@ class NatsServer:
         (self.folder / "nats.conf").write_text(told + self._settings)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen([PROGRAM, "-c", self.folder / "nats.conf"], stdout=log, stderr=log)
-        end = clock.monotonic_s() + 20
+        end = clock.monotonic_s() + 60
         while not (written := next(ports.glob("*.ports"), None)) or not written.read_text().endswith("}"):
             assert self._process.poll() is None, (self.folder / "log").read_text()
             assert clock.monotonic_s() < end, (self.folder / "log").read_text()
@@ -86,7 +86,7 @@ class NatsServer:
             after = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=len(self._have) + 1)
             reader = await js.subscribe(SUBJECT, ordered_consumer=True, config=after)
             for _ in range(missing):
-                self._have.append(await reader.next_msg(20))
+                self._have.append(await reader.next_msg(60))
 
         self.with_stream(read)
         return self._have

@@ -47,7 +47,7 @@ class Server:
         command, environment = self.command()
         with (self.folder / "stderr").open("ab") as said:
             self._process = subprocess.Popen(command, env=os.environ | environment, stdout=said, stderr=said)
-        end = clock.monotonic_s() + 20
+        end = clock.monotonic_s() + 60
         while not self._listens():
             assert self._process.poll() is None, (self.folder / "stderr").read_text()
             assert clock.monotonic_s() < end, (self.folder / "stderr").read_text()

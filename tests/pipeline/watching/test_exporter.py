@@ -46,13 +46,15 @@ def watched():
 
 
 @pytest.fixture
-def port(watched):
+def port(watched, monkeypatch):
+    monkeypatch.setattr(exporter, "DEADLINE_S", 60.0)  # nobody is cut off for the machine's slowness
+    monkeypatch.setattr(exporter._Handler, "timeout", 60.0)
     with Exporter(("127.0.0.1", 0), watched) as serving:
         yield serving.port
 
 
 def ask(port, path, method="GET", **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     body = answer.read().decode()
@@ -131,13 +133,13 @@ def test_other_methods_and_paths_are_answered_and_repeated_to_nobody(port):
     answer, body = ask(port, "/secret-path")
     assert answer.status == 404
     assert "secret" not in body
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as raw:
         raw.sendall(b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n")
         assert b"414" in raw.recv(100)
 
 
 def test_more_than_there_are_slots_for_are_let_go_at_once(port):
-    held = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(MOST_CONNECTIONS)]
+    held = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(MOST_CONNECTIONS)]
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         ask(port, "/metrics")
     for one in held:
@@ -148,7 +150,7 @@ def test_who_asks_slowly_is_cut_off_and_his_slot_given_to_others(port, monkeypat
     with monkeypatch.context() as hasty:
         hasty.setattr(exporter, "DEADLINE_S", 0.05)
         for _ in range(2 * MOST_CONNECTIONS):
-            with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as slow:
                 slow.sendall(b"GET /metrics HTTP/1.1\r\nX-Slow:")
                 assert slow.recv(1) == b""
     assert ask(port, "/-/healthy")[0].status == 200
