@@ -7,7 +7,7 @@ import polars as pl
 import polars_hash as plh
 
 from detector.context import frames
-from detector.schema import TIME, detached
+from detector.schema import TIME, appended, detached
 
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
@@ -199,7 +199,7 @@ class Day:
             )
         )
         latest = frames.renewed(latest, ACCOUNT, merged).sort("slot", maintain_order=True)
-        self.slots, gone = frames.latest(pl.concat([self.slots[:since], latest]), self.most_rows)
+        self.slots, gone = frames.latest(appended(self.slots[:since], latest), self.most_rows)
         self.evicted_count += gone
 
     def _display(self, shown: pl.DataFrame) -> None:

@@ -149,7 +149,7 @@ class Correlator:
             some = other[where] >= 0
             texts = self._column(batch, rows, name, placed[other[where[some]]])
             batch.put(given(self.rule.key, name), rows.rows[fresh[some]], pl.Series(texts, dtype=pl.String))
-        return self._fired(batch, rows, found, placed, where)
+        return self._fired(batch, rows, found, placed, where) if self.rule.output else []  # others read its rows alone
 
     def _counted(self, batch: Batch, rows: Rows, hashed: keys.Hashes, time: Index, bits: Bits) -> Index:
         """Choose the rows of groups that may count enough, with all that is compared with the count."""
