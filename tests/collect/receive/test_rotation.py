@@ -12,18 +12,22 @@ import subprocess
 import sys
 from contextlib import closing, suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from detector import clock
 from detector.inquire.upkeep.erase import account_names
-from tests.collect.receive.inlet import free_port, until
+from tests.collect.receive import inlet
 from tests.collect.receive.test_servers import RSYSLOGD, running
 from tests.collect.test_nginx import NGINX
 from tests.live.runs import positions
 
 LOGROTATE = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin")
+ENOUGH_S = 600.0
+"""Only what is lost takes longer: twenty thousand lines are read in seconds, or in minutes beside much else."""
+until = partial(inlet.until, deadline_s=ENOUGH_S)
 pytestmark = [
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx-light)"),
     pytest.mark.skipif(RSYSLOGD is None, reason="rsyslog is not installed"),
@@ -81,7 +85,7 @@ class Load:
 
     def __init__(self, nginx_port: int, rsyslog_port: int) -> None:
         self.count = 0
-        self._http = http.client.HTTPConnection("127.0.0.1", nginx_port, timeout=20)
+        self._http = http.client.HTTPConnection("127.0.0.1", nginx_port, timeout=ENOUGH_S)
         until(lambda: _listens(nginx_port) and _listens(rsyslog_port))
         self._syslog = socket.create_connection(("127.0.0.1", rsyslog_port))
 
@@ -131,7 +135,7 @@ def _rotate(folder: Path, load: Load, way: str) -> None:
     command = [str(LOGROTATE), "-f", "-s", str(folder / "rotated"), str(folder / "logrotate.conf")]
     if way == "copied":
         until(lambda: _logged(folder, "syslog.log") >= load.count and _logged(folder, "access.log") >= load.count)
-        subprocess.run(command, check=True, timeout=60)
+        subprocess.run(command, check=True, timeout=ENOUGH_S)
         return
     with subprocess.Popen(command) as rotating:
         while rotating.poll() is None:
@@ -142,7 +146,7 @@ def _rotate(folder: Path, load: Load, way: str) -> None:
 
 
 def _run(folder: Path, way: str, rounds: int, each: int) -> None:
-    ports = free_port(), free_port()
+    ports = inlet.free_port(), inlet.free_port()
     other = WAYS["dated" if way == "renamed" else way]
     (folder / "nginx.conf").write_text(NGINX_CONFIGURATION.format(folder=folder, port=ports[0]))
     (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, port=ports[1]))
@@ -167,7 +171,7 @@ def _run(folder: Path, way: str, rounds: int, each: int) -> None:
             until(lambda: _logged(folder, "access.log") == _logged(folder, "syslog.log") == load.count)
             until(lambda: all(_is_read(state, log) for log in logs))
             tail.terminate()
-            _, said = tail.communicate(timeout=60)
+            _, said = tail.communicate(timeout=ENOUGH_S)
     assert tail.returncode == 0, said.decode()
     assert b"not read to its end" not in said, said.decode()
     subprocess.run([*command, str(folder / "last.json"), "--once"], check=True, capture_output=True)
