@@ -265,6 +265,14 @@ def test_what_a_correlation_counts_speaks_only_if_it_says_so(pack):
     assert sorted(names(pack(FAILED, generated).observe(events))) == ["Failed", "Many failed"]
 
 
+def test_what_speaks_to_nobody_remembers_no_silence(pack):
+    rules = pack(FAILED, PASSED, COUNT, CHAIN)
+    found = rules.observe(frame([failures("ann", 4), failures("bob", 4), success("ann", "+10m")]))
+    assert names(found) == ["Failed then passed"]
+    silences = {one.rule.title: len(one.firing.last) for one in rules._correlators.values()}
+    assert silences == {"Many failed": 0, "Failed then passed": 1}
+
+
 def test_null_groups_are_no_group(pack):
     rules = pack(FAILED, COUNT)
     assert rules.observe(frame([{**failures("x", 5), "user.name": None}])).height == 0
