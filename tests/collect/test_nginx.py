@@ -26,11 +26,16 @@ TEMPLATE = (
     '"session":"$cookie_sid"}'
 )
 CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; {user}
+daemon off; worker_processes {workers}; pid {folder}/nginx.pid; error_log {folder}/error.log; {user}
 events {{ worker_connections 64; }}
 http {{
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+  {logged}
+  server {{ listen 127.0.0.1:{port}; return 204; }}
+}}
+"""
+LOGGED = """
   log_format js escape=json '{template}';
   log_format jsd '{template}';
   log_format sid '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
@@ -40,8 +45,6 @@ http {{
   access_log {folder}/combined.log combined;
   access_log {folder}/session.log sid;
   keepalive_timeout 0;
-  server {{ listen 127.0.0.1:{port}; return 204; }}
-}}
 """
 FORGED_JSON = b'","remote_addr":"9.9.9.9","remote_user":"victim","status":"299","request":"GET /forged HTTP/1.1'
 FORGED_LINE = b'9.9.9.9 - victim [01/Jan/2020:00:00:00 +0000] "GET /forged HTTP/1.1" 299 1 "-" "-" "feedfeedfeed"'
@@ -158,6 +161,13 @@ def requests() -> list[tuple[bytes, bytes | None, bytes | None, bool]]:
     return wanted + [(raw, None, None, False) for raw in BROKEN]
 
 
+def configure(folder: Path, port: int, logged: str, workers: int = 1) -> None:
+    """Write the `nginx.conf` of a server that answers 204 to all; `logged` says what it logs, and where."""
+    user = "user root;" if os.geteuid() == 0 else ""
+    text = CONFIGURATION.format(folder=folder, port=port, logged=logged, workers=workers, user=user)
+    (folder / "nginx.conf").write_text(text, encoding="utf-8")
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -192,10 +202,7 @@ def send(port: int, raw: bytes) -> int | None:
 def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Sent]]:
     folder, port = tmp_path_factory.mktemp("nginx"), free_port()
     folder.chmod(0o755)
-    user = "user root;" if os.geteuid() == 0 else ""
-    (folder / "nginx.conf").write_text(
-        CONFIGURATION.format(folder=folder, port=port, template=TEMPLATE, user=user), encoding="utf-8"
-    )
+    configure(folder, port, LOGGED.format(folder=folder, template=TEMPLATE))
     server = subprocess.Popen([str(NGINX), "-p", str(folder), "-e", "error.log", "-c", "nginx.conf"])
     try:
         sent = [

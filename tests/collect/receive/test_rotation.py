@@ -21,7 +21,7 @@ from detector import clock
 from detector.inquire.upkeep.erase import account_names
 from tests.collect.receive import inlet
 from tests.collect.receive.test_servers import RSYSLOGD, running
-from tests.collect.test_nginx import NGINX
+from tests.collect.test_nginx import NGINX, configure
 from tests.live.runs import positions
 
 LOGROTATE = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin")
@@ -35,17 +35,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="logrotate and rsyslog drop what they write for others than root"),
 ]
 
-NGINX_CONFIGURATION = """
-user root; daemon off; worker_processes 2; pid {folder}/nginx.pid; error_log {folder}/error.txt;
-events {{ worker_connections 64; }}
-http {{
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  access_log {folder}/access.log combined;
-  keepalive_requests 100000;
-  server {{ listen 127.0.0.1:{port}; return 204; }}
-}}
-"""
+NGINX_LOGGED = "access_log {folder}/access.log combined; keepalive_requests 100000;"
 RSYSLOG = """
 global(workDirectory="{folder}")
 module(load="imtcp")
@@ -148,14 +138,14 @@ def _rotate(folder: Path, load: Load, way: str) -> None:
 def _run(folder: Path, way: str, rounds: int, each: int) -> None:
     ports = inlet.free_port(), inlet.free_port()
     other = WAYS["dated" if way == "renamed" else way]
-    (folder / "nginx.conf").write_text(NGINX_CONFIGURATION.format(folder=folder, port=ports[0]))
+    configure(folder, ports[0], NGINX_LOGGED.format(folder=folder), workers=2)
     (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, port=ports[1]))
     (folder / "logrotate.conf").write_text(ROTATION.format(folder=folder, way=WAYS[way], other=other))
     os.chmod(folder / "logrotate.conf", 0o644)
     logs, state = [folder / name for name in ("access.log", "syslog.log")], folder / "state"
     command = [sys.executable, "-m", "detector", "tail", *map(str, logs), "--state", str(state), "--from-start"]
     command += ["--alerts", "/dev/null", "--stats"]
-    nginx = running(str(NGINX), "-p", str(folder), "-e", "error.txt", "-c", "nginx.conf")
+    nginx = running(str(NGINX), "-p", str(folder), "-e", "error.log", "-c", "nginx.conf")
     rsyslog = running(str(RSYSLOGD), "-n", f"-i{folder}/rsyslog.pid", "-f", f"{folder}/rsyslog.conf")
     with nginx, rsyslog:
         load = Load(*ports)

@@ -16,7 +16,7 @@ from detector.collect.formats.envelope import opened
 from detector.collect.parse import choose_format, parse
 from detector.config import Input
 from tests.collect.receive.inlet import Inbox, free_port, inbox, until
-from tests.collect.test_nginx import NGINX, TEMPLATE, requests, send
+from tests.collect.test_nginx import NGINX, TEMPLATE, configure, requests, send
 
 HAPROXY = shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin")
 RSYSLOGD = shutil.which("rsyslogd", path=os.environ["PATH"] + ":/usr/sbin")
@@ -75,12 +75,7 @@ class _Part(Inbox):
         return sorted(self._spool.iterdir())
 
 
-NGINX_CONFIGURATION = """
-daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; {user}
-events {{ worker_connections 64; }}
-http {{
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
+NGINX_LOGGED = """
   log_format js escape=json '{template}';
   access_log {folder}/json.log js;
   access_log syslog:server={udp} js;
@@ -89,19 +84,16 @@ http {{
   access_log syslog:server={udp_combined},nohostname combined;
   access_log syslog:server=unix:{unix_combined} combined;
   keepalive_timeout 0;
-  server {{ listen 127.0.0.1:{port}; return 204; }}
-}}
 """
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: nginx-light)")
 def test_nginx_sends_what_it_writes_hostile_requests_included(tmp_path):
     tmp_path.chmod(0o755)
-    port, user = free_port(), "user root;" if os.geteuid() == 0 else ""
+    port = free_port()
     with inboxes(tmp_path, "udp", "unixgram", "udp", "unixgram") as places:
         names = dict(zip(("udp", "unix", "udp_combined", "unix_combined"), (place for place, _ in places), strict=True))
-        text = NGINX_CONFIGURATION.format(folder=tmp_path, port=port, template=TEMPLATE, user=user, **names)
-        (tmp_path / "nginx.conf").write_text(text)
+        configure(tmp_path, port, NGINX_LOGGED.format(folder=tmp_path, template=TEMPLATE, **names))
         with running(str(NGINX), "-p", str(tmp_path), "-e", "error.log", "-c", "nginx.conf", stop=signal.SIGQUIT):
             parts = [part for _, part in places]
             for raw, *_ in requests():
