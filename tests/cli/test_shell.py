@@ -17,9 +17,8 @@ from detector.cli import COMMANDS, main
 
 WRITES = {
     "batch", "tail", "simulate", "report", "reveal", "key rekey",  # files; what they say is on standard error
-    "parse", "rules schema", "rules tune", "export blocklist", "notify", "completion",  # of a form of their own
-    "key new", "key rotate", "feedback", "incidents acknowledge", "incidents close", "outbox drop", "outbox retry",
-    "state backup", "state forget", "state migrate",
+    "parse", "rules schema", "rules tune", "completion",  # of a form of their own
+    "outbox drop", "outbox retry", "state backup", "state forget", "state migrate",
 }  # fmt: skip
 """Commands that print no table: the last line, those that do something and say so."""
 
