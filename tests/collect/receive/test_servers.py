@@ -45,7 +45,11 @@ def running(*command: str, stop: signal.Signals = signal.SIGTERM) -> Iterator[su
             yield process
         finally:
             process.send_signal(stop)
-            process.communicate(timeout=60)
+            try:
+                process.communicate(timeout=60)
+            except subprocess.TimeoutExpired:
+                process.kill()  # or the end of `with` waits for it for ever
+                raise
 
 
 def addresses(folder: Path, *transports: str) -> list[str]:
