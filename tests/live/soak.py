@@ -27,7 +27,7 @@ from tests.live.faults import counted
 from tests.live.runs import positions
 from tests.live.writer import NAMED, Log
 
-ACCOUNTS, DAYS = 4000, 14
+ACCOUNTS, DAYS = 1000, 60
 ATTACKS = ("viamedis", "smash_and_grab", "stuffing", "swarm", "low_and_slow", "dormant", "session_taken")
 LOGS = 3
 TICKS_A_SECOND = 10
@@ -38,7 +38,7 @@ LATENESS_S, IDLE_S = 2.0, 60.0
 """How far out of order lines may come, and how far a quiet log holds the others back, on the clock."""
 
 WARM_SHARE = 0.5
-"""Of the run, before memory is held to be flat: what seven days count is not full before the eighth."""
+"""Of the run, before memory is held to be flat: what is kept for thirty days is full by then."""
 
 MEMORY_SHARE, FILES, LAG_S = 0.10, 4, 5.0
 """By how much memory may grow after that, by how many the files that are open differ, and how far reading be behind
