@@ -11,7 +11,7 @@ import numpy.typing as npt
 import polars as pl
 
 from detector.context.day import KEY
-from detector.context.numbers import Numbers, NumberSet, inside
+from detector.context.numbers import NONE, Numbers, NumberSet, inside
 
 DAYS: Final = 30
 """How long an acquaintance lasts. Assumption: most patients of a practice who return do so within a month."""
@@ -45,13 +45,15 @@ class Acquaintance:
         self.most_rows = most_rows
         self.evicted_count = 0
         database.execute("CREATE TABLE IF NOT EXISTS acquaintance (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
-        rows = database.execute("SELECT day, pairs FROM acquaintance ORDER BY day").fetchall()
-        self.days: deque[tuple[int, Pairs]] = deque((day, np.frombuffer(pairs, np.uint64)) for day, pairs in rows)
+        self.days: deque[tuple[int, int]] = deque()
+        """The closed days, and how many pairs the state holds of each."""
+        self.days.extend(database.execute("SELECT day, length(pairs) / 8 FROM acquaintance ORDER BY day"))
         self.past = self._past()
         self.today = NumberSet()
 
     def _past(self) -> Pairs:
-        return np.sort(np.concatenate([np.zeros(0, np.uint64), *(pairs for _, pairs in self.days)]))
+        days = self.database.execute("SELECT pairs FROM acquaintance")
+        return np.unique(np.concatenate([NONE, *(np.frombuffer(pairs, np.uint64) for (pairs,) in days)]))
 
     def meet(self, pairs: Pairs) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Say of each pair whether it is the first time today, and whether it is the first time ever remembered."""
@@ -77,18 +79,22 @@ class Acquaintance:
         """Remember pairs of earlier days, which were held back until now; `learn` of the running day follows."""
         known = dict(self.days)
         for day, pairs in days.items():
-            known[day] = np.sort(np.concatenate([known.get(day, np.zeros(0, np.uint64)), pairs]))
-            self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", (day, known[day].tobytes()))
+            row = self.database.execute("SELECT pairs FROM acquaintance WHERE day = ?", (day,)).fetchone()
+            before = NONE if row is None else np.frombuffer(row[0], np.uint64)
+            known[day] = self._write(day, np.concatenate([before, pairs]))
         self.days = deque(sorted(known.items()))
 
     def learn(self, today: date, pairs: Pairs) -> None:
         """Remember the pairs of a closed day, and forget those too old, inside the caller's transaction."""
-        pairs = np.sort(pairs)
-        self.days.append((today.toordinal(), pairs))
-        self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", (today.toordinal(), pairs.tobytes()))
+        self.days.append((today.toordinal(), self._write(today.toordinal(), pairs)))
         while self.days and self.days[0][0] <= today.toordinal() - DAYS:
             self.days.popleft()
-        while len(self.days) > 1 and sum(len(day) for _, day in self.days) > self.most_rows:
-            self.evicted_count += len(self.days.popleft()[1])
+        while len(self.days) > 1 and sum(count for _, count in self.days) > self.most_rows:
+            self.evicted_count += self.days.popleft()[1]
         self.database.execute("DELETE FROM acquaintance WHERE day < ?", (self.days[0][0],))
         self.past = self._past()
+
+    def _write(self, day: int, pairs: Pairs) -> int:
+        row = (day, np.sort(pairs).tobytes())
+        self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", row)
+        return len(pairs)
