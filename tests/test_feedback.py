@@ -26,7 +26,7 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def portal(tmp_path_factory):
     """A small portal; its log cut in two behind the first incidents, a quarter of a day or more before midnight."""
     folder = tmp_path_factory.mktemp("portal")
-    simulate(folder, seed=77, accounts=15, days=7, attacks=("smash_and_grab", "viamedis", "swarm"), size=0.05)
+    simulate(folder, seed=77, accounts=10, days=4, attacks=("smash_and_grab", "viamedis", "swarm"), size=0.05)
     lines = (folder / "access.log").read_bytes().splitlines(keepends=True)
     at = len(lines) * 5 // 7
     (folder / "first.log").write_bytes(b"".join(lines[:at]))
@@ -139,7 +139,7 @@ def test_killed_between_taking_a_word_up_and_the_commit_it_is_taken_up_again(por
 def test_killed_anywhere_behind_the_word_it_raises_the_same(portal, expected, tmp_path):
     """The real command, killed as it commits, its journal observed again at the next start."""
     log, told = tmp_path / "access.log", portal / "small.yml"
-    told.write_text((portal / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 200000\n"))
+    told.write_text((portal / "detector.yml").read_text().replace("input:\n", "input:\n  chunk_bytes: 120000\n"))
     given = {"--config": told, "--state": tmp_path / "state", "--alerts": tmp_path / "alerts.jsonl"}
     command = [sys.executable, "-m", "detector", "tail", str(log), "--from-start", "--once", "--log-level", "debug"]
     command += [str(part) for pair in given.items() for part in pair]

@@ -246,7 +246,7 @@ def test_check_names_the_extra_that_is_missing(tmp_path):
 
 def test_two_thousand_alerts_through_kills(tmp_path):
     with cluster(partitions=8) as brokers:
-        torment(rig_of(brokers), tmp_path, count=2000, faults=3, seed=2)
+        torment(rig_of(brokers), tmp_path, count=2000, faults=2, seed=3)
 
 
 @pytest.mark.slow

@@ -266,7 +266,7 @@ def test_what_makes_no_sense_is_a_fault_of_the_configuration(more, said):
 
 def test_two_thousand_alerts_through_kills(tmp_path):
     with server(tmp_path) as here:
-        torment(rig_of(here), tmp_path, count=2000, faults=3, seed=2)
+        torment(rig_of(here), tmp_path, count=2000, faults=2, seed=3)
 
 
 @pytest.mark.slow

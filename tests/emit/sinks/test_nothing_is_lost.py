@@ -43,7 +43,7 @@ def rig_of(way, folder):
 @pytest.mark.parametrize("way", ["file", "rsyslog tls", "syslog-ng tcp"])
 def test_two_thousand_alerts_through_kills(way, tmp_path):
     with rig_of(way, tmp_path) as rig:
-        torment(rig, tmp_path, count=2000, faults=3)
+        torment(rig, tmp_path, count=2000, faults=2)
 
 
 @pytest.mark.slow
