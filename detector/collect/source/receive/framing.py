@@ -17,12 +17,12 @@ _LINE_FEED: Final = rb"\x0A"
 
 
 def lines_of(messages: Sequence[bytes | bytearray]) -> bytes:
-    """Return messages as lines. Line feeds and NULs that a message ends with go, those inside it are written out.
+    """Return messages as lines. Ends of lines and NULs that a message ends with go, those inside it are written out.
 
-    Most have neither: that is looked for in all of them at once.
+    Most have none: that is looked for in all of them at once.
     """
     lines = b"\n".join(messages) + b"\n"
-    if lines.count(b"\n") == len(messages) and b"\0" not in lines:
+    if lines.count(b"\n") == len(messages) and b"\0" not in lines and b"\r\n" not in lines:
         return lines
     return b"".join([_line_of(one) for one in messages])
 
