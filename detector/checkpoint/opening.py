@@ -60,6 +60,9 @@ def opened(path: Path, *, durable: bool) -> sqlite3.Connection:
     except sqlite3.DatabaseError as fault:
         database.close()
         raise told(fault, path) from fault
+    except UnicodeDecodeError:  # SQLite quotes what is damaged
+        database.close()
+        raise StateError(f"{path}: damaged: its tables are not described in text; {MENDING}") from None
     except StateError:
         database.close()
         raise

@@ -70,10 +70,17 @@ def lose_a_part(path: Path) -> None:
         database.execute("DELETE FROM snapshot WHERE name = 'Sessions/sessions'")
 
 
+def spoil_the_schema(path: Path) -> None:
+    """As fuzzing found it: SQLite quotes what it cannot read, and that is no text."""
+    body = path.read_bytes()
+    assert b"CREATE TABLE snapshot" in body
+    path.write_bytes(body.replace(b"CREATE TABLE snapshot", b"CREATE \xcd\xcd\xcd\xcd\xcd snapshot"))
+
+
 SLOW = [pytest.param(damage, marks=pytest.mark.slow) for damage in (truncate, overwrite, lose_a_part)]
 
 
-@pytest.mark.parametrize("damage", [flip_in_a_part, flip_a_page, *SLOW])
+@pytest.mark.parametrize("damage", [flip_in_a_part, flip_a_page, spoil_the_schema, *SLOW])
 def test_damage_is_found_and_a_detector_refuses_it(state, made, damage, tmp_path):
     damage(state / "state.sqlite")
     found = state_command("verify", "--state", state)

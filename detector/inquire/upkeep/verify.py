@@ -51,7 +51,7 @@ def faults(folder: Path) -> Iterator[str]:
                     yield other_version(path, version)
                 else:
                     yield from (f"{path}: {told}" for told in _of_state(database, folder))
-        except (sqlite3.Error, DetectorError) as fault:
+        except (sqlite3.Error, UnicodeDecodeError, DetectorError) as fault:  # SQLite quotes what is damaged
             yield f"{path}: {fault}"
 
 
