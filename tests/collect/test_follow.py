@@ -312,6 +312,22 @@ def test_a_writer_that_goes_on_at_its_old_place_in_a_truncated_file(tmp_path: Pa
     tail.close()
 
 
+def test_a_copy_is_read_of_what_came_after_a_truncation_that_nobody_saw(log: Path, server: Server) -> None:
+    server.write(4000)
+    tail = Tail(log, from_start=True, chunk_bytes=65536)
+    assert tail.poll() == list(range(4000))
+    written_s = log.stat().st_mtime
+    os.truncate(log, 0)
+    server.write(5)
+    shutil.copy(log, f"{log}.1")
+    os.utime(f"{log}.1", (written_s + 1, written_s + 1))
+    os.truncate(log, 0)
+    server.write(5)
+    os.utime(log, (written_s + 2, written_s + 2))
+    assert tail.poll() == list(range(4000, 4010))
+    tail.close()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 @pytest.mark.parametrize("from_start", [False, True])
 def test_a_log_that_cannot_be_read_is_told_at_the_first_look(log: Path, server: Server, from_start: bool) -> None:

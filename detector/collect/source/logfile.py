@@ -52,10 +52,10 @@ class LogFile:
         self.size_bytes = -1
         self._modified_ns, self._grown_s = 0, 0.0
         self._here = os.fstat(self._raw.fileno())
+        self._begun_with = os.pread(self._raw.fileno(), FINGERPRINT_BYTES, 0) if live else b""
         self.look()
         if self.modified is not None:
             self._grown_s -= max(0.0, (clock.now() - self.modified).total_seconds())
-        self._begun_with = os.pread(self._raw.fileno(), FINGERPRINT_BYTES, 0) if live else b""
         self._fingerprint = (-1, "")
         self._tail_fingerprint = (-1, "")
         self._finished = False
@@ -125,14 +125,19 @@ class LogFile:
         return _first_lines(data, whole=len(data) < HEAD_BYTES, settings=self._settings)
 
     def look(self) -> None:
-        """See how long the file is now, and when it was last written to."""
+        """See how long the file is now, and when it was last written to.
+
+        What was cut down since and written anew is no more of it: a copy made in between would seem older than it.
+        """
         if not self._regular:
             return
         with suppress(OSError):  # told by `replaced`
             self._here = os.fstat(self._raw.fileno())
         if self._here.st_size != self.size_bytes:
             self._grown_s = clock.monotonic_s()
-        self._modified_ns, self.size_bytes = self._here.st_mtime_ns, self._here.st_size
+        self.size_bytes = self._here.st_size
+        if not (self._live and self.replaced):
+            self._modified_ns = self._here.st_mtime_ns
 
     def read(self) -> Cut | None:
         """Return the next lines that are whole; None: at its (present) end."""
