@@ -184,6 +184,22 @@ def test_an_entry_says_who_when_why_and_for_how_many(folder, monkeypatch):
     assert " anne as " in run("key", "audit", folder / "a.key.audit.jsonl").stdout
 
 
+def test_no_cell_is_a_formula_to_a_spreadsheet(folder):
+    names = ["=1+1", "+33", "-2", "@SUM", "plain"]
+    lines = [
+        f'u1 [02/Mar/2026:09:00:0{at} +0100] "GET /patients/{name}/rights HTTP/1.1" 200 500'
+        for at, name in enumerate(names)
+    ]
+    (folder / "access.log").write_text("".join(f"203.0.113.7 - {line}\n" for line in lines))
+    settings = folder / "any.yml"
+    settings.write_text("portal: {subjects: [{path: '^/patients/([^/]+)'}]}\ninput: {format: common}\n")
+    key = read_secret(folder / "a.key")
+    tokens = Tokens(key).subjects(pl.Series(names)).to_list()
+    reveal(folder, asked(folder, tokens), "--config", settings)
+    written = rows(folder / "tokens.revealed.csv")
+    assert [written[token][1] for token in tokens] == ["'=1+1", "'+33", "'-2", "'@SUM", "plain"]
+
+
 @pytest.mark.parametrize("reason", ["", " \n", "the letter of 1 85 05 78 006 084", "for 185057800608436"])
 def test_without_a_reason_or_with_an_identifier_in_it_nothing_is_done(folder, reason):
     reveal(folder, asked(folder, ["0" * 32]), reason=reason, code=2)

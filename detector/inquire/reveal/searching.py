@@ -16,6 +16,9 @@ from detector.telemetry import Telemetry
 
 Progress = Callable[[Telemetry], None]
 
+FORMULA: Final = r"^([=+\-@\t\r])"
+"""How a cell begins that a spreadsheet takes for a formula. Source: OWASP, CSV Injection."""
+
 SHOWN: Final = 10
 """Tokens named of those that were not found."""
 
@@ -42,12 +45,13 @@ class Search:
     def write(self, out: BinaryIO, wanted: Wanted, header: Sequence[str]) -> Answer:
         """Write a CSV with a row a token: those found with what `wanted` tells of them, then the others alone.
 
-        `header` names the token, then the columns of what is told.
+        `header` names the token, then the columns of what is told. What a spreadsheet would compute gets a quote before
+        it: the log is the attacker's pen.
         """
         out.write((",".join(header) + "\n").encode())
         out.flush()  # who watches the file sees that the search has begun
         for found in self._find(wanted):
-            found.write_csv(out, include_header=False)
+            found.with_columns(pl.selectors.string().str.replace(FORMULA, "'${1}")).write_csv(out, include_header=False)
         lacking: Sequence[str] = ()
         for part in wanted.tokens.unmet():
             lacking = lacking or part[SUBJECT].head(SHOWN).to_list()
