@@ -5,10 +5,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from detector.collect.source import followed
 from detector.collect.source.block import Position
+from detector.collect.source.logfile import LogFile
 from detector.errors import InputError
 from tests.collect.live_log import (
     Server,
@@ -326,6 +329,27 @@ def test_a_copy_is_read_of_what_came_after_a_truncation_that_nobody_saw(log: Pat
     os.utime(log, (written_s + 2, written_s + 2))
     assert tail.poll() == list(range(4000, 4010))
     tail.close()
+
+
+@pytest.mark.parametrize("later", [0, 5, 400])
+def test_a_log_that_is_cut_down_at_a_restart_between_the_look_and_its_opening(
+    log: Path, server: Server, tail: Tail, monkeypatch, later: int
+) -> None:
+    class CutDown(LogFile):
+        def __init__(self, path: str, *args: Any, **more: Any) -> None:
+            if not Path(f"{log}.1").exists():
+                shutil.copy2(log, f"{log}.1")
+                os.truncate(log, 0)
+                server.write(later)
+            super().__init__(path, *args, **more)
+
+    server.write(200)
+    assert tail.poll() == list(range(200))
+    server.write(50)
+    tail.restart()
+    monkeypatch.setattr(followed, "LogFile", CutDown)
+    assert tail.poll() + tail.poll() == list(range(200, 250 + later))
+    assert tail.follower.lost == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

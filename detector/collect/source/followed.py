@@ -160,7 +160,15 @@ class FollowedLog:
             return self._missed(mark)
         elif mark.path in self.lost:
             self.lost.remove(mark.path)
-        return None if found is None else self._opened(found, mark.offset) or mark
+        return None if found is None else self._reopened(found, mark)
+
+    def _reopened(self, found: Found, mark: Mark) -> LogFile | Mark:
+        """Go on from a mark; in one that was cut down between the look and now nothing stands of what was read."""
+        file = self._opened(found, mark.offset)
+        if file is not None and not holds(found, mark):
+            file.close()
+            return mark  # the next look finds its copy
+        return file or mark
 
     def _missed(self, mark: Mark) -> Mark | None:
         """Note a file that is not there; the newest one is kept in mind as long as none is newer: it may return."""

@@ -50,8 +50,8 @@ class LogFile:
         self._before = (offset, self._recent)
         self._cutter = Cutter(path, max_line_bytes=settings.max_line_bytes, offset=offset)
         self.size_bytes = -1
-        self._modified_ns, self._grown_s = 0, 0.0
         self._here = os.fstat(self._raw.fileno())
+        self._modified_ns, self._grown_s = self._here.st_mtime_ns, 0.0
         self._begun_with = os.pread(self._raw.fileno(), FINGERPRINT_BYTES, 0) if live else b""
         self.look()
         if self.modified is not None:
