@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detector.context.acquaintance import Pairs, pair
-from detector.context.numbers import inside
+from detector.context.numbers import NONE, inside
 
 DAYS: Final = 60
 """How long a key stays an account's own after it was last written down."""
@@ -36,23 +36,24 @@ class Settled:
         self.most_rows = most_rows
         self.evicted_count = 0
         database.execute("CREATE TABLE IF NOT EXISTS settled (day INTEGER PRIMARY KEY, keys BLOB, accounts BLOB)")
-        self.days: deque[tuple[int, Pairs, Pairs]] = deque(
-            (day, np.frombuffer(keys, np.uint64), np.frombuffer(accounts, np.uint64))
-            for day, keys, accounts in database.execute("SELECT day, keys, accounts FROM settled ORDER BY day")
-        )
-        self._look_up(max((day for day, *_ in self.days), default=0))
+        self.days: deque[tuple[int, int]] = deque()
+        """The closed days, and how many pairs the state holds of each."""
+        self.days.extend(database.execute("SELECT day, length(keys) / 8 FROM settled ORDER BY day"))
+        self._look_up(self.days[-1][0] if self.days else 0)
 
     def _look_up(self, closed: int) -> None:
         """Prepare for the day after `closed`."""
-        self.own = np.unique(self._written(upto=closed + 1 - PROBATION))
-        self.written = np.unique(self._written(since=closed + 1 - AGAIN))
-        homes = [np.zeros(0, np.uint64), *(keys for day, keys, _ in self.days if day > closed - AGAIN)]
-        keys, counts = np.unique(np.concatenate(homes), return_counts=True)
+        self.own = self._pairs("day <= ?", closed + 1 - PROBATION)
+        self.written = self._pairs("day > ?", closed - AGAIN)
+        homes = self.database.execute("SELECT keys FROM settled WHERE day > ?", (closed - AGAIN,))
+        found = np.concatenate([NONE, *(np.frombuffer(keys, np.uint64) for (keys,) in homes)])
+        keys, counts = np.unique(found, return_counts=True)
         self.keys, self.counts = (values[counts >= LEAST_POPULATION] for values in (keys, counts))
 
-    def _written(self, since: int = 0, upto: int = 1 << 40) -> Pairs:
-        parts = [pair(accounts, keys) for day, keys, accounts in self.days if since <= day <= upto]
-        return np.concatenate([np.zeros(0, np.uint64), *parts])
+    def _pairs(self, which: str, day: int) -> Pairs:
+        written = self.database.execute(f"SELECT accounts, keys FROM settled WHERE {which}", (day,))  # noqa: S608  ours
+        parts = (pair(*(np.frombuffer(body, np.uint64) for body in bodies)) for bodies in written)
+        return np.unique(np.concatenate([NONE, *parts]))
 
     def is_own(self, keys: Pairs, accounts: Pairs) -> npt.NDArray[np.bool_]:
         """Say of each pair whether the account is at home at the key."""
@@ -72,12 +73,12 @@ class Settled:
     def learn(self, today: date, keys: Pairs, accounts: Pairs) -> None:
         """Write down the pairs of a closed day, and forget those too old, inside the caller's transaction."""
         ordinal = today.toordinal()
-        self.days.append((ordinal, keys, accounts))
+        self.days.append((ordinal, len(keys)))
         row = (ordinal, keys.tobytes(), accounts.tobytes())
         self.database.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", row)
         while self.days[0][0] <= ordinal - DAYS:
             self.days.popleft()
-        while len(self.days) > 1 and sum(len(keys) for _, keys, _ in self.days) > self.most_rows:
-            self.evicted_count += len(self.days.popleft()[1])
+        while len(self.days) > 1 and sum(count for _, count in self.days) > self.most_rows:
+            self.evicted_count += self.days.popleft()[1]
         self.database.execute("DELETE FROM settled WHERE day < ?", (self.days[0][0],))
         self._look_up(ordinal)

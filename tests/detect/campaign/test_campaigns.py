@@ -160,7 +160,7 @@ def test_a_day_of_a_campaign_makes_nobody_at_home_there_and_teaches_no_model():
     _, abused = watch(swarm())
     for behaviour in (quiet, abused):
         behaviour.close_day({})
-    assert len(abused.campaigns.settled.days[-1][1]) <= len(quiet.campaigns.settled.days[-1][1])
+    assert abused.campaigns.settled.days[-1][1] <= quiet.campaigns.settled.days[-1][1]
     days = {name: [one.baselines.accounts.get(name).days for one in (quiet, abused)] for name in ("u001", "u010")}
     assert days == {"u001": [LAST + 1, LAST + 1], "u010": [LAST + 1, LAST]}
 
