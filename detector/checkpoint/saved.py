@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -75,12 +75,13 @@ class Checkpoint:
         self.journal_bytes = sum(len(body) for (body,) in journal)
         return Saved(snapshot=snapshot, journal=tuple(frames.unpack(body) for (body,) in journal))
 
-    def write_snapshot(self, snapshot: Mapping[str, bytes]) -> None:
-        """Replace the snapshot and empty the journal, inside the transaction at hand."""
+    def write_snapshot(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Replace the snapshot, part by part, and empty the journal, inside the transaction at hand."""
         self.database.execute("DELETE FROM snapshot")
         self.database.execute("DELETE FROM journal")
         sums.clear(self.database)
-        self._put(snapshot.items())
+        for part in parts:  # of a large portal all of them at once are half of its memory
+            self._put([part])
         self.journal_bytes, self._small = 0, {}
 
     def write_journal(self, events: pl.DataFrame, small: Mapping[str, bytes]) -> None:
@@ -97,8 +98,7 @@ class Checkpoint:
         self._put(changed.items())
         self._small |= changed
 
-    def _put(self, items: Iterable[tuple[str, bytes]]) -> None:
-        parts = list(items)
+    def _put(self, parts: Collection[tuple[str, bytes]]) -> None:
         self.database.executemany("INSERT OR REPLACE INTO snapshot VALUES (?, ?)", parts)
         sums.note(self.database, [(f"snapshot {name}", body) for name, body in parts])
 

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Self
@@ -163,15 +163,15 @@ class Detection:
         moments = [one and one.isoformat() for one in (self.seen, self.judged)]
         return {SEEN: json.dumps(moments).encode()}
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return all memory that is not in the state's tables already, for `restore`."""
-        saved = {TODAY: (self.today.isoformat() if self.today else "").encode(), **self.told()}
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all memory that is not in the state's tables already, part by part, for `restore`."""
+        yield TODAY, (self.today.isoformat() if self.today else "").encode()
         for part in self._parts:
-            saved |= {f"{type(part).__name__}/{name}": body for name, body in part.snapshot().items()}
-        return saved
+            told = part.parts() if isinstance(part, Rules) else part.snapshot().items()
+            yield from ((f"{type(part).__name__}/{name}", body) for name, body in told)
 
     def restore(self, saved: Mapping[str, bytes]) -> None:
-        """Take up what `snapshot` returned, into a memory that is empty."""
+        """Take up what `parts` gave, into a memory that is empty."""
         today = saved[TODAY].decode()
         self.today = date.fromisoformat(today) if today else None
         moments = json.loads(saved.get(SEEN, b"[null, null]"))

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -201,7 +201,7 @@ class Pipeline:
         """Keep all memory at once, with the alerts: the next start observes nothing again."""
         with self.telemetry.stage("commit"):
             if self.checkpoint.durable:
-                self.checkpoint.write_snapshot(self.snapshot())
+                self.checkpoint.write_snapshot(self.parts())
             self._forget()
         self.detection.moved = False
         self.put(alerts)
@@ -229,9 +229,10 @@ class Pipeline:
         noted = {POSITIONS: json.dumps(positions).encode(), KEY_ID: self.enricher.secret.id.encode()}
         return {**self.sequencer.snapshot(), **self.intake.snapshot(), **self.detection.told(), **noted}
 
-    def snapshot(self) -> dict[str, bytes]:
-        """Return all memory that is not in the state's tables already."""
-        return {**self.detection.snapshot(), **self._small()}
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield all memory that is not in the state's tables already, part by part."""
+        yield from self.detection.parts()
+        yield from self._small().items()
 
     @property
     def evicted(self) -> Counter[str]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -200,7 +200,11 @@ class Rules:
 
     def snapshot(self) -> dict[str, bytes]:
         """Give everything remembered, as Arrow IPC and JSON."""
-        saved = {f"window/{key}": one.carry.dump() for key, one in self._correlators.items()}
+        return dict(self.parts())
+
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Give the same part by part: together, the windows of a large portal's rules take a gigabyte."""
+        yield from ((f"window/{key}", one.carry.dump()) for key, one in self._correlators.items())
         memory = {
             "end_us": self._end_us,
             "fingerprints": {rule.key: fingerprint(rule) for rule in self._wanted},
@@ -210,7 +214,7 @@ class Rules:
             "muted": self._muted.dump(),
             "evicted": {key: one.carry.evicted for key, one in self._correlators.items()},
         }
-        return saved | {"memory": json.dumps(memory).encode()}
+        yield "memory", json.dumps(memory).encode()
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take back what `snapshot` gave; a rule that has changed since starts afresh."""
