@@ -55,6 +55,11 @@ class Batch:
             self._hashes[name] = keys.hashes(self.column(name))
         return self._hashes[name]
 
+    def numbered(self, name: str) -> pl.Series:
+        """Give the hashes of a column's texts as a column, null where there is no value."""
+        numbers, absent = pl.Series(self.hashed(name)), self.absent(name)
+        return numbers if absent is None else numbers.set(pl.Series(absent), None)
+
     def absent(self, name: str) -> Mask | None:
         """Mark the rows where a column has no value; None if all have one."""
         if name not in self._absent:

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from detector.detect.rules import keys
+from detector.detect.rules.kept import column_of, own_columns, table_schema
 from detector.detect.rules.keys import Bits, Hashes, Index
 from detector.detect.rules.spec import Correlation
 from detector.detect.rules.useful import Past
@@ -16,15 +17,6 @@ COMPACT_AT = 4096
 
 WORTH = 0.8
 """Share of rows that must remain at most for it to be worth copying them."""
-
-
-def table_schema(correlation: Correlation) -> pl.Schema:
-    """Name the columns of the rows that are kept, besides their time and inputs: keys, evidence, values."""
-    columns: dict[str, pl.DataType] = {f"g{i}": pl.String() for i in range(len(correlation.group_names))}
-    columns |= {name: pl.String() for name in correlation.evidence}
-    columns |= {f"v:{name}": pl.String() for name in correlation.text_fields}
-    columns |= {f"n:{name}": pl.Int64() for name in correlation.number_fields}
-    return pl.Schema(columns)
 
 
 class Carry:
@@ -65,6 +57,10 @@ class Carry:
         if len(self) > min(COMPACT_AT + 2 * self._compacted, self.max_rows):
             self._compact()
 
+    def hashes(self, name: str) -> Hashes:
+        """Give the hashes of a text field."""
+        return keys.hashes(self.table[column_of(self.correlation, name)])
+
     def needs(self) -> int:
         """Give the bits of the inputs whose rows must be kept: the last of an order is not waited for."""
         correlation = self.correlation
@@ -102,6 +98,9 @@ class Carry:
     def load(self, data: bytes) -> None:
         """Read back what `dump` wrote; the hashes are worked out anew."""
         saved = pl.read_ipc(io.BytesIO(data))
+        for name, column in own_columns(self.correlation).items():
+            if column not in saved.columns:  # a state of when texts were kept that are only told apart
+                saved = saved.with_columns(keys.numbered(saved[f"v:{name}"]).alias(column))
         self.table = conform(saved, self.schema)
         self.time = saved["time"].to_numpy().astype(np.int64)
         self.bits = saved["bits"].to_numpy().astype(np.uint32)

@@ -12,6 +12,7 @@ from detector.detect.rules import keys
 from detector.detect.rules.batch import Batch, Rows, gather
 from detector.detect.rules.carry import Carry
 from detector.detect.rules.firing import Firing, fire
+from detector.detect.rules.kept import column_of, own_columns
 from detector.detect.rules.keys import Bits, Index, Mask
 from detector.detect.rules.measure import Numbers, measured
 from detector.detect.rules.sliding import Sliding, crowded
@@ -160,8 +161,8 @@ class Correlator:
         others = ((1 << len(inputs)) - 1) & ~mask | self._long
         values = None
         if first.kind == "value_count" and need == 2:
-            parts = [(self.carry.table[f"v:{name}"], batch.hashed(name)[rows.rows]) for name in first.fields]
-            values = keys.combine([np.concatenate([keys.hashes(one), two]) for one, two in parts], len(hashed))
+            parts = [(self.carry.hashes(name), batch.hashed(name)[rows.rows]) for name in first.fields]
+            values = keys.combine([np.concatenate(both) for both in parts], len(hashed))
         if not others:
             return crowded(hashed, time, old, self.correlation.span_us, need, values)
         own = np.flatnonzero(bits & mask)
@@ -289,17 +290,18 @@ class Correlator:
         """Give the texts of a column at carried and new rows, the carried ones numbered first."""
         old = len(self.carry)
         carried = chosen < old
-        table = self.carry.table
         texts = np.empty(len(chosen), dtype=object)
-        texts[carried] = table[name if name in table.columns else f"v:{name}"][chosen[carried]].to_numpy()
+        texts[carried] = self.carry.table[column_of(self.correlation, name)][chosen[carried]].to_numpy()
         texts[~carried] = keys.text(batch.column(name)[rows.rows[chosen[~carried] - old]]).to_numpy()
         return texts
 
     def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
-        """Make the rows to carry. Shapes: n places of `rows` -> n rows in `carry.table_schema`."""
+        """Make the rows to carry. Shapes: n places of `rows` -> n rows in `kept.table_schema`."""
         correlation = self.correlation
         columns = [batch.column(name) for name in correlation.evidence]
-        columns += [keys.text(batch.column(name)).alias(f"v:{name}") for name in correlation.text_fields]
+        for name, column in own_columns(correlation).items():
+            values = batch.numbered(name) if column.startswith("h:") else keys.text(batch.column(name))
+            columns.append(values.alias(column))
         columns += [batch.column(name).cast(pl.Int64).alias(f"n:{name}") for name in correlation.number_fields]
         if rows.key is None:
             return pl.DataFrame([*rows.key_columns(batch), *columns])[rows.rows[chosen]]

@@ -1,6 +1,6 @@
 """Group rows by key without a dictionary: hashes, one sort, and counters over slots.
 
-Hashes are 64 bits wide and live only as long as the process; what is stored are the keys themselves.
+Hashes are 64 bits wide and the same in every process: where values are only told apart, they are what is stored.
 """
 
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import polars_hash as plh
 
 Hashes = npt.NDArray[np.uint64]
 Bits = npt.NDArray[np.uint32]
@@ -27,9 +28,16 @@ def text(series: pl.Series) -> pl.Series:
     return series if series.dtype == pl.String else series.cast(pl.String)
 
 
+def numbered(series: pl.Series) -> pl.Series:
+    """Hash a column of key texts; one of hashes stays as it is. Shapes: n values -> n hashes, null for null."""
+    if series.dtype == pl.UInt64:
+        return series
+    return text(series).to_frame("text").select(plh.col("text").nchash.xxhash64()).to_series()
+
+
 def hashes(series: pl.Series) -> Hashes:
-    """Hash a column of key texts. Shapes: n values -> n hashes, a null has one too."""
-    return text(series).hash().to_numpy()
+    """Hash a column of key texts, or take one of hashes. Shapes: n values -> n hashes, a null has one too."""
+    return numbered(series).fill_null(0).to_numpy()
 
 
 def combine(parts: list[Hashes], rows: int) -> Hashes:

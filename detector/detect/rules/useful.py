@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from detector.detect.rules import keys
+from detector.detect.rules.kept import column_of
 from detector.detect.rules.keys import Bits, Hashes, Index, Mask
 from detector.detect.rules.spec import Correlation, Measure
 
@@ -77,7 +78,8 @@ class Past:
     def _there(self, names: tuple[str, ...]) -> Mask:
         there = np.ones(len(self.order), dtype=np.bool_)
         for name in names:
-            column = self.table[f"v:{name}" if f"v:{name}" in self.table.columns else f"n:{name}"]
+            text = name in self.correlation.text_fields
+            column = self.table[column_of(self.correlation, name) if text else f"n:{name}"]
             if column.null_count():
                 there &= column.is_not_null().to_numpy()[self.order]
         return there
@@ -96,7 +98,8 @@ class Past:
     def _latest(self, marked: Mask, names: tuple[str, ...]) -> Mask:
         """Mark of the marked rows the latest of each group and value."""
         rows = np.flatnonzero(marked)
-        values = (keys.hashes(self.table[f"v:{name}"][self.order[rows]]) for name in names)
+        columns = (self.table[column_of(self.correlation, name)] for name in names)
+        values = (keys.hashes(column[self.order[rows]]) for column in columns)
         mixed = keys.combine([self.group[rows].astype(np.uint64), *values], len(rows))
         found = keys.order(mixed)
         ends = np.ones(len(rows), dtype=np.bool_)

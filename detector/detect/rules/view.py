@@ -9,6 +9,7 @@ import polars as pl
 from detector.detect.rules import journey, keys
 from detector.detect.rules.batch import Batch
 from detector.detect.rules.carry import Carry
+from detector.detect.rules.kept import column_of
 from detector.detect.rules.keys import Hashes, Index, Mask
 from detector.detect.rules.sliding import Sliding
 from detector.detect.rules.spec import COUNTRY, Measure
@@ -59,7 +60,7 @@ class Origin:
         correlation = self.carry.correlation
         view = View(windows=windows, marks=marks)
         for name in correlation.text_fields:
-            before = self.carry.table[f"v:{name}"][self._old]
+            before = self.carry.table[column_of(correlation, name)][self._old]
             view.there[name] = self._there(name, before)
             view.hashes[name] = self._joined(keys.hashes(before), self.batch.hashed(name)[self._fresh])
         for name in correlation.number_fields:
@@ -68,7 +69,8 @@ class Origin:
             view.there[name] = self._there(name, before)
             view.numbers[name] = self._joined(before.fill_null(0).to_numpy(), after.to_numpy())
         if correlation.travels:
-            before, after = self.carry.table[f"v:{COUNTRY}"][self._old], self.batch.column(COUNTRY)[self._fresh]
+            before = self.carry.table[column_of(correlation, COUNTRY)][self._old]
+            after = self.batch.column(COUNTRY)[self._fresh]
             view.countries = self._joined(journey.numbered(before), journey.numbered(after))
         return view
 

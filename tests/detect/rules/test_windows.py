@@ -1,5 +1,7 @@
 """What each kind of correlation counts, at its edges."""
 
+from io import BytesIO
+
 import polars as pl
 import pytest
 
@@ -228,6 +230,24 @@ def test_persons_shared_by_two_accounts(pack):
     more = [views[0] | {"@timestamp": "+10m", "user.name": "bob"}, views[1], views[1] | {"user.name": "bob"}]
     (signal,) = again.observe(frame(more))["signal.text"].to_list()
     assert signal == "bob after ann"
+
+
+def test_a_state_that_kept_texts_which_are_only_told_apart_is_taken_over(pack):
+    distinct = rule("value_count", condition="{field: portal.subject, gte: 3}")
+    views = [{"portal.action": "logon", "user.name": "ann", "portal.subject": name} for name in ("p1", None, "p2")]
+    rules = pack(BASES, distinct)
+    assert rules.observe(frame(views)).height == 0
+    saved, name = rules.snapshot(), "window/30000000-0000-4000-8000-000000000001"
+    window = (
+        pl.read_ipc(saved[name])
+        .drop("h:portal.subject")
+        .with_columns(pl.Series("v:portal.subject", ["p1", None, "p2"]))
+    )
+    window.write_ipc(older := BytesIO())
+    again = pack(BASES, distinct)
+    again.restore(saved | {name: older.getvalue()})
+    later = [views[0] | {"@timestamp": "+1s"}, views[0] | {"@timestamp": "+2s", "portal.subject": "p3"}]
+    assert again.observe(frame(later))["signal.count"].to_list() == [3.0]
 
 
 def test_context_sets_the_scene_and_is_no_evidence(pack):
