@@ -15,7 +15,7 @@ from detector.pipeline.flow import Pipeline, Progress
 from detector.pipeline.foresight import Foresight
 from detector.pipeline.patience import Patience
 from detector.pipeline.reload import Renew, reload
-from detector.pipeline.service import Service
+from detector.pipeline.service import Service, StoppedError
 from detector.pipeline.watching.figures import sentence
 from detector.pipeline.watching.watch import Watch
 from detector.telemetry import log
@@ -143,14 +143,20 @@ class Live:
         return False
 
     def _wait(self, fault: StateWriteError) -> None:
-        """Rest until the state can be written, and read on from the last commit. Raises: `fault` where a run ends."""
+        """Rest until the state can be written, and read on from the last commit.
+
+        Raises: `fault` where a run ends; `StoppedError` where it is asked to meanwhile: memory is ahead of what is
+        saved, and must not be saved without the alerts that were dropped.
+        """
         if self._idle_exit_s is not None:
             raise fault
         self.service.pause(self.patience.rest(fault))
-        while not (self.service.stopping or self.patience.resume()):
+        while not self.service.stopping:
+            if self.patience.resume():
+                self._resume()
+                return
             self.service.pause(self.patience.rest(fault))
-        if not self.service.stopping:
-            self._resume()
+        raise StoppedError
 
     def _read(self) -> None:
         """Take all there is, batch by batch; leave off between two of them where anything is asked."""
@@ -214,6 +220,7 @@ class Live:
         self.source.close()
         self.source = self.watch.source = self.source.resumed(settings, positions)
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
+        self.foresight = Foresight(pipeline)
 
     def _tell(self) -> None:
         """Tell the service manager how it goes; what there was to say of the last reload comes first."""

@@ -12,7 +12,7 @@ from detector import clock, config
 from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
 from detector.pipeline.live import tail as follow_live
-from detector.pipeline.service import Service
+from detector.pipeline.service import Service, StoppedError
 from tests.cli.in_process import delivered, state_command, tail, tailed
 
 WITHIN_S = 60.0
@@ -83,6 +83,27 @@ def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, di
         (lambda: "the state can be written again" in caplog.text, lambda: None),
     )
     follow(live, disk / "state", alerts, course)
+    again = tailed(live, tmp_path, "--state", str(disk / "state"))
+    assert again.exit_code == 0, again.stderr
+    assert delivered(tmp_path) == expected
+
+
+def test_a_stop_while_it_waits_for_room_saves_nothing_of_what_was_dropped(log, disk, tmp_path, expected, caplog):
+    lines, live, alerts = log.read_text().splitlines(keepends=True), tmp_path / "access.log", tmp_path / "alerts.jsonl"
+    live.write_text("".join(lines[:600]))
+
+    def write_to_a_full_disk() -> None:
+        fill(disk)
+        with live.open("a") as file:
+            file.writelines(lines[600:])
+
+    caplog.set_level("INFO", "detector")
+    course = Course(
+        (lambda: (disk / "state" / "state.sqlite").exists(), write_to_a_full_disk),
+        (lambda: "nothing is read until" in caplog.text, unlink(disk)),  # there is room again as it is stopped
+    )
+    with pytest.raises(StoppedError):
+        follow(live, disk / "state", alerts, course)
     again = tailed(live, tmp_path, "--state", str(disk / "state"))
     assert again.exit_code == 0, again.stderr
     assert delivered(tmp_path) == expected
