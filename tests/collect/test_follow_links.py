@@ -34,6 +34,27 @@ def test_the_end_of_the_file_that_a_link_led_to_is_read(tmp_path: Path, followed
     tail.close()
 
 
+def test_a_file_that_a_link_led_to_is_read_though_nothing_of_it_was_yet(tmp_path: Path) -> None:
+    link, server = tmp_path / "current.log", Server(tmp_path / "0.txt")
+    link.symlink_to(server.path)
+    tail = Tail(link, from_start=True)
+    server.write(50)
+    tail.poll()
+    for number in (1, 2, 3):
+        server.write(50)
+        server.reopen(tmp_path / f"{number}.txt")
+        link.unlink()
+        link.symlink_to(server.path)
+        tail.restart()
+        tail.poll(1)
+    server.write(50)
+    while tail.poll():
+        pass
+    assert tail.numbers == list(range(server.count))
+    server.close()
+    tail.close()
+
+
 @pytest.mark.parametrize("followed", ["links/current.log", "links"])
 def test_the_file_that_a_link_led_to_is_named_where_it_is_gone(tmp_path: Path, followed: str) -> None:
     (tmp_path / "links").mkdir()

@@ -251,10 +251,13 @@ def _mark(one: LogFile | Mark) -> Mark:
 
 def _elsewhere(one: LogFile | Mark, members: Sequence[Found]) -> Found | None:
     """Return the file of a mark where it was, beside the log by now: a link that led to it leads to another."""
-    if isinstance(one, LogFile) or one.ended or one.offset == 0:
+    if isinstance(one, LogFile) or one.ended:
         return None
-    found, known = look(one.path), {member.identity for member in members}
-    return found if found is not None and found.identity not in known and holds(found, one) else None
+    found = look(one.path)
+    if found is None or found.identity in {member.identity for member in members}:
+        return None
+    told = one.offset > 0 or (found.device, found.inode) == (one.device, one.inode)  # else by its number alone
+    return found if told and holds(found, one) else None
 
 
 def _tells(mark: Mark) -> bool:
