@@ -9,6 +9,7 @@ from detector.collect.reader import Reader, first_time
 from detector.collect.source.files import Files
 from detector.emit.alert import Alert
 from detector.pipeline.flow import Pipeline, Progress
+from detector.pipeline.slack import give_back
 
 
 def batch(pipeline: Pipeline, paths: Sequence[str | PathLike[str]], on_progress: Progress | None = None) -> None:
@@ -38,6 +39,7 @@ def _read(pipeline: Pipeline, source: Files, on_progress: Progress | None) -> No
         alerts = pipeline.take(got, on_progress)
         if pipeline.checkpoint.durable:
             kept += alerts
+            give_back()  # as each save does: here the only one comes at the end
         else:
             pipeline.commit(alerts, got.events)
             pipeline.delivery.make_room()
