@@ -10,7 +10,7 @@ import pytest
 from detector import schema
 from detector.config import Config, State
 from detector.detect.behaviour import Behaviour
-from detector.detect.models.familiarity import MOST_VALUES, Population
+from detector.detect.models.familiarity import MOST_SHARED, Population
 from tests.detect.portal_days import START, events
 
 THEFT = events(days=10, accounts=30, seed=5, thief_records=60)
@@ -109,9 +109,10 @@ def test_a_day_with_more_places_sessions_and_slots_than_there_is_room_for_keeps_
 
 
 def test_of_values_invented_those_that_many_show_stay_known():
+    assert MOST_SHARED > 10_000  # far more networks and clients than a portal sees
     everybody = Population()
     everybody.learn_many([{"Chrome/Windows"}] * 5)
-    everybody.learn_many([{f"Agent {number}"} for number in range(2 * MOST_VALUES)])
-    assert len(everybody.values) == MOST_VALUES
+    everybody.learn_many([{f"Agent {number}"} for number in range(2 * MOST_SHARED)])
+    assert len(everybody.values) == MOST_SHARED
     assert everybody.values["Chrome/Windows"] == 5
-    assert everybody.account_days == 2 * MOST_VALUES + 5
+    assert everybody.account_days == 2 * MOST_SHARED + 5

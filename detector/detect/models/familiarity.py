@@ -15,7 +15,7 @@ FADE = 0.98
 LEAST_WEIGHT = 0.05
 """A value whose weight fell below this is forgotten."""
 
-MOST_VALUES = 20_000
+MOST_SHARED = 20_000
 """Values that are known of everybody. Assumption: more networks or clients than that are invented."""
 
 COLD_DAYS = 2.5
@@ -98,7 +98,7 @@ class Familiarity(AnomalyDetector):
 class Population(AnomalyDetector):
     """Everybody's shares of one trait's values, in account-days.
 
-    Bounded: of more than `MOST_VALUES` the rarest are forgotten, which were as good as never seen.
+    Bounded: of more than `MOST_SHARED` the rarest are forgotten, which were as good as never seen.
 
     Cold: `share` of anything is its floor, which falls as account-days come in.
     """
@@ -117,8 +117,8 @@ class Population(AnomalyDetector):
         self.account_days += len(told)
         for value, count in Counter(chain.from_iterable(told)).items():
             self.values[value] = self.values.get(value, 0) + count
-        if len(self.values) > MOST_VALUES:
-            self.values = dict(sorted(self.values.items(), key=lambda one: (-one[1], one[0]))[:MOST_VALUES])
+        if len(self.values) > MOST_SHARED:
+            self.values = dict(sorted(self.values.items(), key=lambda one: (-one[1], one[0]))[:MOST_SHARED])
 
     def share(self, value: str) -> float:
         """Return the share of account-days that show `value`, half a day for one never seen."""
