@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from detector.collect.source import followed
+from detector.collect.source import followed, locate
 from detector.collect.source.block import Position
+from detector.collect.source.find import Found
 from detector.collect.source.logfile import LogFile
 from detector.errors import InputError
 from tests.collect.live_log import (
@@ -312,6 +313,31 @@ def test_a_writer_that_goes_on_at_its_old_place_in_a_truncated_file(tmp_path: Pa
         file.write(b"004001 behind the hole\n004002 and on\n")
         tail.poll()
     assert tail.numbers == list(range(4003))
+    tail.close()
+
+
+def test_a_copy_is_known_though_the_log_is_cut_down_while_one_looks(
+    log: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tail = Tail(log, from_start=True, chunk_bytes=65536)
+    server.write(4000)
+    tail.poll()
+    by_rename(log, server)
+    server.write(4000)
+    tail.poll()
+    log.with_name("access.log.1").rename(log.with_name("access.log.2"))
+    shutil.copy(log, f"{log}.1")
+
+    def cut_down(members: list[Found], place: int) -> bool:
+        os.truncate(log, 0)
+        return locate.is_copy(members, place)
+
+    with monkeypatch.context() as amid:
+        amid.setattr(followed, "is_copy", cut_down)
+        tail.poll()
+    server.write(5)
+    tail.poll()
+    assert tail.numbers == list(range(8005))
     tail.close()
 
 
