@@ -178,7 +178,7 @@ def safe(certificates):
             },
             "",
         ),
-        ({"ca_file": "ca.pem"}, "certificate required|reset|EOF|[Bb]roken pipe"),
+        ({"ca_file": "ca.pem"}, "certificate required|reset|EOF|[Bb]roken pipe|closed|not connected"),
         ({"ca_file": "other.pem"}, "TLS: certificate verify failed: "),
         ({}, "TLS: certificate verify failed: "),
         (

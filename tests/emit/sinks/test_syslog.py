@@ -24,6 +24,9 @@ from tests.emit.sinks.syslog_servers import Rsyslog, SyslogNg, running
 
 SERVERS = {"rsyslog": Rsyslog, "syslog-ng": SyslogNg}
 
+CUT = "reset|closed|[Pp]ipe|not connected"
+"""What a connection that the other side cut off is called, by where it was when that came."""
+
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
@@ -79,7 +82,7 @@ def test_other_ways_to_speak_arrive_too(tmp_path, certificates, how):
     [
         ({"ca_file": "other.pem"}, "certificate verify failed"),
         ({"ca_file": "ca.pem", "server_name": "elsewhere.example.org"}, "doesn't match|not valid for"),
-        ({"ca_file": "ca.pem"}, "certificate required|reset|[Bb]roken pipe"),
+        ({"ca_file": "ca.pem"}, f"certificate required|EOF|{CUT}"),
     ],
     ids=["an authority that did not sign", "a name that is not its own", "no certificate of ours"],
 )
@@ -130,7 +133,7 @@ def test_a_connection_reset_in_the_middle_is_a_fault(tmp_path):
         connection.recv(100)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    with listening(reset) as port, pytest.raises(OSError, match=r"reset|pipe|closed"):
+    with listening(reset) as port, pytest.raises(OSError, match=CUT):
         tcp(port).write(some(200))
 
 
@@ -139,7 +142,7 @@ def test_a_receiver_that_closes_at_once_has_taken_nothing():
     with listening(lambda connection: None) as port:
         sink, alerts = tcp(port), some(1)
         for _ in range(200):
-            with pytest.raises(OSError, match=r"reset|closed|pipe|not connected"):
+            with pytest.raises(OSError, match=CUT):
                 sink.write(alerts)
 
 
@@ -186,7 +189,7 @@ def test_after_a_fault_the_batch_before_is_sent_once_more():
     with listening(talk) as port:
         sink = tcp(port)
         sink.write(first)
-        with pytest.raises(OSError, match=r"reset|closed|pipe"):
+        with pytest.raises(OSError, match=CUT):
             sink.write(second)
         sink.write(second)
         sink.write(third)
