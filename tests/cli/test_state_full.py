@@ -67,18 +67,24 @@ def follow(log: Path, state: Path, alerts: Path, course: Course) -> None:
     sink.close()
 
 
-def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, disk, tmp_path, expected, caplog):
-    lines, live, alerts = log.read_text().splitlines(keepends=True), tmp_path / "access.log", tmp_path / "alerts.jsonl"
+def the_rest_on_a_full_disk(log: Path, live: Path, disk: Path) -> tuple[Callable[[], bool], Callable[[], object]]:
+    """Write the first lines of `log` to `live`; the others, as a step of a course, once the disk is full."""
+    lines = log.read_text().splitlines(keepends=True)
     live.write_text("".join(lines[:600]))
 
-    def write_to_a_full_disk() -> None:
+    def write() -> None:
         fill(disk)
         with live.open("a") as file:
             file.writelines(lines[600:])
 
+    return (lambda: (disk / "state" / "state.sqlite").exists()), write
+
+
+def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, disk, tmp_path, expected, caplog):
+    live, alerts = tmp_path / "access.log", tmp_path / "alerts.jsonl"
     caplog.set_level("INFO", "detector")
     course = Course(
-        (lambda: (disk / "state" / "state.sqlite").exists(), write_to_a_full_disk),
+        the_rest_on_a_full_disk(log, live, disk),
         (lambda: "nothing is read until" in caplog.text and "disk is full" in _faults(caplog), unlink(disk)),
         (lambda: "the state can be written again" in caplog.text, lambda: None),
     )
@@ -89,17 +95,10 @@ def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, di
 
 
 def test_a_stop_while_it_waits_for_room_saves_nothing_of_what_was_dropped(log, disk, tmp_path, expected, caplog):
-    lines, live, alerts = log.read_text().splitlines(keepends=True), tmp_path / "access.log", tmp_path / "alerts.jsonl"
-    live.write_text("".join(lines[:600]))
-
-    def write_to_a_full_disk() -> None:
-        fill(disk)
-        with live.open("a") as file:
-            file.writelines(lines[600:])
-
+    live, alerts = tmp_path / "access.log", tmp_path / "alerts.jsonl"
     caplog.set_level("INFO", "detector")
     course = Course(
-        (lambda: (disk / "state" / "state.sqlite").exists(), write_to_a_full_disk),
+        the_rest_on_a_full_disk(log, live, disk),
         (lambda: "nothing is read until" in caplog.text, unlink(disk)),  # there is room again as it is stopped
     )
     with pytest.raises(StoppedError):

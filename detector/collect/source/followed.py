@@ -104,7 +104,7 @@ class FollowedLog:
             if kept and (place is not None or isinstance(kept, LogFile) or rank >= floor):
                 files.append((rank, kept))
         fresh = [(place, members[place]) for place in new if not is_copy(members, place)]
-        if any(isinstance(one, LogFile) and one.replaced for _, one in files):
+        if fresh and any(isinstance(one, LogFile) and one.replaced for _, one in files):
             fresh = []  # cut down while one looked: its copy seemed to be none, and is known at the next look
         self._take_up(files, [(place, one, reached.get(one.identity, 0)) for place, one in fresh])
 
