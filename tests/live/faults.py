@@ -129,7 +129,7 @@ class Ordeal:
             snapshot_every_bytes=chance.choice((1_000, 100_000, 10_000_000)),
         )
         self.detector = Detector(starter, folder, [log.path for log in self.logs], settings, chance)
-        self._at, self._halves = 0, [b""] * logs
+        self._at, self._halves, self._met = 0, [b""] * logs, False
 
     def run(self) -> None:
         """Do what the seed says, write all lines, and let the detector end."""
@@ -195,10 +195,11 @@ class Ordeal:
             self.detector.await_words(1, 0.5)
 
     def _known(self) -> bool:
-        """Whether the detector has met all logs; where not, let it."""
+        """Whether the detector has met all logs; where not, let it. None is waited for of which no line is known."""
         self.detector.start()
         for _ in range(40):
-            if self.detector.knows(len(self.logs)):
+            self._met = self._met or self.detector.knows(len(self.logs))
+            if self._met:
                 return True
             self.detector.await_words(1, 0.5)
         return False

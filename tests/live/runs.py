@@ -166,8 +166,9 @@ class Detector:
         return any(mark["inode"] == inode and mark["offset"] == size for mark in marks)
 
     def knows(self, logs_count: int) -> bool:
-        """Whether the state has a position in each log: before that, a rotation takes what no run has ever met."""
-        return len(positions(self.state)) >= logs_count
+        """Whether the state has lines of each log: before that, a rotation takes what no run has ever met."""
+        read = [any(mark["offset"] for mark in position["files"]) for position in positions(self.state).values()]
+        return sum(read) >= logs_count
 
     def _said_lines(self) -> int:
         return self.said.read_bytes().count(b"\n") if self.said.exists() else 0
