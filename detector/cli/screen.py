@@ -2,10 +2,12 @@
 
 import json
 import os
-from datetime import date
+from datetime import date, datetime
 from math import isfinite
 
 import click
+
+from detector.clock import rfc3339
 
 
 def paged(text: str) -> None:
@@ -15,12 +17,14 @@ def paged(text: str) -> None:
 
 
 def plain(told: object) -> object:
-    """Return a tree of values as JSON has them: days in words, and null for what is no number."""
+    """Return a tree of values as JSON has them: days and moments in words, and null for what is no number."""
     match told:
         case dict():
             return {name: plain(one) for name, one in told.items()}
         case list() | tuple():
             return [plain(one) for one in told]
+        case datetime():
+            return rfc3339(told)
         case date():
             return told.isoformat()
         case float() if not isfinite(told):

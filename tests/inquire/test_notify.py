@@ -204,7 +204,7 @@ def test_the_command_writes_a_file_for_its_owner_and_tells_the_time_left(tmp_pat
     assert english.stdout.startswith("# Notification of a personal data breach")
     assert english.stderr == ""
     told = json.loads(run(*asked, "--noticed", "2026-03-15T10:15", "-o", "json").stdout)
-    assert (told["addressee"], told["deadline"]) == ("controller", "2026-03-18T09:15:00+00:00")
+    assert (told["addressee"], told["deadline"]) == ("controller", "2026-03-18T09:15:00.000Z")
     assert told["markdown"] == (tmp_path / "a.md").read_text()
 
 

@@ -9,6 +9,7 @@ import click
 from detector.cli.options import FOLDER, FORM, config_option, configured
 from detector.cli.screen import echo_json, plain
 from detector.cli.table import print_table
+from detector.clock import rfc3339
 
 if TYPE_CHECKING:
     from detector.inquire.upkeep.contents import Contents
@@ -42,7 +43,7 @@ def _print(told: "Contents", retain_days: int) -> None:
         "version": ", ".join(f"{name.removeprefix('library.')} {value}" for name, value in told.versions.items()),
         "key of the tokens": told.key or "none yet",
         "first day": str(told.first_day or "-"),
-        "last event": told.last_event.isoformat() if told.last_event else "-",
+        "last event": rfc3339(told.last_event) if told.last_event else "-",
         "accounts": f"{told.accounts:,}",
         "open incidents": f"{told.incidents_open:,}",
         "alerts kept": f"{told.alerts:,}",
