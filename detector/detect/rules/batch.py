@@ -17,7 +17,7 @@ class Batch:
 
     `live` marks the rows that correlations see: not late, and (should the order be broken) not before an
     earlier row. `reached` is how far time had come at each row. `matched` gives for each rule key the live rows it
-    holds on.
+    holds on, `named` marks by column the rows whose text windows keep the hash of.
     """
 
     def __init__(self, events: pl.DataFrame, after_us: int) -> None:
@@ -29,6 +29,7 @@ class Batch:
         self.all_live = bool(self.live.all())
         self.end_us = int(self.reached[-1]) if len(events) else after_us
         self.matched: dict[str, Index] = {}
+        self.named: dict[str, Mask] = {}
         self._columns: dict[str, pl.Series] = {}
         self._hashes: dict[str, Hashes] = {}
         self._absent: dict[str, Mask | None] = {}
@@ -60,6 +61,11 @@ class Batch:
         numbers, absent = pl.Series(self.hashed(name)), self.absent(name)
         return numbers if absent is None else numbers.set(pl.Series(absent), None)
 
+    def name(self, name: str, rows: Index) -> pl.Series:
+        """Give the hashes of a column's texts at `rows`, and note that the texts are needed."""
+        self.named.setdefault(name, np.zeros(self.events.height, dtype=np.bool_))[rows] = True
+        return self.numbered(name)[rows]
+
     def absent(self, name: str) -> Mask | None:
         """Mark the rows where a column has no value; None if all have one."""
         if name not in self._absent:
@@ -85,6 +91,12 @@ class Rows:
     def keys_of(self, batch: Batch, chosen: Index) -> pl.DataFrame:
         """Give the key texts of chosen rows. Shapes: n positions -> n rows, a column `g0`, `g1`... a key."""
         return pl.DataFrame(self.key_columns(batch))[self.rows[chosen]] if self.key is None else self.key[chosen]
+
+    def numbers_of(self, batch: Batch, place: int, chosen: Index) -> pl.Series:
+        """Give the hashes of one key of chosen rows. Shapes: n positions -> n hashes."""
+        if self.key is not None:
+            return keys.numbered(self.key[f"g{place}"][chosen])
+        return pl.Series(batch.hashed(self.columns[place])[self.rows[chosen]])
 
     def key_columns(self, batch: Batch) -> list[pl.Series]:
         """Give the key columns of all the batch as text, `g0`, `g1`..."""

@@ -2,12 +2,12 @@
 
 import io
 
-import numpy as np
 import polars as pl
 
 from detector.detect.rules import keys
-from detector.detect.rules.kept import column_of, own_columns, table_schema
+from detector.detect.rules.kept import column_of, hashed, own_columns, table_schema
 from detector.detect.rules.keys import Bits, Hashes, Index
+from detector.detect.rules.names import NAMED, Names
 from detector.detect.rules.spec import Correlation
 from detector.detect.rules.useful import Past
 from detector.schema import appended, conform, detached
@@ -20,10 +20,9 @@ WORTH = 0.8
 
 
 class Carry:
-    """Rows of one correlation that later windows may reach, in event order.
+    """Rows of one correlation that later windows may reach, in event order: a `table` as `table_schema` has it.
 
-    `time`, `bits` (which inputs matched) and `hashed` (the group) stand beside `table`, row by row. `evicted`
-    counts the rows that were dropped because a group, or all of them, had too many.
+    `evicted` counts the rows that were dropped because a group, or all of them, had too many.
     """
 
     def __init__(self, correlation: Correlation, max_rows: int) -> None:
@@ -31,28 +30,36 @@ class Carry:
         self.max_rows = max_rows
         self.schema = table_schema(correlation)
         self.table = pl.DataFrame(schema=self.schema)
-        self.time: Index = np.zeros(0, dtype=np.int64)
-        self.bits: Bits = np.zeros(0, dtype=np.uint32)
-        self.hashed: Hashes = np.zeros(0, dtype=np.uint64)
         self.evicted = 0
         self._compacted = 0
         self._inputs = {ref: 1 << bit for bit, ref in enumerate(correlation.inputs)}
 
     def __len__(self) -> int:
-        return len(self.time)
+        return self.table.height
+
+    @property
+    def time(self) -> Index:
+        """When each row was, in microseconds."""
+        return self.table["time"].to_numpy()
+
+    @property
+    def bits(self) -> Bits:
+        """Which inputs matched each row."""
+        return self.table["bits"].to_numpy()
+
+    @property
+    def hashed(self) -> Hashes:
+        """The group of each row."""
+        return hashed(self.table, self.correlation)
 
     def forget(self, since_us: int) -> None:
         """Drop the rows before `since_us`, the earliest that a window can still reach."""
-        old = int(np.searchsorted(self.time, since_us, "left"))
+        old = self.table["time"].search_sorted(since_us, "left")
         if old:
-            self.time, self.bits, self.hashed = self.time[old:], self.bits[old:], self.hashed[old:]
             self.table = self.table[old:]
 
-    def keep(self, time: Index, bits: Bits, hashed: Hashes, table: pl.DataFrame) -> None:
+    def keep(self, table: pl.DataFrame) -> None:
         """Add rows, all of them later than those kept."""
-        self.time = np.concatenate([self.time, time])
-        self.bits = np.concatenate([self.bits, bits])
-        self.hashed = np.concatenate([self.hashed, hashed])
         self.table = appended(self.table, table)
         if len(self) > min(COMPACT_AT + 2 * self._compacted, self.max_rows):
             self._compact()
@@ -73,37 +80,35 @@ class Carry:
         return bits
 
     def _compact(self) -> None:
-        kept, beyond_cap = Past(self.correlation, self.time, self.hashed, self.bits, self.table).useful()
+        kept, beyond_cap = Past(self.correlation, self.table).useful()
         if len(kept) < WORTH * len(self):
             self.evicted += beyond_cap
-            self._take(kept)
+            self.table = detached(self.table[kept])
             self._compacted = len(self)
         else:
             self._compacted = 2 * len(self)  # hardly any row repeats another: look again much later
         over = len(self) - self.max_rows
         if over > 0:
             self.evicted += over
-            self._take(np.arange(over, len(self)))
-
-    def _take(self, rows: Index) -> None:
-        self.time, self.bits, self.hashed = self.time[rows], self.bits[rows], self.hashed[rows]
-        self.table = detached(self.table[rows])
+            self.table = detached(self.table[over:])
 
     def dump(self) -> bytes:
         """Write the rows as Arrow IPC."""
         sink = io.BytesIO()
-        self.table.with_columns(time=self.time, bits=self.bits).rechunk().write_ipc(sink)
+        self.table.write_ipc(sink)
         return sink.getvalue()
 
-    def load(self, data: bytes) -> None:
-        """Read back what `dump` wrote; the hashes are worked out anew."""
+    def load(self, data: bytes, names: Names) -> None:
+        """Read back what `dump` wrote. A state of before kept texts: `names` takes those that are evidence."""
         saved = pl.read_ipc(io.BytesIO(data))
+        for name in NAMED:
+            if name in saved.columns:
+                saved = saved.with_columns(names.take(name, saved[name]).alias(f"h:{name}"))
         for name, column in own_columns(self.correlation).items():
-            if column not in saved.columns:  # a state of when texts were kept that are only told apart
+            if column not in saved.columns:
                 saved = saved.with_columns(keys.numbered(saved[f"v:{name}"]).alias(column))
+        for name, kind in self.schema.items():
+            if name.startswith("g") and kind == pl.UInt64:
+                saved = saved.with_columns(keys.numbered(saved[name]).alias(name))
         self.table = conform(saved, self.schema)
-        self.time = saved["time"].to_numpy().astype(np.int64)
-        self.bits = saved["bits"].to_numpy().astype(np.uint32)
-        count = len(self.correlation.group_names)
-        self.hashed = keys.combine([keys.hashes(self.table[f"g{i}"]) for i in range(count)], len(self))
         self._compacted = len(self)

@@ -15,6 +15,7 @@ from detector.detect.rules.firing import Firing, fire
 from detector.detect.rules.kept import column_of, own_columns
 from detector.detect.rules.keys import Bits, Index, Mask
 from detector.detect.rules.measure import Numbers, measured
+from detector.detect.rules.names import Names
 from detector.detect.rules.sliding import Sliding, crowded
 from detector.detect.rules.spec import Bounds, Correlation, Rule, given
 from detector.detect.rules.temporal import in_order, near
@@ -92,8 +93,9 @@ def _at(rows: Index, size: int) -> Mask:
 class Correlator:
     """Runs one correlation: `observe` in event order, any cut of the events gives the same matches."""
 
-    def __init__(self, rule: Rule, correlation: Correlation, *, max_rows: int) -> None:
+    def __init__(self, rule: Rule, correlation: Correlation, names: Names, *, max_rows: int) -> None:
         self.rule = rule
+        self.names = names
         self.correlation = correlation
         self.carry = Carry(correlation, max_rows)
         self.firing = Firing(rule.mute_us)
@@ -123,8 +125,7 @@ class Correlator:
             kept &= (time >= batch.end_us - self.correlation.span_us) | (rows.bits & self._long > 0)
         chosen = np.flatnonzero(kept)
         if len(chosen):
-            table = self._table(batch, rows, chosen)
-            self.carry.keep(time[chosen], rows.bits[chosen], rows.hashed[chosen], table)
+            self.carry.keep(self._table(batch, rows, chosen))
 
     def _search(self, batch: Batch, rows: Rows) -> list[Match]:
         old = len(self.carry)
@@ -291,18 +292,22 @@ class Correlator:
         old = len(self.carry)
         carried = chosen < old
         texts = np.empty(len(chosen), dtype=object)
-        texts[carried] = self.carry.table[column_of(self.correlation, name)][chosen[carried]].to_numpy()
+        before = self.carry.table[column_of(self.correlation, name)][chosen[carried]]
+        texts[carried] = self.names.of(name, before) if before.dtype == pl.UInt64 else before.to_numpy()
         texts[~carried] = keys.text(batch.column(name)[rows.rows[chosen[~carried] - old]]).to_numpy()
         return texts
 
     def _table(self, batch: Batch, rows: Rows, chosen: Index) -> pl.DataFrame:
         """Make the rows to carry. Shapes: n places of `rows` -> n rows in `kept.table_schema`."""
-        correlation = self.correlation
-        columns = [batch.column(name) for name in correlation.evidence]
+        correlation, at = self.correlation, rows.rows[chosen]
+        columns = [pl.Series("time", batch.time[at]), pl.Series("bits", rows.bits[chosen])]
+        for place in range(len(correlation.group_names)):
+            hashed = self.carry.schema[f"g{place}"] == pl.UInt64
+            key = rows.numbers_of(batch, place, chosen) if hashed else rows.keys_of(batch, chosen)[f"g{place}"]
+            columns.append(key.alias(f"g{place}"))
+        columns += [batch.name(name, at).alias(f"h:{name}") for name in correlation.evidence]
         for name, column in own_columns(correlation).items():
             values = batch.numbered(name) if column.startswith("h:") else keys.text(batch.column(name))
-            columns.append(values.alias(column))
-        columns += [batch.column(name).cast(pl.Int64).alias(f"n:{name}") for name in correlation.number_fields]
-        if rows.key is None:
-            return pl.DataFrame([*rows.key_columns(batch), *columns])[rows.rows[chosen]]
-        return pl.DataFrame([*rows.key[chosen], *(column[rows.rows[chosen]] for column in columns)])
+            columns.append(values[at].alias(column))
+        columns += [batch.column(name)[at].cast(pl.Int64).alias(f"n:{name}") for name in correlation.number_fields]
+        return pl.DataFrame(columns).cast({"bits": self.carry.schema["bits"]})

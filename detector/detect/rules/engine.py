@@ -22,6 +22,7 @@ from detector.detect.rules.keys import Index, Mask, codes, combine, text
 from detector.detect.rules.load import Loader, adjusted
 from detector.detect.rules.matcher import Answers, Matcher, holds
 from detector.detect.rules.muted import Muted
+from detector.detect.rules.names import Names
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
@@ -43,6 +44,7 @@ class Rules:
     - `seconds`, `matches`: time spent and rows matched, by rule key
     - `shared_s`: time spent on what no rule has for itself: the questions, the allow-lists
     - `held`: by rule key, the rows of the batch observed last on which the rule holds
+    - `names`: the texts that windows refer to by hashes
     """
 
     def __init__(self, catalogue: Sequence[Rule], config: Config) -> None:
@@ -60,8 +62,11 @@ class Rules:
         filters = [one.tree for rule in self._wanted for one in rule.filters]
         self._matcher = Matcher([*(rule.tree for rule in self._wanted if rule.tree), *filters])
         most = config.state.max_rows_per_window
+        self.names = Names()
         self._correlators = {
-            rule.key: Correlator(rule, rule.correlation, max_rows=most) for rule in self._wanted if rule.correlation
+            rule.key: Correlator(rule, rule.correlation, self.names, max_rows=most)
+            for rule in self._wanted
+            if rule.correlation
         }
         single = [rule for rule in self._wanted if rule.correlation is None and rule.output]
         self._firing = {rule.key: Firing(rule.mute_us) for rule in single}
@@ -138,6 +143,11 @@ class Rules:
                 found.append(signals(rule, matches, events, self._words).with_columns(rows))
             self.matches[rule.key] += len(batch.matched[rule.key])
             self.seconds[rule.key] = self.seconds.get(rule.key, 0.0) + monotonic_s() - begun
+        begun = monotonic_s()
+        self.names.learn(batch)
+        if self.names.grown:
+            self.names.prune(self._referred)
+        self.shared_s += monotonic_s() - begun
         self._end_us, self.held = batch.end_us, batch.matched
         return _in_order(found) if found else empty(SIGNAL)
 
@@ -198,12 +208,18 @@ class Rules:
             hidden = kept_out if hidden is None else hidden | kept_out
         return hidden
 
+    def _referred(self, name: str) -> Iterator[pl.Series]:
+        tables = (one.carry.table for one in self._correlators.values())
+        yield from (table[f"h:{name}"] for table in tables if f"h:{name}" in table.columns)
+
     def snapshot(self) -> dict[str, bytes]:
         """Give everything remembered, as Arrow IPC and JSON."""
         return dict(self.parts())
 
     def parts(self) -> Iterator[tuple[str, bytes]]:
         """Give the same part by part: together, the windows of a large portal's rules take a gigabyte."""
+        self.names.prune(self._referred)
+        yield from self.names.snapshot()
         yield from ((f"window/{key}", one.carry.dump()) for key, one in self._correlators.items())
         memory = {
             "end_us": self._end_us,
@@ -223,10 +239,11 @@ class Rules:
         memory = json.loads(saved["memory"])
         self._end_us = memory["end_us"]
         self._muted.load(memory["muted"])
+        self.names.restore(saved)
         same = {rule.key for rule in self._wanted if memory["fingerprints"].get(rule.key) == fingerprint(rule)}
         for key, one in self._correlators.items():
             if key in same:
-                one.carry.load(saved[f"window/{key}"])
+                one.carry.load(saved[f"window/{key}"], self.names)
                 one.carry.evicted = memory["evicted"].get(key, 0)
                 one.firing.load(memory["correlations"][key])
         for name, group in (("single", self._firing), ("late", self._late)):

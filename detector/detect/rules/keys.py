@@ -41,7 +41,9 @@ def hashes(series: pl.Series) -> Hashes:
 
 
 def combine(parts: list[Hashes], rows: int) -> Hashes:
-    """Make one hash of the hashes of several columns; of none, the same for every row."""
+    """Make one hash of the hashes of several columns; of one column its own, of none the same for every row."""
+    if len(parts) == 1:
+        return parts[0]
     mixed = np.zeros(rows, dtype=np.uint64)
     for part in parts:
         mixed = (mixed ^ (mixed >> np.uint64(29))) * _ODD + part

@@ -6,25 +6,27 @@ import numpy as np
 import polars as pl
 
 from detector.detect.rules import keys
-from detector.detect.rules.kept import column_of
-from detector.detect.rules.keys import Bits, Hashes, Index, Mask
+from detector.detect.rules.kept import column_of, hashed
+from detector.detect.rules.keys import Bits, Index, Mask
 from detector.detect.rules.spec import Correlation, Measure
 
 
 class Past:
     """Rows that a correlation keeps, given in event order, held sorted by group; masks have one place a row there."""
 
-    def __init__(self, correlation: Correlation, time: Index, hashed: Hashes, bits: Bits, table: pl.DataFrame) -> None:
+    def __init__(self, correlation: Correlation, table: pl.DataFrame) -> None:
         self.correlation = correlation
-        self.order: Index = keys.order(hashed)
-        ordered = hashed[self.order]
+        groups = hashed(table, correlation)
+        self.order: Index = keys.order(groups)
+        ordered = groups[self.order]
         starts = np.ones(len(ordered), dtype=np.bool_)
         starts[1:] = ordered[1:] != ordered[:-1]
         self.place = np.arange(len(ordered))
         self.group: Index = np.cumsum(starts) - 1
         self.begin: Index = np.flatnonzero(starts)[self.group]
+        time = table["time"].to_numpy()
         self.age_us: Index = time[-1:] - time[self.order]
-        self.bits: Bits = bits[self.order]
+        self.bits: Bits = table["bits"].to_numpy()[self.order]
         self.table = table
 
     def useful(self) -> tuple[Index, int]:

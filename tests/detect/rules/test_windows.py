@@ -5,7 +5,7 @@ from io import BytesIO
 import polars as pl
 import pytest
 
-from detector.detect.rules import carry
+from detector.detect.rules import carry, names
 from detector.detect.rules.proof import frame
 
 BASES = """
@@ -248,6 +248,44 @@ def test_a_state_that_kept_texts_which_are_only_told_apart_is_taken_over(pack):
     again.restore(saved | {name: older.getvalue()})
     later = [views[0] | {"@timestamp": "+1s"}, views[0] | {"@timestamp": "+2s", "portal.subject": "p3"}]
     assert again.observe(frame(later))["signal.count"].to_list() == [3.0]
+
+
+def test_a_state_that_kept_names_and_keys_row_by_row_is_taken_over(pack):
+    shared = rule("value_count", group="[source.ip]", condition="{field: user.name, gte: 3}")
+    tried = [{"portal.action": "logon", "source.ip": "192.0.2.1", "user.name": name} for name in ("ann", "bob")]
+    rules = pack(BASES, shared)
+    assert rules.observe(frame(tried)).height == 0
+    saved, name = rules.snapshot(), "window/30000000-0000-4000-8000-000000000001"
+    texts = {"g0": ["192.0.2.1"] * 2, "user.name": ["ann", "bob"], "bits": pl.Series([1, 1], dtype=pl.UInt32)}
+    window = pl.read_ipc(saved[name]).drop("g0", "h:user.name", "bits")
+    window.with_columns(pl.Series(column, values) for column, values in texts.items()).write_ipc(older := BytesIO())
+    before = {part: body for part, body in saved.items() if not part.startswith("names/")}
+    again = pack(BASES, shared)
+    again.restore(before | {name: older.getvalue()})
+    later = frame([tried[0] | {"@timestamp": "+1s"}, tried[0] | {"@timestamp": "+2s", "user.name": "cy"}])
+    assert again.observe(later)["related.user"].to_list() == [["ann", "bob", "cy"]]
+
+
+def test_names_that_no_window_refers_to_are_not_saved(pack):
+    shared = rule("value_count", group="[source.ip]", condition="{field: user.name, gte: 3}")
+    rules = pack(BASES, shared)
+    tried = {"portal.action": "logon", "source.ip": "192.0.2.1", "user.name": "ann"}
+    rules.observe(frame([tried]))
+    assert pl.read_ipc(rules.snapshot()["names/user.name"])["user.name"].to_list() == ["ann"]
+    rules.observe(frame([tried | {"@timestamp": "+1h", "user.name": "bob"}]))
+    assert pl.read_ipc(rules.snapshot()["names/user.name"])["user.name"].to_list() == ["bob"]
+
+
+def test_names_are_pruned_between_snapshots_where_they_have_grown(pack, monkeypatch):
+    monkeypatch.setattr(names, "PRUNE_AT", 2)
+    rules = pack(BASES, rule("value_count", group="[source.ip]", condition="{field: user.name, gte: 3}"))
+    tried = {"portal.action": "logon", "source.ip": "192.0.2.1"}
+    for hour in range(10, 20):
+        moment = {"@timestamp": f"2026-03-02T{hour}:00:00Z"}
+        assert rules.observe(frame([tried | moment | {"user.name": f"ann{hour}"}])).height == 0
+        assert rules.names.tables["user.name"].height <= 5
+    after = [tried | moment | {"user.name": name} for name in ("bob", "cy")]
+    assert rules.observe(frame(after))["related.user"].to_list() == [["ann19", "bob", "cy"]]
 
 
 def test_context_sets_the_scene_and_is_no_evidence(pack):
