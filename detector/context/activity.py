@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from detector.context import frames
-from detector.context.day import ACCOUNT, COMMON_TRAITS, SLOTS_PER_HOUR, Day
+from detector.context.day import ACCOUNT, COMMON_TRAITS, KEY, SLOTS_PER_HOUR, Day, keys_of
 from detector.schema import TIME
 
 DAYS: Final = 35
@@ -75,18 +75,17 @@ class Activity:
 
 
 def hours_of(slots: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
-    """Count by account and hour. Shapes: SLOTS, DISPLAYS -> HOURS, by account and hour."""
+    """Count by account and hour, of the accounts in `slots`. Shapes: SLOTS, DISPLAYS -> HOURS, by account and hour."""
     counted = slots.group_by(ACCOUNT, (pl.col("slot") // SLOTS_PER_HOUR).cast(pl.Int32).alias("hour")).agg(
         pl.col("requests", "records", "missed").sum()
     )
     met = (
         shown.filter("first_look")
-        .group_by(ACCOUNT, (pl.col("@timestamp").dt.epoch("s") // 3600).cast(pl.Int32).alias("hour"))
+        .group_by(KEY, (pl.col("@timestamp").dt.epoch("s") // 3600).cast(pl.Int32).alias("hour"))
         .agg(pl.len().alias("persons"), pl.col("stranger").sum().alias("strangers"))
     )
-    joined = counted.join(met, on=[ACCOUNT, "hour"], how="left").with_columns(
-        pl.col("persons", "strangers").fill_null(0)
-    )
+    keyed = counted.with_columns(keys_of(counted.get_column(ACCOUNT)))
+    joined = keyed.join(met, on=[KEY, "hour"], how="left").with_columns(pl.col("persons", "strangers").fill_null(0))
     return joined.select(pl.col(name).cast(kind) for name, kind in HOURS.items()).sort(ACCOUNT, "hour")
 
 

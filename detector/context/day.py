@@ -1,5 +1,6 @@
 """Remember the running local day of every account: counts by slot, places and clients, subjects."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,7 +8,7 @@ import polars as pl
 import polars_hash as plh
 
 from detector.context import frames
-from detector.schema import TIME, appended, detached
+from detector.schema import TIME, appended, conform, detached
 
 SLOT_S: Final = 600
 SLOTS_PER_HOUR: Final = 6
@@ -30,11 +31,11 @@ SLOTS: Final = pl.Schema(
         ACCOUNT: pl.String(),
         "slot": pl.Int32(),
         "hour_of_week": pl.Int16(),
-        "requests": pl.Int64(),
+        "requests": pl.Int32(),
         "bytes": pl.Int64(),
-        "records": pl.Int64(),
-        "missed": pl.Int64(),
-        "unclaimed": pl.Int64(),
+        "records": pl.Int32(),
+        "missed": pl.Int32(),
+        "unclaimed": pl.Int32(),
     }
 )
 """A row for each account and ten minutes (UTC) with activity, in the order of `slot`."""
@@ -53,7 +54,6 @@ PLACES: Final = pl.Schema(
 
 DISPLAYS: Final = pl.Schema(
     {
-        ACCOUNT: pl.String(),
         KEY: pl.UInt64(),
         "portal.subject": pl.UInt64(),
         "portal.subject_area": pl.UInt64(),
@@ -63,11 +63,21 @@ DISPLAYS: Final = pl.Schema(
         "unbilled": pl.Boolean(),
     }
 )
-"""A row for each display of an insured person to an account; tokens as 64-bit numbers.
+"""A row for each display of an insured person to an account; both as 64-bit numbers.
 
 - `first_look`: the first of that person to that account today; `stranger`: and on the days remembered as well
 - `unbilled`: the session's view before it was followed by no claim; null where there was none
 """
+
+
+def keys_of(accounts: Iterable[str]) -> pl.Series:
+    """Return the number of each account. Shapes: n names -> n numbers."""
+    named = pl.DataFrame({ACCOUNT: list(accounts)}, schema={ACCOUNT: pl.String})
+    return named.select(_key().alias(KEY)).to_series()
+
+
+def _key() -> pl.Expr:
+    return plh.col(ACCOUNT).nchash.xxhash64()
 
 
 def subnet(source: pl.Expr) -> pl.Expr:
@@ -115,7 +125,7 @@ def marked(events: pl.DataFrame) -> pl.DataFrame:
             (looked & success).alias("displayed"),
             (asked & ~success).alias("missed"),
             (pl.col("portal.action") == "claim").fill_null(False).alias("claimed"),
-            plh.col(ACCOUNT).nchash.xxhash64().alias(KEY),
+            _key().alias(KEY),
             pl.when(shown).then(number).alias("portal.subject"),
             pl.when(shown & pl.col("portal.subject_area").is_not_null()).then(area).alias("portal.subject_area"),
             session.alias("run_key"),
@@ -161,10 +171,10 @@ class Day:
         records = pl.col("displayed").sum().cast(pl.Int64).alias("records")
         slots = rows.group_by(ACCOUNT, "slot").agg(
             pl.col("hour_of_week").first(),
-            pl.len().cast(pl.Int64).alias("requests"),
+            pl.len().alias("requests"),
             pl.col("bytes").sum(),
             records,
-            pl.col("missed").sum().cast(pl.Int64),
+            pl.col("missed").sum(),
             pl.col("unclaimed_run").max().alias("unclaimed"),
         )
         places = rows.group_by(ACCOUNT, KEY, *TRAITS).agg(
@@ -172,7 +182,7 @@ class Day:
             pl.col("@timestamp").filter(pl.col("displayed") | pl.col("missed")).max().alias("last"),
             records,
         )
-        self._add_slots(slots.select(SLOTS.names()))
+        self._add_slots(conform(slots, SLOTS))
         known = frames.among(self.places, KEY, places.get_column(KEY))
         merged = (
             pl.concat([known, places.select(PLACES.names())])
@@ -224,9 +234,9 @@ class Day:
 
     def restore(self, saved: dict[str, bytes]) -> None:
         """Take up the state that `snapshot` gave."""
-        self.slots = frames.unpack(saved["day.slots"]).sort("slot", maintain_order=True)
+        self.slots = conform(frames.unpack(saved["day.slots"]), SLOTS).sort("slot", maintain_order=True)
         self.places = frames.unpack(saved["day.places"])
-        self.displays = [frames.unpack(saved["day.displays"])]
+        self.displays = [conform(frames.unpack(saved["day.displays"]), DISPLAYS)]
 
 
 def totals(slots: pl.DataFrame) -> pl.DataFrame:

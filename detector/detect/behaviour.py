@@ -12,7 +12,7 @@ from detector import schema
 from detector.config import Config
 from detector.context import frames, running
 from detector.context.acquaintance import Acquaintance, pairs_of
-from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Carry, Day, marked, totals
+from detector.context.day import ACCOUNT, DISPLAYS, KEY, TRAITS, Carry, Day, keys_of, marked, totals
 from detector.context.runs import Runs
 from detector.context.seen import Seen
 from detector.context.store import Store
@@ -212,8 +212,8 @@ class Behaviour:
             self.campaigns.close_day(self.today, lessons.untaught)
             self._learn_unrest(alerted.union(frozen, lessons.untaught), len(days.accounts))
         shown = pl.concat([self.held, *self.day.displays])
-        shown = shown.filter(pl.col(ACCOUNT).is_in(list(frozen)))
-        shown = shown.unique([ACCOUNT, "portal.subject"], keep="first", maintain_order=True)
+        shown = shown.filter(pl.col(KEY).is_in(keys_of(frozen).implode()))
+        shown = shown.unique([KEY, "portal.subject"], keep="first", maintain_order=True)
         self.held = schema.detached(shown.tail(self.day.most_rows))
         self.day.evicted_count += shown.height - self.held.height
         self._clear()
@@ -231,7 +231,7 @@ class Behaviour:
         Exact over the running day, and over earlier days for accounts that were `frozen` when they closed, as long as
         no display was evicted.
         """
-        mine = pl.col(ACCOUNT).is_in(list(accounts)) & pl.col("@timestamp").is_between(since, until)
+        mine = pl.col(KEY).is_in(keys_of(accounts).implode()) & pl.col("@timestamp").is_between(since, until)
         return pl.concat([self.held, *self.day.displays]).filter(mine).get_column("portal.subject").n_unique()
 
     @property
@@ -272,7 +272,7 @@ class Behaviour:
         self.campaigns.restore(saved)
         self.withheld.restore(saved)
         self.known.resume(pairs_of(self.day.shown().filter("first_look")))
-        self.held = frames.unpack(saved["behaviour.held"])
+        self.held = schema.conform(frames.unpack(saved["behaviour.held"]), DISPLAYS)
         self.tallies = frames.unpack(saved["behaviour.tallies"])
         self.reached = frames.unpack(saved["behaviour.reached"])
         told = frames.unpack(saved["behaviour.professions"])

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from detector.context.day import ACCOUNT, TRAITS, Day, totals
+from detector.context.day import ACCOUNT, KEY, TRAITS, Day, keys_of, totals
 from detector.context.store import Store
 from detector.detect.baseline import BEFORE, over_days
 from detector.detect.models.account import AccountModels, ClosedDay, Cohort, learn_counts
@@ -47,9 +47,10 @@ class ClosedDays:
 
     def of(self, accounts: Sequence[str]) -> list[tuple[str, ClosedDay]]:
         """Return the day of `accounts`, which are active, in their order. Loops once an account."""
-        named = pl.DataFrame({ACCOUNT: accounts}, schema={ACCOUNT: pl.String})
-        theirs = [frame.join(named, on=ACCOUNT, how="semi", maintain_order="left") for frame in self._frames()]
-        places, slots, shown = theirs
+        keys = keys_of(accounts)
+        named = pl.DataFrame([pl.Series(ACCOUNT, accounts, dtype=pl.String), keys])
+        frames = (self._day.places, ACCOUNT), (self._day.slots, ACCOUNT), (self._day.shown(), KEY)
+        places, slots, shown = (frame.join(named, on=key, how="semi", maintain_order="left") for frame, key in frames)
         counts = named.join(self._counts, on=ACCOUNT, how="left", maintain_order="left")
         traits = {trait: _values(places, trait) for trait in TRAITS}
         hours, served = _values(slots, "hour_of_week"), _clienteles(shown)
@@ -62,14 +63,11 @@ class ClosedDays:
                     counts={feature.name: columns[feature.name][row] for feature in COUNTS},
                     traits={trait: frozenset(traits[trait].get(account, ())) for trait in TRAITS},
                     hours=frozenset(hours.get(account, ())),
-                    clientele={**served.get(account, NOBODY), "everybody": self._everybody},
+                    clientele={**served.get(key, NOBODY), "everybody": self._everybody},
                 ),
             )
-            for row, account in enumerate(accounts)
+            for row, (account, key) in enumerate(zip(accounts, keys, strict=True))
         ]
-
-    def _frames(self) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        return self._day.places, self._day.slots, self._day.shown()
 
 
 def _values(frame: pl.DataFrame, column: str) -> dict[str, list[Any]]:
@@ -82,10 +80,10 @@ def _values(frame: pl.DataFrame, column: str) -> dict[str, list[Any]]:
     return found
 
 
-def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def _clienteles(shown: pl.DataFrame) -> dict[int, dict[str, Any]]:
     """Return what each account's day teaches of whom it looks up. Shapes: DISPLAYS -> one entry an account."""
     looks = shown.filter("first_look")
-    counts = looks.group_by(ACCOUNT).agg(
+    counts = looks.group_by(KEY).agg(
         pl.len().alias("persons"),
         pl.col("stranger").sum().alias("strangers"),
         pl.col("unbilled").count().alias("ended"),
@@ -93,10 +91,10 @@ def _clienteles(shown: pl.DataFrame) -> dict[str, dict[str, Any]]:
     )
     area = "portal.subject_area"
     strangers = looks.filter(pl.col("stranger") & pl.col(area).is_not_null())
-    placed = strangers.group_by(ACCOUNT, area, maintain_order=True).len()  # as they came: another key, another number
-    found = {row.pop(ACCOUNT): row | {"areas": {}} for row in counts.to_dicts()}
-    for account, where, count in placed.iter_rows():
-        found[account]["areas"][where] = count
+    placed = strangers.group_by(KEY, area, maintain_order=True).len()  # as they came: another key, another number
+    found = {row.pop(KEY): row | {"areas": {}} for row in counts.to_dicts()}
+    for key, where, count in placed.iter_rows():
+        found[key]["areas"][where] = count
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from detector.context.acquaintance import Acquaintance, Pairs, pairs_of
-from detector.context.day import ACCOUNT, KEY, Day
+from detector.context.day import ACCOUNT, KEY, Day, keys_of
 from detector.detect import learn
 from detector.detect.baseline import BEFORE, EVERYBODY, Baselines
 from detector.detect.learn import ClosedDays
@@ -133,7 +133,7 @@ class Lessons:
             own.see(today.toordinal())
         accounts.put(seen)
         known.recall(recalled)
-        known.learn(today, pairs_of(running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(self.taught))))
+        known.learn(today, pairs_of(_first_looks(running, keys_of(self.taught))))
 
 
 def _by_day(held: Sequence[Held]) -> Iterator[tuple[int, list[Held]]]:
@@ -186,5 +186,11 @@ def _looks(ledger: pl.DataFrame, running: Day, accounts: Sequence[str]) -> dict[
 
 
 def _pairs(running: Day, accounts: Sequence[str]) -> dict[str, Pairs]:
-    shown = running.shown().filter(pl.col("first_look") & pl.col(ACCOUNT).is_in(accounts))
-    return {str(name): pairs_of(part) for (name,), part in shown.group_by(ACCOUNT, maintain_order=True)}
+    keys = keys_of(accounts)
+    names = dict(zip(keys, accounts, strict=True))
+    shown = _first_looks(running, keys)
+    return {names[key]: pairs_of(part) for (key,), part in shown.group_by(KEY, maintain_order=True)}
+
+
+def _first_looks(running: Day, keys: pl.Series) -> pl.DataFrame:
+    return running.shown().filter(pl.col("first_look") & pl.col(KEY).is_in(keys.implode()))

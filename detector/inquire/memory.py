@@ -99,7 +99,7 @@ class Memory:
         """Return what `accounts` did by the hour, the running day included. Shapes: -> HOURS, in time order."""
         mine = pl.col(ACCOUNT).is_in(list(accounts))
         parts = [frame.filter(mine) for _, frame in self._days("hours")]
-        parts.append(hours_of(self.day.slots.filter(mine), self.day.shown().filter(mine)))
+        parts.append(hours_of(self.day.slots.filter(mine), self.day.shown()))
         return pl.concat([pl.DataFrame(schema=HOURS), *parts]).group_by(ACCOUNT, "hour").sum().sort("hour", ACCOUNT)
 
     def places(self, wanted: pl.Expr, since: date, until: date) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 
 from detector.context import frames
 from detector.context.activity import DAYS, HOURS, PLACES, Activity, hours_of
-from detector.context.day import DISPLAYS, SLOTS, Day
+from detector.context.day import DISPLAYS, SLOTS, Day, keys_of
 
 TODAY = date(2026, 3, 2)
 MORNING = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -20,7 +20,8 @@ def slots(*rows: tuple[str, int, int, int, int]) -> pl.DataFrame:
 
 def shown(*rows: tuple[str, int, int, bool, bool]) -> pl.DataFrame:
     told = [
-        (user, 1, who, None, MORNING + timedelta(minutes=at), first, new, None) for user, at, who, first, new in rows
+        (keys_of([user]).item(), who, None, MORNING + timedelta(minutes=at), first, new, None)
+        for user, at, who, first, new in rows
     ]
     return pl.DataFrame(told, schema=DISPLAYS, orient="row")
 
