@@ -41,7 +41,8 @@ def print_standing(figures: Figures, concerns: Sequence[Concern], now: datetime,
 
 
 def _print_verdict(figures: Figures, concerns: Sequence[Concern], now: datetime, *, runs: bool) -> None:
-    since = f"running since {at(figures.began)} ({span((now - figures.began).total_seconds())}), process {figures.pid}"
+    ran_s = max(0.0, (now - figures.began).total_seconds())  # a clock may have been set back since
+    since = f"running since {at(figures.began)} ({span(ran_s)}), process {figures.pid}"
     if not concerns:
         click.secho("healthy", fg="green", bold=True, nl=False)
         click.echo(f", {since}")
@@ -58,8 +59,9 @@ def _rows(figures: Figures, now: datetime, *, runs: bool) -> Iterator[tuple[str,
     rate = f", {figures.lines_per_s:,.0f} a second" if runs else ""
     yield "lines", f"{figures.lines:,}{rate}; {figures.rejected:,} not read, {figures.late:,} late"
     behind = figures.behind
-    waits = f"about {behind.lines:,} lines, {size(behind.bytes)}; what it reads is {span(behind.seconds)} old"
-    yield "behind", waits if behind.bytes else "nothing waits to be read"
+    waits = f"about {behind.lines:,} lines, {size(behind.bytes)}" if behind.bytes else "nothing waits to be read"
+    old = f"; what it reads is {span(behind.seconds)} old" if behind.bytes and figures.last_event else ""
+    yield "behind", "not known while nothing is read" if figures.unwritten else waits + old
     if figures.held:
         yield "held", f"{figures.held:,} events, for what may come before them (input.max_lateness_s)"
     yield "last event", _ago(figures.last_event, now)

@@ -1,6 +1,7 @@
 """`detector status`."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,7 +39,7 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
     ctx.color = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
     config = configured(config_file, log_level)
     figures, pid, now = _figures(state), holder(state), clock.now()
-    runs = pid is not None and not figures.ended
+    runs = pid == figures.pid and not figures.ended
     still_s = max(0.0, (now - figures.written).total_seconds())
     found = concerns(figures, now, still_s, config.health) if runs else [_not_running(figures, pid)]
     if form == "json":
@@ -52,28 +53,30 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
 
 def _figures(state: Path) -> "Figures":
     from detector.errors import InputError
-    from detector.pipeline.watching.figures import Figures
+    from detector.pipeline.watching.figures import Figures, free_bytes, is_read_only
     from detector.pipeline.watching.watch import FILE
 
     try:
-        return Figures.from_json((state / FILE).read_text("utf-8"))
+        figures = Figures.from_json((state / FILE).read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{state}: no `detector tail` has run on this state; required a folder with {FILE}") from None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(f"{state / FILE}: cannot be read: {fault}") from None
+    # as they are now: on a disk that takes nothing, the file is of before
+    unwritten = "read-only file system" if is_read_only(state) else figures.unwritten
+    return replace(figures, free_bytes=free_bytes(state), unwritten=unwritten)
 
 
 def _not_running(figures: "Figures", pid: int | None) -> "Concern":
     from detector.cli.standing import at
     from detector.pipeline.watching.health import Concern
 
-    if pid is not None:
-        text = f"another command holds the state (process {pid}); `tail` ended {at(figures.written)}"
-    elif figures.ended:
-        text = f"it ended {at(figures.written)}"
-    else:
-        text = f"it was killed, or its machine went down, after {at(figures.written)}"
-    return Concern(code="stopped", text=text, advice="start it: it goes on where it was, and loses nothing")
+    ended = "ended" if figures.ended else "was killed, or its machine went down, after"
+    text = f"the `tail` of process {figures.pid} {ended} {at(figures.written)}"
+    if pid is None:
+        return Concern(code="stopped", text=text, advice="start it: it goes on where it was, and loses nothing")
+    text += f"; process {pid} holds the state: another command, or a `tail` that has said nothing yet"
+    return Concern(code="stopped", text=text, advice="ask again in some seconds; start it if that was another command")
 
 
 def _told(figures: "Figures", found: "list[Concern]", *, runs: bool) -> dict[str, Any]:

@@ -124,12 +124,19 @@ class _Asked:
             elif service is None:
                 _leave("stopped before it began")
             elif service.stopping:
+                service.last_words()
                 _leave("stopped at once: what is not saved is read again")
             else:
                 service.stop()
-                late = Timer(LATEST_S, _leave, [_LEFT_OFF])
+                late = Timer(LATEST_S, _leave_off, [service])
                 late.daemon = True
                 late.start()
+
+
+def _leave_off(service: "Service") -> None:
+    """End in the midst of a step."""
+    service.last_words()
+    _leave(_LEFT_OFF)
 
 
 def _leave(said: str = "", code: int = 0) -> None:

@@ -1,13 +1,16 @@
 """Join the parts of `collect`: lines are read, parsed and enriched ahead while the caller detects the former."""
 
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
 import polars as pl
 
+from detector import clock
 from detector.collect.formats import SAMPLE, build, canonical, names
 from detector.collect.formats.w3c import DIRECTIVE
 from detector.collect.order import Sequencer
@@ -31,6 +34,7 @@ class Collected:
     decompressed bytes; `stored_bytes` says how far reading has come in the files as stored, in all steps so far.
     `formats` says of streams met first in this step which format was taken, and why. `held` events wait in the
     sequencer; `behind_s` says of every stream how far its time is behind the furthest, where there are several.
+    `seconds` were spent on it by stage, ahead of the caller's own.
     """
 
     events: pl.DataFrame
@@ -43,6 +47,7 @@ class Collected:
     formats: Mapping[str, tuple[str, str]]
     held: int
     behind_s: Mapping[str, float]
+    seconds: Mapping[str, float]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +64,14 @@ class _Step:
     skipped: int = 0
     size_bytes: int = 0
     stored_bytes: int = 0
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to the stage `name`."""
+        began_s = clock.monotonic_s()
+        yield
+        self.seconds[name] += clock.monotonic_s() - began_s
 
 
 class Reader:
@@ -92,8 +105,13 @@ class Reader:
         self._formats: dict[str, Format] = {}
         self._lines_since_choice: dict[str, int] = {}
         self._times: dict[str, datetime] = {}
-        self._stored_bytes = 0
+        self._stored_bytes = self._read_bytes = self._done_bytes = 0
         self._left_off = False
+
+    @property
+    def ahead_bytes(self) -> int:
+        """Bytes that were read and that the caller is not done with yet."""
+        return self._read_bytes - self._done_bytes
 
     def batches(self) -> Generator[Collected, None, None]:
         """Yield what comes, to the present end of every stream; with a live source call it again later.
@@ -110,6 +128,7 @@ class Reader:
             yield self._admit(_Step(stored_bytes=self._stored_bytes))
         for step in self._steps_ahead(watched) if self._ahead else self._steps(watched):
             yield self._admit(step)
+            self._done_bytes += step.size_bytes
 
     def settle(self) -> Collected:
         """Give out everything that is held: nothing more is going to come."""
@@ -151,13 +170,16 @@ class Reader:
         """Read, parse and enrich the next step (in the thread); None: every stream is at its end, or it is left off."""
         step = _Step(watched=watched)
         while step.size_bytes < self._settings.chunk_bytes and (stream := self._hindmost()) is not None:
-            block = self._source.read(stream)
+            with step.stage("read"):
+                block = self._source.read(stream)
             if self._left_off:
                 return None
             if block is None:
                 step.ended.append(stream)
             else:
-                self._take(step, block)
+                self._read_bytes += block.size_bytes
+                with step.stage("parse"):
+                    self._take(step, block)
         return self._finished(step) if (step.blocks or step.ended) and not self._left_off else None
 
     def _hindmost(self) -> str | None:
@@ -225,7 +247,8 @@ class Reader:
             furthest = max(self._times.values())
             step.behind_s = {name: (furthest - time).total_seconds() for name, time in self._times.items()}
         if step.events:
-            events, at = self._enrich(pl.concat(step.events)), 0
+            with step.stage("enrich"):
+                events, at = self._enrich(pl.concat(step.events)), 0
             for index, raw in enumerate(step.events):
                 step.events[index] = events.slice(at, raw.height)
                 at += raw.height
@@ -252,6 +275,7 @@ class Reader:
             formats=step.formats,
             held=self._sequencer.held_count,
             behind_s=step.behind_s,
+            seconds=step.seconds,
         )
 
 

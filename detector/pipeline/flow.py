@@ -142,12 +142,14 @@ class Pipeline:
         self.delivery.exchange(setup.config.outbox, setup.sinks)
         self.telemetry.close()
         self.telemetry.rejects_to = setup.rejects_to
+        self.telemetry.mark()
         self._attend, self._span = setup.attend, (setup.since, setup.until)
         self._begin(setup.config, rules, enricher)
 
     def fall_back(self) -> None:
         """Go on from the last commit, as a restart would: what came after it is dropped, and read again."""
         self.checkpoint.database.rollback()
+        self.telemetry.fall_back()
         self._evicted = self.evicted
         # The rules that are in force, not their files: those may hold others by now, or faults.
         self._begin(self.config, Rules(self.detection.rules.catalogue, self.config), self.enricher)
@@ -218,6 +220,7 @@ class Pipeline:
         fresh = self.delivery.put(alerts)
         self.checkpoint.commit()
         self.committed = clock.now()
+        self.telemetry.mark()
         self.delivery.look()
         log.debug("committed", extra={"events": self.telemetry.events, "alerts": len(fresh)})
         self.telemetry.observe_alerts(fresh)

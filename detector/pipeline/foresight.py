@@ -1,5 +1,6 @@
 """Tell by the clock what only a line that comes later would tell: a log that goes quiet hides nothing."""
 
+from datetime import timedelta
 from typing import Final
 
 from detector import clock, schema
@@ -25,11 +26,13 @@ class Foresight:
         self._quiet_since_s = clock.monotonic_s()
         self._due_s = 0.0
         self._came, self._judged = False, False
+        self._heard = clock.now(), clock.monotonic_s()
 
     def note(self, lines: int) -> None:
         """Take note of lines that came."""
         if lines:
             self._came, self._judged = True, False
+            self._heard = clock.now(), clock.monotonic_s()
 
     def look(self, *, behind: bool) -> None:
         """Tell what is due: of what is held, and, where reading is not `behind`, of a source that is silent."""
@@ -55,6 +58,9 @@ class Foresight:
             self._pipeline.commit(alerts, schema.empty(schema.EVENT))
 
     def _tell_silence(self) -> None:
-        silent = self._pipeline.detection.silences.ahead(self._pipeline.sequencer.latest, clock.now())
+        """Tell of a silence that was waited through: a clock that is set anew makes none."""
+        heard, heard_s = self._heard
+        now = heard + timedelta(seconds=clock.monotonic_s() - heard_s)
+        silent = self._pipeline.detection.silences.ahead(self._pipeline.sequencer.latest, now)
         if silent:
             self._pipeline.save(silent)

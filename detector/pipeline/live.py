@@ -17,7 +17,7 @@ from detector.pipeline.patience import Patience
 from detector.pipeline.reload import Renew, reload
 from detector.pipeline.service import Service, StoppedError
 from detector.pipeline.watching.figures import sentence
-from detector.pipeline.watching.watch import Watch
+from detector.pipeline.watching.watch import EVERY_S, Watch
 from detector.telemetry import log
 
 POLL_S: Final = 0.25
@@ -100,13 +100,14 @@ class Live:
             received.paths, settings, positions, from_start=from_start, begin_at_start=received.begin_at_start
         )
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
-        self.watch = Watch(pipeline, self.source)
+        self.watch = Watch(pipeline, self.source, self.reader)
         self._last_s = clock.monotonic_s()
         self.foresight = Foresight(pipeline)
         self.patience = Patience(pipeline)
         self._note = ""
         pipeline.delivery.deadline = service
-        pipeline.telemetry.beat = service.beat
+        pipeline.telemetry.beat = self._beat
+        service.last_words = self.watch.farewell
         for path in self.source.awaited:
             log.warning("nothing is there yet; it is waited for", extra={"path": path})
 
@@ -150,13 +151,26 @@ class Live:
         """
         if self._idle_exit_s is not None:
             raise fault
-        self.service.pause(self.patience.rest(fault))
+        self._rest(self.patience.rest(fault))
         while not self.service.stopping:
             if self.patience.resume():
                 self._resume()
                 return
-            self.service.pause(self.patience.rest(fault))
+            self._rest(self.patience.rest(fault))
         raise StoppedError
+
+    def _rest(self, seconds: float) -> None:
+        """Wait where nothing can be done, and say so to whoever asks."""
+        until = clock.monotonic_s() + seconds
+        while not self.service.stopping and (left := until - clock.monotonic_s()) > 0:
+            self.watch.turn()
+            self._tell()
+            self.service.rest(min(left, EVERY_S))
+
+    def _beat(self) -> None:
+        """Say between two stages that the run goes on: a large batch takes longer than figures may be old."""
+        self.service.beat()
+        self.watch.turn()
 
     def _read(self) -> None:
         """Take all there is, batch by batch; leave off between two of them where anything is asked."""
@@ -218,8 +232,9 @@ class Live:
         pipeline, settings = self.pipeline, self.pipeline.config.input
         positions = self.received.known(pipeline.positions)
         self.source.close()
-        self.source = self.watch.source = self.source.resumed(settings, positions)
+        self.source = self.source.resumed(settings, positions)
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
+        self.watch.source, self.watch.reader = self.source, self.reader
         self.foresight = Foresight(pipeline)
 
     def _tell(self) -> None:

@@ -27,12 +27,13 @@ class Patience:
         """Tell a fault of the file for what it is. Raises: `StateWriteError`, `StateError`."""
         with named(self._pipeline.checkpoint.path):
             yield
-        self._rest_s = FIRST_S
+        self._rest_s, self._pipeline.telemetry.unwritten = FIRST_S, None
 
     def rest(self, fault: StateWriteError) -> float:
         """Say that nothing is read for now, and return for how long."""
         rest_s, self._rest_s = self._rest_s, min(2 * self._rest_s, MOST_S)
         self._pipeline.telemetry.counts[COUNTED] += 1
+        self._pipeline.telemetry.unwritten = str(fault.__cause__ or "the disk takes nothing")
         log.error("nothing is read until the state can be written", extra={"fault": str(fault), "next_try_s": rest_s})
         return rest_s
 

@@ -1,5 +1,6 @@
 """Stand between a run and who keeps it: signals ask it between two steps, and the service manager is told."""
 
+from collections.abc import Callable
 from typing import Final
 
 from detector import clock
@@ -23,6 +24,8 @@ class Service:
 
     def __init__(self, manager: Manager | None = None) -> None:
         self.manager = manager or Manager({})
+        self.last_words: Callable[[], None] = lambda: None
+        """Called, in another thread, where the process ends before the run does: what is to be said for it."""
         self.reload_asked = False
         self._stop_s: float | None = None
 
@@ -60,8 +63,15 @@ class Service:
 
     def pause(self, seconds: float) -> None:
         """Wait, and go on at once when anything is asked. Raises: StoppedError as `beat`."""
+        self._wait(seconds, lambda: self.asked)
+
+    def rest(self, seconds: float) -> None:
+        """Wait where nothing can be done, and go on at once when a stop is asked. Raises: StoppedError as `beat`."""
+        self._wait(seconds, lambda: self.stopping)
+
+    def _wait(self, seconds: float, over: Callable[[], bool]) -> None:
         until = clock.monotonic_s() + seconds
         self.beat()
-        while not self.asked and (left := until - clock.monotonic_s()) > 0:
+        while not over() and (left := until - clock.monotonic_s()) > 0:
             clock.pause(min(left, SLICE_S))
             self.beat()

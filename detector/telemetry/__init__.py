@@ -5,8 +5,10 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
@@ -34,6 +36,12 @@ MAX_ACCOUNTS_COUNTED: Final = 1_000_000
 RELOADS: Final = {"taken": "reloads", "refused": "reloads_refused"}
 """What is counted of each outcome of a reload."""
 
+_OF_LINES: Final = (
+    *("events", "rejects", "late", "skipped", "bytes", "read_bytes", "first_event", "last_event"),
+    *("rejects_by_reason", "actions"),
+)
+"""What is counted of lines."""
+
 FEW_EVENTS: Final = 100
 """Below this a share of rejects or a single address says nothing."""
 
@@ -53,6 +61,8 @@ class Read(Protocol):
     def stored_bytes(self) -> int: ...  # noqa: D102
     @property
     def formats(self) -> Mapping[str, tuple[str, str]]: ...  # noqa: D102
+    @property
+    def seconds(self) -> Mapping[str, float]: ...  # noqa: D102
 
 
 class Told(Protocol):
@@ -123,12 +133,29 @@ class Telemetry:
         self.counts: Counter[str] = Counter()
         self.reload_faults = 0
         """For which the last reload was refused; 0 where it was taken."""
+        self.unwritten: str | None = None
+        """Why the state cannot be written, while it cannot."""
         self.muted: dict[str, dict[str, Any]] = {}
         self.actions: Counter[str] = Counter()
         self.formats: dict[str, tuple[str, str]] = {}
         self.warnings: dict[str, Warned] = {}
         self.faults: Counter[str] = Counter()
         self.sinks: list[SinkFigures] = []
+        self.mark()
+
+    def mark(self) -> None:
+        """Note what was counted of lines: it is committed. What comes after may have to be read again."""
+        self._marked = {name: copy(getattr(self, name)) for name in _OF_LINES}
+        self._marked_rejects = self.rejects_to.tell() if self.rejects_to and self.rejects_to.seekable() else None
+
+    def fall_back(self) -> None:
+        """Go back to the last mark: what came after it is dropped, and is read, counted and written again."""
+        for name, value in self._marked.items():
+            setattr(self, name, copy(value))
+        if self.rejects_to is not None and self._marked_rejects is not None:
+            with suppress(OSError):  # then they stand there twice
+                self.rejects_to.truncate(self._marked_rejects)
+                self.rejects_to.seek(0, SEEK_END)
 
     @property
     def lines(self) -> int:
@@ -163,6 +190,8 @@ class Telemetry:
         self.observe_rejects(got.rejects)
         self.skipped += got.skipped
         self.read_bytes += got.size_bytes
+        for stage, spent in got.seconds.items():
+            self.seconds_by_stage[stage] += spent
         self.bytes = max(self.bytes, got.stored_bytes)
 
     def observe_format(self, stream: str, name: str, why: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
 from detector.pipeline.live import tail as follow_live
 from detector.pipeline.service import Service, StoppedError
+from detector.pipeline.watching import watch as watching
+from detector.telemetry import Telemetry
 from tests.cli.in_process import delivered, state_command, tail, tailed
 
 WITHIN_S = 60.0
@@ -51,20 +54,24 @@ class Course(Service):
         self._steps = [*steps]
         self._end_s = clock.monotonic_s() + WITHIN_S
 
-    def pause(self, seconds: float) -> None:
+    def _wait(self, seconds: float, over: Callable[[], bool]) -> None:
         assert clock.monotonic_s() < self._end_s, "it did not come about"
         if self._steps and self._steps[0][0]():
             self._steps.pop(0)[1]()
         if not self._steps:
             self.stop()
-        super().pause(min(seconds, 0.05))
+        super()._wait(min(seconds, 0.05), over)
 
 
-def follow(log: Path, state: Path, alerts: Path, course: Course) -> None:
+def follow(log: Path, state: Path, alerts: Path, course: Course) -> Telemetry:
+    """Follow to the end of a course, rejects going beside the alerts; return what was counted."""
     sink = FileSink(config.ToFile(path=alerts))
-    pipeline = Pipeline(config.load(), state=state, sinks=[sink])
-    follow_live(pipeline, [log], from_start=True, service=course)
+    with alerts.with_name("rejects.jsonl").open("ab") as rejects:
+        telemetry = Telemetry(rejects)
+        pipeline = Pipeline(config.load(), state=state, sinks=[sink], telemetry=telemetry)
+        follow_live(pipeline, [log], from_start=True, service=course)
     sink.close()
+    return telemetry
 
 
 def the_rest_on_a_full_disk(log: Path, live: Path, disk: Path) -> tuple[Callable[[], bool], Callable[[], object]]:
@@ -88,10 +95,37 @@ def test_a_full_disk_stops_reading_until_there_is_room_and_loses_nothing(log, di
         (lambda: "nothing is read until" in caplog.text and "disk is full" in _faults(caplog), unlink(disk)),
         (lambda: "the state can be written again" in caplog.text, lambda: None),
     )
-    follow(live, disk / "state", alerts, course)
+    counted = follow(live, disk / "state", alerts, course)
     again = tailed(live, tmp_path, "--state", str(disk / "state"))
     assert again.exit_code == 0, again.stderr
     assert delivered(tmp_path) == expected
+    lines = log.read_text().splitlines()
+    assert counted.lines <= len(lines)  # what was dropped and read again counts once
+    assert (alerts.with_name("rejects.jsonl").read_text().count("\n"), counted.rejects) in {(0, 0), (1, 1)}
+
+
+def test_while_it_waits_for_room_everybody_is_told(log, disk, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(watching, "EVERY_S", 0.0)
+    monkeypatch.setattr(watching, "MOST_SHARE", 1.0)
+    live, alerts, asked = tmp_path / "access.log", tmp_path / "alerts.jsonl", []
+
+    def told() -> bool:
+        words = [sys.executable, "-m", "detector", "status", "--state", disk / "state"]
+        asked.append(subprocess.run(words, capture_output=True, text=True))
+        return "the state cannot be written (database or disk is full)" in " ".join(asked[-1].stdout.split())
+
+    caplog.set_level("INFO", "detector")
+    course = Course(
+        the_rest_on_a_full_disk(log, live, disk),
+        (lambda: "nothing is read until" in caplog.text, lambda: None),
+        (told, lambda: course.reload()),  # nothing can be taken up now, and nothing turns faster for it
+        (lambda: True, unlink(disk)),
+        (lambda: "the state can be written again" in caplog.text, lambda: None),
+    )
+    follow(live, disk / "state", alerts, course)
+    assert asked[-1].returncode == 1
+    assert "not known while nothing is read" in asked[-1].stdout
+    assert caplog.text.count("nothing is read until") < 10
 
 
 def test_a_stop_while_it_waits_for_room_saves_nothing_of_what_was_dropped(log, disk, tmp_path, expected, caplog):

@@ -34,13 +34,16 @@ def status(state, *more):
 
 
 @contextmanager
-def running(state, **changes):
-    """A detector that holds the state, with figures of now."""
+def running(state, holder=None, **changes):
+    """A detector that holds the state, with figures of now; or another process does."""
     path = state / FILE
     before, now = path.read_text("utf-8"), clock.now()
-    path.write_text(replace(Figures.from_json(before), ended=False, written=now, **changes).as_json(), "utf-8")
-    with (state / "lock").open("rb") as lock:
+    figures = replace(Figures.from_json(before), ended=False, written=now, **changes)
+    path.write_text(figures.as_json(), "utf-8")
+    with (state / "lock").open("rb+", buffering=0) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.truncate(0)
+        lock.write(str(holder or figures.pid).encode())
         yield
     path.write_text(before, "utf-8")
 
@@ -81,7 +84,20 @@ def test_a_run_that_was_killed_is_not_taken_for_one_that_runs(state):
     said = status(state)
     (state / FILE).write_text(before, "utf-8")
     assert said.exit_code == 1
-    assert "it was killed" in said.stdout
+    assert "was killed" in said.stdout
+
+
+def test_another_process_on_the_state_is_not_taken_for_the_run_that_was_killed(state):
+    with running(state, holder=1):
+        said = status(state)
+    assert said.exit_code == 1
+    assert "NOT RUNNING" in said.stdout
+    assert "process 1 holds the state" in " ".join(said.stdout.split())
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_spans(state):
+    with running(state, began=clock.now() + timedelta(days=400)):
+        assert "(0 s)" in status(state).stdout
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"lines": 3}'])

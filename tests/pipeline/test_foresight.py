@@ -2,6 +2,7 @@
 
 import json
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -11,7 +12,7 @@ from detector.emit.sinks.file import FileSink
 from detector.lab.simulate import simulate
 from detector.pipeline import Pipeline
 from detector.pipeline.archives import batch
-from detector.pipeline.foresight import SECOND_S
+from detector.pipeline.foresight import SECOND_S, Foresight
 from detector.pipeline.live import tail
 from detector.pipeline.service import Service
 
@@ -99,3 +100,21 @@ def test_a_second_that_is_not_over_is_not_judged_ahead(portal, halves, tmp_path,
     monkeypatch.setattr(clock, "monotonic_s", lambda: service.now_s)
     tail(live, [log], from_start=True, service=service)
     assert service.now_s >= SECOND_S
+
+
+def test_a_clock_that_is_set_anew_makes_no_silence(portal, tmp_path, monkeypatch):
+    """Silence is what was waited through since a line came, whatever the machine's clock says of it by now."""
+    live, asked, start, passed_s = pipeline(portal, tmp_path, 0.0), [], clock.now(), [0.0]
+    monkeypatch.setattr(live.detection.silences, "ahead", lambda _, now: asked.append(now - start) or [])
+    monkeypatch.setattr(clock, "monotonic_s", lambda: passed_s[0])
+    monkeypatch.setattr(clock, "now", lambda: start)
+    foresight = Foresight(live)
+    passed_s[0] = 60.0
+    for leap in (timedelta(hours=3), timedelta(days=-400)):
+        monkeypatch.setattr(clock, "now", lambda leap=leap: start + leap)
+        foresight.look(behind=False)
+    foresight.note(1)  # a line: from now on the clock that is there now counts
+    passed_s[0] = 90.0
+    foresight.look(behind=False)
+    live.checkpoint.close()
+    assert asked == [timedelta(seconds=60), timedelta(seconds=60), timedelta(days=-400, seconds=30)]

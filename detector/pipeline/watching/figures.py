@@ -55,7 +55,8 @@ class Figures:
 
     `alerts` counts by rule, then by level; `turns` counts incidents opened, escalated and closed. `silent_since` is
     when the last line came, while it is longer ago than it ever is at such hours. `held` events wait for what may come
-    before them; `late_share` is of the last `FEW_EVENTS` or more, 0 before there were as many.
+    before them; `late_share` is of the last `FEW_EVENTS` or more, 0 before there were as many. `unwritten` is why the
+    state cannot be written, and so nothing is read.
     """
 
     version: str = VERSION
@@ -75,6 +76,7 @@ class Figures:
     behind: Behind = field(default_factory=Behind)
     refused: int = 0
     reload_faults: int = 0
+    unwritten: str | None = None
     last_event: datetime | None = None
     last_commit: datetime | None = None
     silent_since: datetime | None = None
@@ -119,6 +121,8 @@ class Figures:
 def sentence(figures: Figures) -> str:
     """Say how it goes in one line, as a service manager shows it."""
     behind = figures.behind
+    if figures.unwritten:
+        return f"the state cannot be written ({figures.unwritten}): nothing is read until it can"
     parts = [f"{figures.lines_per_s:,.0f} lines/s"]
     if behind.bytes:
         parts.append(f"{behind.lines:,} lines behind")
@@ -152,6 +156,14 @@ def size_bytes(folder: Path) -> int:
             except OSError:
                 continue
     return total
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether the file system of `folder` takes no writes at all."""
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def free_bytes(folder: Path) -> int | None:

@@ -8,7 +8,9 @@ from detector.clock import rfc3339
 from detector.config import Health
 from detector.pipeline.watching.figures import Figures
 
-CODES: Final = ("stalled", "behind", "silent", "refused", "clock", "late", "reload", "sink", "outbox", "disk")
+CODES: Final = (
+    *("stalled", "behind", "silent", "refused", "unwritten", "clock", "late", "reload", "sink", "outbox", "disk"),
+)
 """All there may be to be concerned about."""
 
 AHEAD_S: Final = 300.0
@@ -36,7 +38,8 @@ def concerns(figures: Figures, now: datetime, still_s: float, limits: Health) ->
             Concern(
                 code="stalled",
                 text=f"no turn of the loop for {span(still_s)}",
-                advice="see what its log says last; restart it: what was committed is kept, the rest is read again",
+                advice="see what its log says last, and whether the disk of the state takes anything; else restart it:"
+                " what was committed is kept, the rest is read again",
             )
         )
     if behind.bytes and behind.seconds > limits.behind_s:
@@ -63,6 +66,14 @@ def concerns(figures: Figures, now: datetime, still_s: float, limits: Health) ->
                 code="refused",
                 text=f"{figures.refused:,} {'log' if figures.refused == 1 else 'logs'} cannot be opened",
                 advice="give the detector's user the right to read them (group adm, setfacl)",
+            )
+        )
+    if figures.unwritten:
+        found.append(
+            Concern(
+                code="unwritten",
+                text=f"the state cannot be written ({figures.unwritten}): nothing is read until it can",
+                advice="make room on its disk, or let it be written; reading goes on by itself, and nothing is lost",
             )
         )
     return found + _judgement(figures, now) + _output(figures, limits)

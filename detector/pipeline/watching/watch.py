@@ -8,6 +8,8 @@ import os
 import sqlite3
 from collections import deque
 from contextlib import closing, suppress
+from dataclasses import replace
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -49,14 +51,21 @@ class Waiting(Protocol):
     def refused(self) -> dict[str, str]: ...  # noqa: D102
 
 
+class Ahead(Protocol):
+    """What a watch asks of who reads it."""
+
+    @property
+    def ahead_bytes(self) -> int: ...  # noqa: D102  # as the reader says
+
+
 class Watch:
     """The figures of one run that follows live logs. `turn` it at every step; other threads ask for `concerns`.
 
     A fault in here is counted and stops nothing.
     """
 
-    def __init__(self, pipeline: "Pipeline", source: Waiting) -> None:
-        self._pipeline, self.source = pipeline, source
+    def __init__(self, pipeline: "Pipeline", source: Waiting, reader: Ahead) -> None:
+        self._pipeline, self.source, self.reader = pipeline, source, reader
         self.looked = False
         """Whether all that was written at the start was read."""
         self._began = clock.now()
@@ -75,6 +84,8 @@ class Watch:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._look(ended=True)
+        if not self.figures.ended:
+            self.farewell()
 
     def turn(self) -> None:
         """Note that the loop goes on; every few seconds gather the figures anew."""
@@ -83,6 +94,11 @@ class Watch:
             self._look(ended=False)
             took_s = clock.monotonic_s() - self._turned_s
             self._due_s = self._turned_s + max(EVERY_S, took_s / MOST_SHARE)
+
+    def farewell(self) -> None:
+        """Put down that the run is over, with the figures of the last look; in any thread."""
+        with suppress(OSError):
+            _write(self._pipeline.checkpoint.folder, replace(self.figures, ended=True, written=clock.now()))
 
     def concerns(self) -> list[Concern]:
         """Return why the detector is not well, as of now."""
@@ -117,9 +133,10 @@ class Watch:
             held=pipeline.sequencer.held_count,
             read_bytes=telemetry.read_bytes,
             lines_per_s=self._rate(telemetry.lines),
-            behind=Behind.measured(self.source.behind_bytes, telemetry),
+            behind=Behind.measured(self.source.behind_bytes + self.reader.ahead_bytes, telemetry),
             refused=len(self.source.refused),
             reload_faults=telemetry.reload_faults,
+            unwritten=telemetry.unwritten,
             last_event=pipeline.sequencer.latest or pipeline.intake.last,
             last_commit=pipeline.committed,
             silent_since=pipeline.detection.heartbeat.ahead,
@@ -146,7 +163,7 @@ class Watch:
         self._rates = [one for one in self._rates if one[0] >= now - RATE_S] or [(now, lines)]
         since, before = self._rates[0]
         self._rates.append((now, lines))
-        return round((lines - before) / (now - since), 1) if now > since else 0.0
+        return max(0.0, round((lines - before) / (now - since), 1)) if now > since else 0.0
 
     def _late_share(self, events: int, late: int) -> float:
         """Return which share of the last events was late: of as many as came in the last looks, but not of a few."""
@@ -188,9 +205,23 @@ def _write(folder: Path | None, figures: Figures) -> None:
     """Put the file in its place at once, for its owner's eyes: it tells where alerts go."""
     if folder is None:
         return
-    beside = folder / f".{FILE}"
+    beside, told = folder / f".{FILE}", figures.as_json()
     with suppress(FileNotFoundError):
         beside.unlink()  # never write through what somebody else put there
-    with closing(os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")) as file:
-        file.write(figures.as_json())
-    beside.replace(folder / FILE)
+    try:
+        with closing(os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")) as file:
+            file.write(told)
+    except OSError as fault:
+        if fault.errno not in (ENOSPC, EDQUOT):
+            raise
+        beside.unlink(missing_ok=True)
+        _overwrite(folder / FILE, told.encode())
+    else:
+        beside.replace(folder / FILE)
+
+
+def _overwrite(path: Path, told: bytes) -> None:
+    """Write over a file on a full disk, in the room that it takes up already: that it is full must be told."""
+    with closing(os.fdopen(os.open(path, os.O_WRONLY | os.O_NOFOLLOW), "wb", buffering=0)) as file:
+        file.write(told)
+        file.truncate()

@@ -64,14 +64,14 @@ def test_a_tail_that_runs_is_asked_and_leaves_its_figures(tmp_path):
 class Quiet:
     """A source where nothing waits."""
 
-    behind_bytes, refused = 0, {}
+    behind_bytes, ahead_bytes, refused = 0, 0, {}
 
 
 def test_late_events_are_a_concern_as_long_as_they_come(tmp_path, monkeypatch):
     monkeypatch.setattr(watching, "EVERY_S", 0.0)
     monkeypatch.setattr(watching, "MOST_SHARE", 1.0)
     pipeline = Pipeline(config.load(None), state=tmp_path)
-    watch, found = watching.Watch(pipeline, Quiet()), []
+    watch, found = watching.Watch(pipeline, Quiet(), Quiet()), []
     for events, late in ((10**6, 0), (60, 60), (0, 0), (60, 60), (60, 0), (200, 0)):
         pipeline.telemetry.events += events
         pipeline.telemetry.late += late
@@ -79,3 +79,21 @@ def test_late_events_are_a_concern_as_long_as_they_come(tmp_path, monkeypatch):
         found.append((round(watch.figures.late_share, 2), [one.code for one in watch.concerns()]))
     pipeline.checkpoint.close()
     assert found == [(0, []), (0, []), (0, []), (1, ["late"]), (0.5, []), (0, [])]
+
+
+def test_what_was_read_and_is_not_done_with_is_behind_too(tmp_path):
+    pipeline, reader = Pipeline(config.load(None), state=tmp_path), Quiet()
+    reader.ahead_bytes = 2400
+    watch = watching.Watch(pipeline, Quiet(), reader)
+    watch.turn()
+    pipeline.checkpoint.close()
+    assert (watch.figures.behind.bytes, watch.figures.behind.lines) == (2400, 10)
+
+
+def test_its_last_words_say_that_it_ended_whatever_it_was_at(tmp_path):
+    pipeline = Pipeline(config.load(None), state=tmp_path)
+    watch = watching.Watch(pipeline, Quiet(), Quiet())
+    watch.turn()
+    watch.farewell()
+    pipeline.checkpoint.close()
+    assert Figures.from_json((tmp_path / watching.FILE).read_text()).ended
