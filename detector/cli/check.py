@@ -9,8 +9,11 @@ from detector.cli.options import FORM, config_option, rules_option
 from detector.cli.screen import echo_json
 
 if TYPE_CHECKING:
-    from detector.config import Config
-    from detector.detect.rules import Rules
+    from collections.abc import Set
+
+    from detector.config import Config, Destination
+    from detector.config.section import Loc
+    from detector.detect.rules import Found, Rules
     from detector.errors import Fault
 
 EPILOG = """\b
@@ -46,23 +49,21 @@ def read(
 ) -> "tuple[Config, Rules | None, list[Fault]]":
     """Return the configuration, the rules if they can be read, and every fault of both."""
     from detector.cli.options import configured, with_pipelines
-    from detector.config import Config
-    from detector.detect.rules import Rules
-    from detector.errors import Fault, FaultsError
+    from detector.config import ConfigFaultsError
+    from detector.detect.rules import Rules, find
 
     faults: list[Fault] = []
-    config, rules = with_pipelines(Config()), None
+    lost: Set[Loc] = frozenset()
     try:
         config = configured(config_file, log_level, default_level)
+    except ConfigFaultsError as wrong:  # what is sound of it is looked at all the same
+        config, lost = with_pipelines(wrong.rest), wrong.lost
+        faults += wrong.faults
+    if () not in lost:
         faults += _of_what_is_named(config)
-    except FaultsError as found:
-        faults += found.faults
-    try:
-        rules = Rules.load(config, rules_folders)  # of a configuration at fault: the rules are read all the same
-        faults += _of_filters(config, {rule.id for rule in rules.catalogue})
-    except FaultsError as found:
-        faults += found.faults
-    return config, rules, sorted(set(faults))
+    found = find(config, rules_folders, unread=any(at[0] == "rules" for at in lost if at))
+    faults += [*found.faults, *_of_filters(config, found)]
+    return config, None if found.faults else Rules(found.rules, config), sorted(set(faults))
 
 
 def _notes(config: "Config", rules: "Rules") -> list[str]:
@@ -97,18 +98,13 @@ def _of_sinks(config: "Config") -> "list[Fault]":
     """Return the faults of what sinks name: folders, certificates, secrets. No receiver is called, no file is made."""
     from detector.config import ToFile
     from detector.emit.sinks import open_sink
-    from detector.emit.sinks.secure import lacking_secrets
     from detector.errors import DetectorError
 
     faults: list[Fault] = []
     for one in config.sinks:
-        if isinstance(one, ToFile):
-            if not one.path.parent.is_dir():
-                faults.append(one.fault(f"{one.path.parent}: a folder is required there", "path"))
-            continue
-        lacking = [one.fault(why, *at) for at, why in lacking_secrets(one)]
+        lacking = lacking_of(one)
         try:
-            if not lacking:
+            if not lacking and not isinstance(one, ToFile):
                 open_sink(one).close()
         except DetectorError as found:
             lacking.append(one.fault(str(found)))
@@ -116,13 +112,24 @@ def _of_sinks(config: "Config") -> "list[Fault]":
     return faults
 
 
-def _of_filters(config: "Config", ids: set[str]) -> "list[Fault]":
+def lacking_of(sink: "Destination") -> "list[Fault]":
+    """Return a fault of each folder and secret that a sink names and that is not there."""
+    from detector.config import ToFile
+    from detector.emit.sinks.secure import lacking_secrets
+
+    if isinstance(sink, ToFile) and not sink.path.parent.is_dir():
+        return [sink.fault(f"{sink.path.parent}: a folder is required there", "path")]
+    return [sink.fault(why, *at) for at, why in lacking_secrets(sink)]
+
+
+def _of_filters(config: "Config", found: "Found") -> "list[Fault]":
     """Return the faults of sinks that ask for alerts of what there is not: nothing would ever go there."""
     from detector.detect.explain import MODEL
 
+    ids = {MODEL, *(rule.id for rule in found.rules), *found.doubtful}
     return [
-        sink.fault(f"no rule of the id {name!r}; the model is {MODEL!r}", "rules", place)
+        sink.fault(f"{found.no_rule(name, 'of the id ')}; the model is {MODEL!r}", "rules", place)
         for sink in config.sinks
         for place, name in enumerate(sink.rules)
-        if name not in ids | {MODEL}
+        if name not in ids
     ]

@@ -121,13 +121,19 @@ def run_options(command: Command) -> Command:
 
 
 def configured(config_file: Path | None, log_level: str | None, default_level: str = "error") -> "Config":
-    """Start the log and read the configuration. Raises: FaultsError."""
-    from detector.config import load
-    from detector.telemetry import log_to_stderr
+    """Start the log and read the configuration. Raises: ConfigFaultsError."""
+    from detector.config import ConfigFaultsError, load
+    from detector.telemetry import log, log_to_stderr
 
-    log_to_stderr(log_level or default_level)
-    config = load(config_file)
-    log_to_stderr(log_level or default_level, form=config.log.format)
+    level, begins = log_level or default_level, not log.handlers
+    log_to_stderr(level)
+    try:
+        config = load(config_file)
+    except ConfigFaultsError as found:
+        if begins:  # its faults are told in the form that it asks for; a run that goes on keeps its own
+            log_to_stderr(level, form=found.rest.log.format)
+        raise
+    log_to_stderr(level, form=config.log.format)
     return with_pipelines(config)
 
 

@@ -11,14 +11,13 @@ from typing import Final
 
 import click
 
-from detector.cli.check import read
+from detector.cli.check import lacking_of, read
 from detector.cli.files import opened, written
 from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.page import Page
 from detector.cli.progress import progress_bar
 from detector.config import Config, Destination, ToFile, ToStdout
 from detector.emit.sinks import Sink, open_sink
-from detector.emit.sinks.secure import lacking_secrets
 from detector.emit.summary import summarize
 from detector.errors import DetectorError, Fault, FaultsError
 from detector.language import Words
@@ -118,9 +117,8 @@ def _all_faults(order: Order, default_level: str) -> Iterator[None]:
     try:
         yield
     except FaultsError as found:
-        told = {(one.file, one.line) for one in found.faults}
         _, _, faults = read(order.config_file, order.log_level, order.rules_folders, default_level)
-        raise FaultsError([*found.faults, *(one for one in faults if (one.file, one.line) not in told)]) from None
+        raise FaultsError([*found.faults, *faults]) from None
 
 
 def _page(config: Config, order: Order) -> Page | None:
@@ -151,7 +149,7 @@ def _of_configuration(sinks: Sequence[Destination]) -> list[Sink]:
     """Open them all. Raises: FaultsError with what is wrong with any of them, a secret that is missing included."""
     opened, faults = list[Sink](), list[Fault]()
     for one in sinks:
-        lacking = [one.fault(why, *at) for at, why in lacking_secrets(one)]
+        lacking = lacking_of(one)
         try:
             opened += () if lacking else (open_sink(one),)
         except DetectorError as fault:

@@ -11,7 +11,7 @@ from detector.config.log import Log
 from detector.config.metrics import Metrics
 from detector.config.models import Models
 from detector.config.portal import Action, ActionAt, CategoriesAt, Key, Portal, SubjectAt
-from detector.config.read import load, shipped
+from detector.config.read import ConfigFaultsError, load, shipped
 from detector.config.receive import Receive
 from detector.config.report import Report
 from detector.config.rules import Rules
@@ -48,6 +48,7 @@ __all__ = [
     "Calendar",
     "CategoriesAt",
     "Config",
+    "ConfigFaultsError",
     "Credential",
     "Destination",
     "Format",

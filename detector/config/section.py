@@ -12,6 +12,11 @@ from detector.errors import Fault, line_of
 Loc = tuple[int | str, ...]
 
 
+def dotted(at: Loc) -> str:
+    """Write the keys that lead to a value."""
+    return ".".join(map(str, at))
+
+
 def checked_regex(text: str) -> str:
     """Return an expression that Rust's engine takes: linear in time, so without look-around and back-references.
 
@@ -73,4 +78,4 @@ class Section(BaseModel):
     def fault(self, message: str, *loc: int | str) -> Fault:
         """Say what is wrong with a value that only shows where it is used; `loc` leads to it from this section."""
         at = (*self._origin.loc, *loc)
-        return Fault(self._origin.file, line_of(self._origin.root, at), f"{'.'.join(map(str, at))}: {message}")
+        return Fault(self._origin.file, line_of(self._origin.root, at), f"{dotted(at)}: {message}")

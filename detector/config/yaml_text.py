@@ -20,6 +20,10 @@ _TOO_LARGE: Final = 1 << 64
 _SHOWN: Final = 40
 
 
+class BoundsError(yaml.MarkedYAMLError):
+    """YAML that is more than a person writes."""
+
+
 class Loader(_FASTEST):  # type: ignore[misc]  # whichever of two it is
     """Makes plain data; leaves dates to those who know in which line an impossible one stands."""
 
@@ -58,11 +62,16 @@ def read_documents(text: str) -> Iterator[tuple[yaml.Node, Any]]:
 def problem_of(fault: yaml.YAMLError) -> tuple[int, str]:
     """Return the line (from 1) that a fault is in, and what it is."""
     mark = getattr(fault, "problem_mark", None)
-    return mark.line + 1 if mark else 1, f"not YAML: {getattr(fault, 'problem', fault)}"
+    why = "YAML that is refused" if isinstance(fault, BoundsError) else "not YAML"
+    return mark.line + 1 if mark else 1, f"{why}: {getattr(fault, 'problem', fault)}"
 
 
 def _refusal(why: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=why, problem_mark=mark)
+
+
+def _beyond(why: str, event: Any) -> BoundsError:
+    return BoundsError(problem=why, problem_mark=event.start_mark)
 
 
 def _check_bounds(text: str) -> None:
@@ -82,10 +91,10 @@ def _check_bounds(text: str) -> None:
             sizes[event.anchor] = 1
         elif isinstance(event, yaml.AliasEvent):
             if event.anchor in (anchor for anchor, _ in within):
-                raise _refusal(f"alias *{event.anchor} stands within what it names", event.start_mark)
+                raise _beyond(f"alias *{event.anchor} stands within what it names", event)
             nodes += sizes.get(event.anchor or "", 0)
             aliased += sizes.get(event.anchor or "", 0)
         if len(within) > DEEPEST:
-            raise _refusal(f"nested more than {DEEPEST} deep", event.start_mark)
+            raise _beyond(f"nested more than {DEEPEST} deep", event)
         if aliased > MOST_ALIASED:
-            raise _refusal(f"aliases stand for more than {MOST_ALIASED} values", event.start_mark)
+            raise _beyond(f"aliases stand for more than {MOST_ALIASED} values", event)

@@ -98,6 +98,37 @@ def test_faults_that_show_when_a_part_is_built_have_their_line_all_at_once(tmp_p
     ]
 
 
+@pytest.mark.parametrize("command", ["check", "batch"])
+def test_faults_of_rules_hide_nothing_that_the_configuration_says_of_rules(tmp_path, command):
+    config, rules = tmp_path / "c.yml", tmp_path / "rules"
+    rules.mkdir()
+    (rules / "wrong.yml").write_text(RULE, "utf-8")
+    config.write_text(
+        "bogus: 1\nrules:\n  folders: [rules]\n  min_level: none\n  disabled: [nope, Wrong, wrong]\n"
+        "  thresholds: {lost: 3, Wrong: 4}\nsinks: [{kind: stdout, rules: [gone, Wrong]}]\n"
+    )
+    more = ["-"] if command == "batch" else []
+    told = CliRunner().invoke(main, [command, *more, "--config", str(config)]).stderr.splitlines()
+    assert [line.removeprefix(f"{config}:").split(", ")[0] for line in told[:-1]] == [
+        "1: bogus: no such key",
+        "4: rules.min_level: 'informational'",
+        "5: rules.disabled.0: no rule 'nope' in what can be read",
+        "6: rules.thresholds.lost: no rule 'lost' in what can be read",
+        "7: sinks.0.rules.0: no rule of the id 'gone' in what can be read; the model is 'account_behaviour'",
+    ]
+    assert told[-1].startswith(f"{rules}/wrong.yml:7: rule 'Wrong': ")
+
+
+@pytest.mark.parametrize("command", ["check", "batch"])
+def test_two_faults_in_one_line_are_two(tmp_path, command):
+    config = tmp_path / "c.yml"
+    config.write_text("{rules: {disabled: [nope]}, calendar: {country: XX}, sinks: [{kind: file, path: none/a}]}")
+    more = ["-"] if command == "batch" else []
+    result = CliRunner().invoke(main, [command, *more, "--config", str(config)])
+    told = [line.removeprefix(f"{config}:").split(": ")[:2] for line in result.stderr.splitlines()]
+    assert told == [["1", "calendar.country"], ["1", "rules.disabled.0"], ["1", "sinks.0.path"]]
+
+
 def test_a_run_that_the_configuration_stops_says_the_line_too(tmp_path):
     config = tmp_path / "c.yml"
     config.write_text(PLACES.replace("nosuch", "auto").replace("- nope", ""))
@@ -112,7 +143,8 @@ def test_a_bad_pattern_is_told_in_one_line(tmp_path):
     config.write_text("portal:\n  actions:\n    - action: logon\n      path: '/logon(['\n")
     result = CliRunner().invoke(main, ["check", "--config", str(config)])
     assert result.stderr.splitlines() == [
-        f"{config}:4: portal.actions.0.path: not a regular expression of Rust's engine: unclosed character class"
+        f"{config}:4: portal.actions.0.path: not a regular expression of Rust's engine: unclosed character class,"
+        " '/logon([' came"
     ]
 
 
@@ -187,6 +219,7 @@ sinks:
 def test_sinks_of_one_file_or_one_name_are_faults_of_the_second(tmp_path):
     config = tmp_path / "c.yml"
     config.write_text(TWICE)
+    (tmp_path / "sub").mkdir()
     result = CliRunner().invoke(main, ["check", "--config", str(config)])
     assert result.stderr.splitlines() == [
         f"{config}:6: sinks.1.path: a sink before this one writes that file: give it another",

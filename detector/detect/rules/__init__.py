@@ -5,8 +5,9 @@ batches. Any cut of the same events into batches gives the same signals.
 """
 
 from detector.detect.rules.engine import Rules
+from detector.detect.rules.found import Found, find
 from detector.detect.rules.lacking import lacking
 from detector.detect.rules.proof import Result, run_tests, write_junit
 from detector.detect.rules.spec import Rule
 
-__all__ = ["Result", "Rule", "Rules", "lacking", "run_tests", "write_junit"]
+__all__ = ["Found", "Result", "Rule", "Rules", "find", "lacking", "run_tests", "write_junit"]

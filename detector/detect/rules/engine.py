@@ -11,19 +11,18 @@ import numpy as np
 import polars as pl
 
 from detector.clock import monotonic_s
-from detector.config import Config, shipped
+from detector.config import Config
 from detector.detect.arrival import as_they_came
 from detector.detect.rules.allow import Allowances, read
 from detector.detect.rules.batch import Batch
 from detector.detect.rules.correlate import Correlator, Match
 from detector.detect.rules.fields import resolve
 from detector.detect.rules.firing import Firing, fire
+from detector.detect.rules.found import find
 from detector.detect.rules.keys import Index, Mask, codes, combine, text
-from detector.detect.rules.load import Loader, adjusted
 from detector.detect.rules.matcher import Answers, Matcher, holds
 from detector.detect.rules.muted import Muted
 from detector.detect.rules.names import Names
-from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import leaves
 from detector.detect.rules.speak import signals
 from detector.detect.rules.spec import Filter, Rule
@@ -75,13 +74,10 @@ class Rules:
     @classmethod
     def load(cls, config: Config, extra_folders: Sequence[Path] = ()) -> "Rules":
         """Load the shipped pack and the folders named. Raises: FaultsError with every fault of every file."""
-        own = [shipped("rules")] if config.rules.shipped else []
-        loader = Loader(zone=config.calendar.timezone, pipelines=Pipelines(config.rules.pipelines))
-        catalogue = loader.load([*config.rules.folders, *extra_folders], ours=own)
-        changed, faults = adjusted(catalogue, config.rules)
-        if faults:
-            raise FaultsError(faults)
-        return cls(changed, config)
+        found = find(config, extra_folders)
+        if found.faults:
+            raise FaultsError(found.faults)
+        return cls(found.rules, config)
 
     def named(self, *names: str) -> list[Rule]:
         """Give the rules of these ids, names or titles; all of them for none. Raises: DetectorError."""

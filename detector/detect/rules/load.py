@@ -1,7 +1,6 @@
 """Load rule files into records that are ready to run; collect every fault instead of stopping at the first."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -9,7 +8,6 @@ from sigma.correlations import SigmaCorrelationRule
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
-from detector import config
 from detector.detect.rules import attack, documents, sigma_parts
 from detector.detect.rules.allow import end_us
 from detector.detect.rules.condition import Compiler, UnsupportedError
@@ -19,7 +17,7 @@ from detector.detect.rules.documents import Document
 from detector.detect.rules.draft import Draft, Filtering
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import Tree, some
-from detector.detect.rules.spec import COUNTS, Correlation, Filter, Measure, Rule
+from detector.detect.rules.spec import Filter, Rule
 from detector.errors import Fault, FaultsError
 
 
@@ -36,27 +34,46 @@ class Loader:
         self.drafts: dict[str, Draft] = {}
         self.filters: list[Draft] = []
         self.known: dict[str, str] = {}
+        self.doubtful: set[str] = set()
+        """What rules at fault are called: others that name them are not to blame."""
+        self.unread = False
+        """Whether a file could not be read: nobody knows which rules stand there."""
 
     def load(self, folders: Sequence[Path], *, ours: Sequence[Path] = ()) -> tuple[Rule, ...]:
         """Load every rule, those that others refer to first. Raises: FaultsError with all faults."""
+        rules = self.read(folders, ours=ours)
+        if self.faults:
+            raise FaultsError(self.faults)
+        return rules
+
+    def read(self, folders: Sequence[Path], *, ours: Sequence[Path] = ()) -> tuple[Rule, ...]:
+        """Read every rule, those that others refer to first. Look at `faults`: those at fault are not fit to run."""
         for part, mapped in ((ours, False), (folders, self.pipelines.present)):
             for path in documents.files(part):
                 found, faults = documents.read(path)
                 self.faults += faults
+                self.unread |= bool(faults)
                 for document in found:
                     self._admit(document, mapped=mapped)
-        for draft in filter(self._readable, self.drafts.values()):
-            self._complete(draft)
+        for draft in self.drafts.values():
+            before = len(self.faults)
+            if self._readable(draft):
+                self._complete(draft)
+            if len(self.faults) > before or not self._readable(draft):
+                self._doubt(draft.document)
         self._apply_filters(filter(self._readable, self.filters))
-        ordered = self._ordered()
-        if self.faults:
-            raise FaultsError(self.faults)
-        return tuple(self._rule(self.drafts[key]) for key in ordered)
+        return tuple(self._rule(self.drafts[key]) for key in self._ordered())
+
+    def _doubt(self, document: Document) -> None:
+        names = {str(name) for key in ("id", "name", "title") if (name := document.data.get(key))}
+        self.doubtful |= names | {document.path.stem}
 
     def _admit(self, document: Document, *, mapped: bool) -> None:
         parsed, faults = sigma_parts.parse(document, mapped=mapped)
         extra, more = custom(document)
         self.faults += faults + more
+        if faults or more:
+            self._doubt(document)
         if parsed is None or faults:
             parsed_id = document.data.get("id") or document.data.get("name")
             if isinstance(parsed_id, str):  # so that rules which refer to it are not blamed as well
@@ -193,47 +210,3 @@ class Loader:
             if other.correlation is not None and draft.key in other.correlation.inputs
         ]
         return not counting or any(isinstance(one, SigmaCorrelationRule) and one.generate for one in counting)
-
-
-def adjusted(rules: Sequence[Rule], settings: config.Rules) -> tuple[tuple[Rule, ...], list[Fault]]:
-    """Apply the configuration's overrides; faults for rules that do not exist or have no count."""
-    faults: list[Fault] = []
-    by_name = {name: rule for rule in rules for name in (rule.key, rule.id, rule.name, rule.title) if name}
-    changed = {rule.key: rule for rule in rules}
-    for place, name in enumerate(settings.disabled):
-        if name not in by_name:
-            faults.append(settings.fault(f"no rule {name!r}", "disabled", place))
-        else:
-            key = by_name[name].key
-            changed[key] = replace(changed[key], output=False)
-    for name, given in settings.thresholds.items():
-        numbers = given if isinstance(given, tuple) else (given,)
-        rule = by_name.get(name)
-        if rule is None or rule.correlation is None or not rule.correlation.measures:
-            why = "no rule" if rule is None else "nothing is counted by rule"
-            faults.append(settings.fault(f"{why} {name!r}", "thresholds", name))
-        elif len(numbers) > len(rule.correlation.measures):
-            why = f"rule {name!r} has {len(rule.correlation.measures)} thresholds, {len(numbers)} came"
-            faults.append(settings.fault(why, "thresholds", name))
-        else:
-            changed[rule.key] = replace(changed[rule.key], correlation=_rebound(rule.correlation, numbers))
-    return tuple(changed.values()), faults
-
-
-def _rebound(correlation: Correlation, numbers: Sequence[float | None]) -> Correlation:
-    """Put `numbers` in the place of the first bound of each measure; None, and what is not said, keeps it."""
-    kept = correlation.measures[len(numbers) :]
-    measures = tuple(
-        measure if number is None else _bounded(measure, number)
-        for measure, number in zip(correlation.measures, numbers, strict=False)
-    )
-    counts = (2 * one.bounds.least for one in measures if one.kind in COUNTS[:2])
-    return replace(correlation, measures=(*measures, *kept), cap=max(correlation.cap, *counts, 1))
-
-
-def _bounded(measure: Measure, number: float) -> Measure:
-    absolute = bool(measure.bounds.pairs)
-    bounds = measure.bounds if absolute else measure.times
-    (operator, _), *rest = bounds.pairs
-    bounds = replace(bounds, pairs=((operator, float(number)), *rest))
-    return replace(measure, bounds=bounds) if absolute else replace(measure, times=bounds)

@@ -9,7 +9,7 @@ import pytest
 
 from detector.config import Config, shipped
 from detector.detect.rules import Rules, custom, documents, editor, lacking, run_tests, write_junit
-from detector.detect.rules.load import adjusted
+from detector.detect.rules.found import Found, adjusted
 from detector.detect.rules.proof import frame
 from detector.schema import LEVELS
 
@@ -63,7 +63,7 @@ def test_every_rule_says_the_same_in_french(rule):
 def test_every_threshold_can_be_overridden(rule):
     numbers = tuple(1000.0 + place for place in range(len(rule.correlation.measures)))
     settings = Config().rules.model_copy(update={"thresholds": {rule.id: numbers}})
-    changed, faults = adjusted([rule], settings)
+    changed, faults = adjusted(Found(rules=(rule,)), settings)
     assert not faults
     said = [(one.bounds.pairs or one.times.pairs)[0][1] for one in changed[0].correlation.measures]
     assert said == list(numbers)
