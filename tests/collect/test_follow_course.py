@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.collect.source import find, follow, followed
+from detector.collect.source import find, follow, followed, scan
 from tests.collect.live_log import (
     ROTATIONS,
     Server,
@@ -146,5 +146,5 @@ def lose_numbers(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
         found = find.look(path)
         return found and replace(found, inode=next(counted) if seed % 2 else 0)
 
-    for module in (follow, followed):
+    for module in (scan, followed):
         monkeypatch.setattr(module, "look", look)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from detector.collect.source import find, follow, followed
+from detector.collect.source import find, follow, followed, scan
 from tests.collect.live_log import Server, Tail, by_copy_compressed, by_rename, every_rotation
 
 
@@ -228,7 +228,7 @@ def numberless(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         found = find.look(path)
         return found and replace(found, inode=next(counted) if "other" in request.param else 0)
 
-    for module in (follow, followed):
+    for module in (scan, followed):
         monkeypatch.setattr(module, "look", look)
 
 
@@ -365,5 +365,24 @@ def test_the_highest_number_may_be_the_newest(tmp_path: Path) -> None:
         server.reopen()
     given += tail.poll()
     assert given == list(range(70))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_file_that_gets_the_number_of_one_that_went_is_read_once(tmp_path: Path, restarts: int) -> None:
+    server = Server(tmp_path / "first.log")
+    tail = Tail(tmp_path, from_start=True)
+    server.write(500)
+    tail.poll()
+    os.truncate(server.path, 0)
+    server.path.rename(tmp_path / "second.log")
+    server.write(100)
+    tail.poll()
+    for _ in range(restarts):
+        tail.restart()
+        server.write(5)
+        tail.poll()
+    assert tail.numbers == list(range(server.count))
     server.close()
     tail.close()

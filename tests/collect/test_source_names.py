@@ -29,7 +29,7 @@ def test_rotations_are_one_family_in_order_of_age(family: str, oldest_first: lis
     assert all(older < newer for older, newer in pairwise(ages))
 
 
-@pytest.mark.parametrize("name", ["server1.log", "server2.log", "access_10443.log", "a.log", "host-10.log"])
+@pytest.mark.parametrize("name", ["server1.log", "server2.log", "access_10443.log", "a.log", "host-10.log", "portal.8081"])
 def test_a_number_that_is_no_rotation_stays_in_the_name(name: str) -> None:
     assert rotation(name).family == name
     assert rotation(name).age.live

@@ -12,7 +12,6 @@ from detector.collect.source.block import Block, Position
 from detector.collect.source.find import Found, find
 from detector.collect.source.locate import match
 from detector.collect.source.logfile import LogFile, first_lines, last_lines
-from detector.collect.source.names import rotation
 from detector.config import Input
 from detector.errors import InputError
 
@@ -154,7 +153,7 @@ class Files:
 
     def _chained(self, spans: list[_Span]) -> list[list[_Span]]:
         """Join files that follow each other; a file that begins before another's end starts a stream of its own."""
-        by_name = sorted(spans, key=lambda span: (rotation(span.file.path).age, span.file.path))
+        by_name = sorted(spans, key=lambda span: (span.file.age, span.file.path))
         timed = [span for span in by_name if span.file.size_bytes or not span.file.regular]
         if any(span.first is None for span in timed):
             return [by_name]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from detector.collect.source.names import is_log, rotation
+from detector.collect.source.names import Age, age_of, is_log, rotation
 from detector.errors import InputError
 
 STDIN: Final = "-"
@@ -15,10 +15,14 @@ STDIN: Final = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """One file to read. `stream` names the log it is a part of, the same from whatever folder one starts."""
+    """One file to read. `stream` names the log it is a part of, the same from whatever folder one starts.
+
+    `age`: its place among the files of that log, by its name.
+    """
 
     path: str
     stream: str
+    age: Age
     inode: int
     device: int
     size_bytes: int
@@ -65,6 +69,7 @@ def look(path: str) -> Found | None:
     return Found(
         path=path,
         stream=stream_of(path),
+        age=age_of(path),
         inode=found.st_ino,
         device=found.st_dev,
         size_bytes=found.st_size if stat.S_ISREG(found.st_mode) else 0,
@@ -120,7 +125,9 @@ def _files(given: str, faults: list[str]) -> Iterable[str]:
 
 def _add(found: dict[tuple[int, int | str], Found], path: str, faults: list[str]) -> None:
     if path == STDIN:
-        found[-1, -1] = Found(path=STDIN, stream=STDIN, inode=0, device=0, size_bytes=0, modified_ns=0, regular=False)
+        found[-1, -1] = Found(
+            path=STDIN, stream=STDIN, age=age_of(STDIN), inode=0, device=0, size_bytes=0, modified_ns=0, regular=False
+        )
         return
     one = look(path)
     if one is None:

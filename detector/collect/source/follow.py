@@ -1,20 +1,20 @@
 """Follow live logs: growth, rotation by name, rename, copy and truncation, and restarts in between."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
-from itertools import pairwise
 from typing import ClassVar, Final, Self
 
 import polars as pl
 
 from detector import clock
 from detector.collect.source.block import Block, Mark, Position
-from detector.collect.source.find import STDIN, Found, is_glob, logs_in, look, matching, stream_of
+from detector.collect.source.find import STDIN, Found
 from detector.collect.source.followed import FollowedLog
-from detector.collect.source.logfile import end_offset, first_lines
-from detector.collect.source.names import Age, age_of, rotation
+from detector.collect.source.logfile import FINGERPRINT_BYTES, end_offset, first_lines
+from detector.collect.source.names import Age
+from detector.collect.source.scan import Scan, is_there
 from detector.config import Input
 from detector.errors import InputError
 
@@ -27,8 +27,6 @@ time between, such lines may come before those of the copy."""
 
 KEPT: Final = timedelta(days=30)
 """How long it is known, after it was last written to, of a log that is gone, how far it was read."""
-
-_A_SECOND_NS: Final = 1_000_000_000
 
 _Identity = tuple[int, int | str]
 
@@ -62,12 +60,10 @@ class Follower:
         begin_at_start: Collection[str] = (),
     ) -> None:
         self._paths = [_followable(os.fspath(path)) for path in paths]
-        self._folders: set[str] = set()
         self._settings = settings
         self._from_start, self._begin_at_start = from_start, begin_at_start
         self._logs = _known(settings, positions or {})
-        self._looked_into = self._logs.keys() & set(map(os.path.abspath, self._paths))
-        self._came: set[str] = set()
+        self._scan = Scan(self._paths, positions or {})
         self._first_look, self._looked_s = True, 0.0
         self._forgotten: list[str] = []
         self._moved: list[str] = []
@@ -96,7 +92,7 @@ class Follower:
     @property
     def awaited(self) -> list[str]:
         """Paths at which there is nothing to follow yet."""
-        return [path for path in self._paths if not _is_there(path)]
+        return [path for path in self._paths if not is_there(path)]
 
     @property
     def behind_bytes(self) -> int:
@@ -120,7 +116,7 @@ class Follower:
     def _look(self, only: Collection[str] | None = None) -> Collection[str]:
         """Look at the files anew, of some streams or of all, and return the streams that are there."""
         self._looked_s = clock.monotonic_s()
-        found = {stream: files for stream, files in self._scan().items() if only is None or stream in only}
+        found = {stream: files for stream, files in self._scan.found().items() if only is None or stream in only}
         self._move(found)
         reached = self._handed_over({stream: members for stream, (members, _) in found.items()})
         for log in self._logs.values():
@@ -171,27 +167,6 @@ class Follower:
         for log in self._logs.values():
             log.close()
 
-    def _scan(self) -> dict[str, tuple[list[Found], Age | None]]:
-        """Return the files of every stream, the oldest first; where a file is named, its place among them too."""
-        found: dict[str, dict[_Identity, Found]] = {}
-        named: dict[str, Age] = {}
-        self._folders |= {given for given in self._paths if os.path.isdir(given)}
-        for given in self._paths:
-            explicit = not (is_glob(given) or given in self._folders)
-            stream = stream_of(given) if explicit else os.path.abspath(given)
-            found.setdefault(stream, {})
-            if explicit:
-                age = age_of(os.path.realpath(given))
-                named[stream] = min(age, named.get(stream, age))
-            for one in filter(None, map(look, _siblings(given) if explicit else _matched(given))):
-                files = found.setdefault(stream if explicit else one.stream, {})
-                if stream in self._looked_into:
-                    self._came.add(one.stream)
-                key = one.identity
-                if one.regular and (key not in files or os.path.islink(files[key].path)):
-                    files[key] = one
-        return {stream: (_in_order(files.values()), named.get(stream)) for stream, files in _once(found).items()}
-
     def _move(self, found: Mapping[str, tuple[list[Found], Age | None]]) -> None:
         """Follow logs into the folders they were moved to."""
         gone = [log for log in self._logs.values() if log.stream not in found]
@@ -220,9 +195,9 @@ class Follower:
     ) -> list[tuple[Found, int]]:
         """Choose the files to begin a log with, the newest, and from where."""
         if named is not None:
-            members = [one for one in members if age_of(one.path) >= named]
+            members = [one for one in members if one.age >= named]
         came = next((at for at, one in enumerate(members) if one.identity in reached), None)
-        is_new = not self._first_look or stream in self._came or stream in self._begin_at_start
+        is_new = not self._first_look or stream in self._scan.came or stream in self._begin_at_start
         if came is not None or self._from_start or is_new:
             return [(one, reached.get(one.identity, 0)) for one in members[came or 0 :]]
         try:
@@ -237,84 +212,22 @@ def _known(settings: Input, positions: Mapping[str, Position]) -> dict[str, Foll
 
 def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
     """Return the files of every stream. One that changed hands is in two positions: its reader's is the farther one."""
-    reader: dict[tuple[int, int], tuple[int, str]] = {}
+    reader: dict[tuple[int, int, str], tuple[int, str]] = {}
     for stream, mark in ((stream, mark) for stream, position in positions.items() for mark in position.files):
-        who = (mark.device, mark.inode)
-        if not mark.ended and (who not in reader or mark.offset >= reader[who][0]):
-            reader[who] = (mark.offset, stream)
+        if not mark.ended and (_who(mark) not in reader or mark.offset >= reader[_who(mark)][0]):
+            reader[_who(mark)] = (mark.offset, stream)
     return {
-        stream: [
-            mark for mark in one.files if mark.ended or not mark.inode or reader[mark.device, mark.inode][1] == stream
-        ]
+        stream: [mark for mark in one.files if mark.ended or not mark.inode or reader[_who(mark)][1] == stream]
         for stream, one in positions.items()
     }
+
+
+def _who(mark: Mark) -> tuple[int, int, str]:
+    """Whose number a mark has, by how the file begins where that tells: a number is given to another file again."""
+    return mark.device, mark.inode, mark.fingerprint if mark.head_bytes == FINGERPRINT_BYTES else ""
 
 
 def _followable(path: str) -> str:
     if path == STDIN:
         raise InputError("-: standard input cannot be followed; `batch` reads it")
     return path
-
-
-def _is_there(path: str) -> bool:
-    return bool(_matched(path)) if is_glob(path) or os.path.isdir(path) else os.path.exists(path)
-
-
-def _matched(given: str) -> Sequence[str]:
-    return list(logs_in(given)) if os.path.isdir(given) else matching(given)
-
-
-def _siblings(given: str) -> list[str]:
-    """The file that was named and the rotations beside it; beside its target, where it is a link."""
-    target = os.path.realpath(given)
-    folder = os.path.dirname(target) if os.path.islink(given) else os.path.dirname(given)
-    family = rotation(os.path.basename(target)).family
-    try:
-        names = os.listdir(folder or ".")
-    except OSError:
-        return []
-    return [os.path.join(folder, name) for name in sorted(names) if rotation(name).family == family]
-
-
-def _in_order(files: Iterable[Found]) -> list[Found]:
-    """Sort files by age. One that is there plain and compressed is being compressed: the plain one counts."""
-    slots: dict[str, Found] = {}
-    for one in files:
-        name = os.path.basename(one.path)
-        plain = rotation(name).unpacked
-        if plain not in slots or name == plain:
-            slots[plain] = one
-    ordered = sorted(slots.values(), key=lambda one: age_of(one.path))
-    numbered = [one for one in ordered if age_of(one.path).numbered]
-    if _numbers_rise(numbered):
-        first = ordered.index(numbered[0])
-        ordered[first : first + len(numbered)] = reversed(numbered)
-    return ordered
-
-
-def _numbers_rise(numbered: Sequence[Found]) -> bool:
-    """Whether the highest number is the newest file: as when each was last written to says, by a second or more.
-
-    Source: log4j 2's DefaultRolloverStrategy, whose `fileIndex` is `max` by default.
-    """
-    return len(numbered) > 1 and all(
-        after.modified_ns + _A_SECOND_NS <= before.modified_ns for before, after in pairwise(numbered)
-    )
-
-
-def _once(found: dict[str, dict[_Identity, Found]]) -> dict[str, dict[_Identity, Found]]:
-    """Leave every file to one stream: a link in a folder and its target are one."""
-    owners: dict[_Identity, str] = {}
-    for stream, files in found.items():
-        for key, one in files.items():
-            owner = owners.get(key)
-            if owner is None or (_is_itself(stream, one) and not _is_itself(owner, found[owner][key])):
-                owners[key] = stream
-    return {
-        stream: {key: one for key, one in files.items() if owners[key] == stream} for stream, files in found.items()
-    }
-
-
-def _is_itself(stream: str, one: Found) -> bool:
-    """Whether a file is found as what it is, and not by way of a link."""
-    return stream_of(os.path.realpath(one.path)) == stream

@@ -288,6 +288,6 @@ def _told_apart(
 
 def _is_later(members: Sequence[Found], place: int, known: Sequence[Mark], since_ns: int) -> bool:
     """Whether a file came after those that are known, and gone: by when it was written to; the newest by its name."""
-    age, one = age_of(members[place].path), members[place]
-    newest = place + 1 == len(members) and (age.live or age > max(age_of(mark.path) for mark in known))
+    one = members[place]
+    newest = place + 1 == len(members) and (one.age.live or one.age > max(age_of(mark.path) for mark in known))
     return newest or one.modified_ns > since_ns

@@ -2,11 +2,13 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _PACKED: Final = re.compile(r"\.(?:gz|zst|bz2|xz)$", re.I)
 _NUMBER: Final = re.compile(r"\.(\d{1,4})$")
+_DIGITS: Final = 3
+"""Digits that a rotation's number has at most where no date is in the name: four are those of a port."""
 _DATE: Final = re.compile(
     r"""(?<!\d) [-._]?
     (?: (?P<day> (?:19|20)\d\d (?P<sep>[-._]?) (?:0[1-9]|1[0-2]) (?P=sep) (?:0[1-9]|[12]\d|3[01]) )
@@ -42,11 +44,19 @@ class Age:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What a file's name says: the log it belongs to, its place there, and its name before compression."""
+    """What a file's name says: the log it belongs to, its place there, and its name before compression.
+
+    `beside`: the name of the log's live file, where this one's ends in a number.
+    """
 
     family: str
     age: Age
     unpacked: str
+    beside: str
+
+    def alone(self) -> "Rotation":
+        """Return what it says where a number at its end is a part of it, and none of a rotation."""
+        return replace(self, family=self.unpacked, age=Age(live=True, numbered=False, day="", number=0))
 
 
 def rotation(name: str) -> Rotation:
@@ -55,18 +65,19 @@ def rotation(name: str) -> Rotation:
     Source: the names of logrotate (`dateext`, `start`), IIS (`u_exYYMMDD`), Tomcat and log4j.
     """
     unpacked = _PACKED.sub("", name)
-    stem, number = unpacked, 0
-    if match := _NUMBER.search(stem):
-        stem, number = stem[: match.start()], int(match[1])
-    dated = ""
+    numbered = _NUMBER.search(unpacked)
+    stem, number = (unpacked[: numbered.start()], int(numbered[1])) if numbered else (unpacked, 0)
+    beside, dated = stem, ""
     if match := _IIS.search(stem):
         stem, dated = match[1] + stem[match.end() :], "20" + match[2]
     elif match := _DATE.search(stem):
         stem = stem[: match.start()] + stem[match.end() :]
         dated = re.sub(r"\D", "", (match["day"] or match["month"]) + (match["clock"] or ""))
+    if numbered and not dated and len(numbered[1]) > _DIGITS:
+        stem, number = unpacked, 0
     has_number = stem != unpacked and not dated
     age = Age(live=not dated and not has_number, numbered=has_number, day=dated, number=number if dated else -number)
-    return Rotation(family=stem.lstrip("-._") or stem or unpacked, age=age, unpacked=unpacked)
+    return Rotation(family=stem.lstrip("-._") or stem or unpacked, age=age, unpacked=unpacked, beside=beside)
 
 
 def age_of(path: str) -> Age:
