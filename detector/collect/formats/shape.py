@@ -113,6 +113,8 @@ def without_escapes(texts: pl.DataFrame) -> pl.DataFrame:
     """Undo the server's escapes in every text; those of the target become percent-encoding."""
     undo = dict.fromkeys(_TEXTS, escapes.text) | {"url.original": escapes.target}
     undo = {name: one for name, one in undo.items() if name in texts.columns}
+    if not undo:
+        return texts
     escaped = texts.select(pl.col(name).str.contains(escapes.ANY).any() for name in undo).row(0, named=True)
     return texts.with_columns(one(pl.col(name)) for name, one in undo.items() if escaped[name])
 
