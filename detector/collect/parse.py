@@ -1,11 +1,12 @@
 """Read lines with a format: every one becomes an event or a reject, blank ones and directives are counted apart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import polars as pl
 
+from detector.collect.doubled import in_doubled_hour, nearer
 from detector.collect.formats import Format, choose_format
 from detector.collect.formats.reading import cleaned, read_rows
 from detector.collect.formats.shape import REASON, UNKNOWN
@@ -22,21 +23,30 @@ _NUL: Final = "holds a NUL byte"
 class Parsed:
     """What became of a block's lines: `events.height + rejects.height + skipped` is their number.
 
-    `header` is the `#Fields` line in force behind the last line (W3C; else empty): give it with the next block.
+    Give with the next block: `header`, the `#Fields` line in force behind the last line (W3C; else empty), and
+    `doubled_us`, how far the lines came in an hour that their zone has twice (microseconds since 1970; None: in none).
     """
 
     events: pl.DataFrame
     rejects: pl.DataFrame
     skipped: int
     header: str = ""
+    doubled_us: int | None = None
 
 
 def parse(
-    lines: pl.DataFrame, fmt: Format, *, path: str, header: str = "", reference: datetime | None = None
+    lines: pl.DataFrame,
+    fmt: Format,
+    *,
+    path: str,
+    header: str = "",
+    doubled_us: int | None = None,
+    reference: datetime | None = None,
 ) -> Parsed:
     """Read a block of lines.
 
-    `header` comes from the block before; `reference` (the file's last change) gives stamps without a year theirs.
+    `header` and `doubled_us` come from the block before; `reference` (the file's last change) gives stamps without a
+    year theirs.
 
     Shapes: {line: String, log.offset: Int64} -> RAW and REJECT, in the order of the lines.
     """
@@ -55,9 +65,16 @@ def parse(
         directive = pl.when(line.str.starts_with(DIRECTIVE)).then(line).forward_fill().fill_null(header)
         lines = lines.with_columns(pl.col("skip") | line.str.starts_with("#"), directive.alias(HEADER))
         header = lines[HEADER][-1] if lines.height else header
-    setting = TimeSetting(zone=fmt.zone, reference=reference)
-    events, rejects = _read(lines.filter(~pl.col("skip")), fmt, path, setting)
-    return Parsed(events=events, rejects=rejects, skipped=int(lines["skip"].sum()), header=header)
+    written, setting = lines.filter(~pl.col("skip")), TimeSetting(zone=fmt.zone, reference=reference)
+    events, rejects = _read(written, fmt, path, setting)
+    twice = in_doubled_hour(events["@timestamp"], fmt.zone)
+    if twice is not None:
+        some = written.filter(pl.col("log.offset").is_in(events["log.offset"].filter(twice).implode()))
+        second, _ = _read(some, fmt, path, replace(setting, second=True))
+        times, doubled_us = nearer(events["@timestamp"].filter(twice), second["@timestamp"], doubled_us)
+        events = events.with_columns(events["@timestamp"].scatter(twice.arg_true(), times))
+    skipped = int(lines["skip"].sum())
+    return Parsed(events=events, rejects=rejects, skipped=skipped, header=header, doubled_us=doubled_us)
 
 
 def _read(lines: pl.DataFrame, fmt: Format, path: str, setting: TimeSetting) -> tuple[pl.DataFrame, pl.DataFrame]:

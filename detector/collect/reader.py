@@ -194,9 +194,14 @@ class Reader:
             state = self._choose(step, block, state)
         self._lines_since_choice[stream] += block.lines.height
         parsed = parse(
-            block.lines, self._formats[stream], path=block.path, header=state.header, reference=block.modified
+            block.lines,
+            self._formats[stream],
+            path=block.path,
+            header=state.header,
+            doubled_us=state.doubled_us,
+            reference=block.modified,
         )
-        state = self._states[stream] = replace(state, header=parsed.header)
+        state = self._states[stream] = replace(state, header=parsed.header, doubled_us=parsed.doubled_us)
         latest = parsed.events["@timestamp"].max()
         if isinstance(latest, datetime):
             self._times[stream] = max(latest, self._times.get(stream, latest))
@@ -229,7 +234,7 @@ class Reader:
         header = state.header
         if not header and chosen.header is not None and not block.lines.is_empty() and block.lines["log.offset"][0] > 0:
             header = next(iter(lines["line"].filter(lines["line"].str.starts_with(DIRECTIVE)).head(1)), "")
-        return ParserState(format=chosen.name, header=header, learned=chosen.learned)
+        return replace(state, format=chosen.name, header=header, learned=chosen.learned)
 
     def _known(self, state: ParserState, lines: pl.DataFrame) -> tuple[Format, str] | None:
         """Return the format that was taken before, unless it was by fewer lines than there are to choose by now."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import polars as pl
 
@@ -19,11 +19,13 @@ class TimeSetting:
     """What a stamp alone does not say.
 
     `zone` is that of stamps which carry none; `reference` gives the year to those which carry none
-    (the file's last change: a line is at most a day younger).
+    (the file's last change: a line is at most a day younger). `second`: those of the hour that comes twice are of its
+    second time.
     """
 
     zone: str = "UTC"
     reference: datetime | None = None
+    second: bool = False
 
 
 Reader = Callable[[pl.Series, TimeSetting], pl.Series]
@@ -39,22 +41,24 @@ def _zoned(pattern: str) -> Reader:
 def _local(pattern: str) -> Reader:
     def read(texts: pl.Series, setting: TimeSetting) -> pl.Series:
         naive = texts.str.to_datetime(pattern, time_unit="us", strict=False)
-        return at_zone(naive, setting.zone)
+        return at_zone(naive, setting.zone, second=setting.second)
 
     return read
 
 
-def at_zone(naive: pl.Series, zone: str) -> pl.Series:
+def at_zone(naive: pl.Series, zone: str, *, second: bool = False) -> pl.Series:
     """Take local times to UTC.
 
-    The doubled hour of autumn is read as its first; the missing one of spring as if the clock had not yet moved.
+    The doubled hour of autumn is read as its first, or its second; the missing one of spring as if the clock had not
+    yet moved.
     """
     if zone == "UTC":
         return naive.dt.replace_time_zone("UTC")
     hour = timedelta(hours=1)
-    plain = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    which: Literal["earliest", "latest"] = "latest" if second else "earliest"
+    plain = naive.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
     if plain.null_count() > naive.null_count():
-        moved = (naive - hour).dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null") + hour
+        moved = (naive - hour).dt.replace_time_zone(zone, ambiguous=which, non_existent="null") + hour
         plain = plain.fill_null(moved)
     return plain.dt.convert_time_zone("UTC")
 

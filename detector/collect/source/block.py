@@ -19,18 +19,25 @@ class ParserState:
 
     `format` is the name of the format chosen for the stream, None until chosen; `header` is what a
     directive in the file has put in force (W3C's `#Fields`), empty where there was none; `learned` is what the first
-    lines told of the format, None in a state that was saved before it was kept.
+    lines told of the format, None in a state that was saved before it was kept; `doubled_us` how far its lines came in
+    an hour that their zone has twice (microseconds since 1970), None where in none or before it was kept.
     """
 
     format: str | None = None
     header: str = ""
     learned: Learned | None = None
+    doubled_us: int | None = None
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "ParserState":
         """Return what `asdict` and JSON made plain."""
         learned = plain.get("learned")
-        return cls(format=plain["format"], header=plain["header"], learned=learned and Learned.from_dict(learned))
+        return cls(
+            format=plain["format"],
+            header=plain["header"],
+            learned=learned and Learned.from_dict(learned),
+            doubled_us=plain.get("doubled_us"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
