@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from detector import VERSION
-from detector.cli.standard_error import unfailing
+from detector.cli.standard_error import tell, unfailing
 from detector.errors import DetectorError, FaultsError
 
 COMMANDS: Final = (
@@ -37,6 +37,9 @@ COMMANDS: Final = (
     "timeline",
     "trial",
 )
+
+RUNS: Final = ("batch", "tail")
+"""Commands that programs start: their standard error is collected, and may have to be JSON alone."""
 
 EPILOG: Final = """\b
 Examples:
@@ -74,8 +77,13 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DetectorError as fault:
-            prefix = "" if isinstance(fault, FaultsError) else "detector: "  # a fault begins with its file and line
-            click.echo(prefix + printable(str(fault)), err=True)
+            faults = fault.faults if isinstance(fault, FaultsError) else ()
+            prefix = "" if faults else "detector: "  # a fault begins with its file and line
+            for told in map(printable, map(str, faults or (fault,))):
+                if ctx.invoked_subcommand in RUNS:
+                    tell(told, "error", prefix=prefix)
+                else:
+                    click.echo(prefix + told, err=True)
             ctx.exit(fault.exit_code)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from detector.cli.options import FOLDER, run_options, with_samples
+from detector.cli.standard_error import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ def batch(paths: tuple[str, ...], state: Path | None, **asked: Any) -> None:
         finish(run(order, work))
     except KeyboardInterrupt:
         saved = any(one.committed for one in begun)
-        click.echo(f"detector: interrupted; {_left_by(order.state is not None, saved)}", err=True)
+        tell(f"interrupted; {_left_by(order.state is not None, saved)}", "warning")
         finish(INTERRUPTED)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from logging import WARNING
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ from detector.cli.files import opened, written
 from detector.cli.options import LEVELS, anchored_span, configured
 from detector.cli.page import Page
 from detector.cli.progress import progress_bar
+from detector.cli.standard_error import as_entry
 from detector.config import Config, Destination, ToFile, ToStdout
 from detector.emit.sinks import Sink, open_sink
 from detector.emit.summary import summarize
@@ -23,7 +25,7 @@ from detector.errors import DetectorError, Fault, FaultsError
 from detector.language import Words
 from detector.pipeline import Pipeline
 from detector.pipeline.flow import Setup
-from detector.telemetry import Telemetry
+from detector.telemetry import Telemetry, log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,10 @@ class Order:
 
 MANY_LINES: Final = 10_000
 """Before so many a run that still goes on is not judged: its first users may well sit in one office."""
+
+TOLD: Final = ("lines", "events", "rejects", "late", "accounts", "seconds", "lines_per_s", "first_event", "last_event")
+COUNTED: Final = ("alerts", "incidents")
+"""Of the figures of a run, those of its last entry in a log of JSON: no personal data."""
 
 UNDELIVERED: Final = 5
 """Exit code of a run that ends with alerts that did not arrive."""
@@ -80,17 +86,33 @@ def run(order: Order, work: Work, default_level: str = "error", *, deliver: bool
                 attend=setup.attend,
             )
         share = config.input.reject_share_warning
-        with progress_bar(shown=not order.no_progress) as show:
+        with progress_bar(shown=not order.no_progress and config.log.format == "text") as show:
             work(pipeline, _watching(show, share))
         telemetry.settle(share)
         if stats:
             stats.write(json.dumps(telemetry.stats(), indent=2, allow_nan=False).encode() + b"\n")
-    summarize(telemetry, pipeline.digest.alerts(), Words.of(config.language), learned=order.learn)
+    if not _told_in_entries(telemetry):
+        summarize(telemetry, pipeline.digest.alerts(), Words.of(config.language), learned=order.learn)
     if deliver and any(one.pending or (one.dead_letters and not order.state) for one in telemetry.sinks):
         return UNDELIVERED
     if order.fail_on is None:
         return 0
     return int(any(telemetry.alerts[level] for level in LEVELS[LEVELS.index(order.fail_on) :]))
+
+
+def _told_in_entries(telemetry: Telemetry) -> bool:
+    """Write the figures as an entry of the log, if only such may be written; and warnings that it has not had."""
+    figures = telemetry.stats()
+    told = {name: figures[name] for name in TOLD if figures[name] is not None}
+    counts = {f"{what}_{name}": count for what in COUNTED for name, count in figures[what].items()}
+    entry = as_entry("run over", **told, **counts)
+    if entry is None:
+        return False
+    lacking = () if log.isEnabledFor(WARNING) else telemetry.warnings.values()
+    warnings = (as_entry(one.text, "warning", code=one.code) for one in lacking)
+    for line in filter(None, (*warnings, entry)):
+        click.echo(line, err=True)
+    return True
 
 
 def set_up(order: Order, default_level: str) -> Setup:

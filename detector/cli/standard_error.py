@@ -1,8 +1,13 @@
-"""Write to standard error as long as it takes anything: a disk that is full under it must not end a run."""
+"""Write to standard error: as long as it takes anything, and as its reader takes it.
+
+A disk that is full under it must not end a run; whoever collects the program's log as JSON gets nothing but JSON.
+"""
 
 import io
 import sys
 from typing import TYPE_CHECKING, Final
+
+import click
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -30,3 +35,20 @@ def unfailing() -> None:
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(raw), encoding=former.encoding, errors="backslashreplace", line_buffering=True
     )
+
+
+def as_entry(text: str, level: str = "info", **figures: object) -> str | None:
+    """Return `text` as an entry of the program's log, if only such may be written; its level shuts nothing out."""
+    import logging
+
+    log = logging.getLogger("detector")
+    handler = next((one for one in log.handlers if getattr(one.formatter, "alone", False)), None)
+    if handler is None:
+        return None
+    number = logging.getLevelNamesMapping()[level.upper()]
+    return handler.format(log.makeRecord(log.name, number, "", 0, "%s", (text,), None, extra=figures))
+
+
+def tell(text: str, level: str = "info", *, prefix: str = "detector: ") -> None:
+    """Tell whoever started the command, in an entry if need be."""
+    click.echo(as_entry(text, level) or f"{prefix}{text}", err=True)

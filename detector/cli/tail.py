@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from detector.cli.options import FOLDER, run_options
+from detector.cli.standard_error import as_entry, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ def tail(
         except StoppedError:
             said = _LEFT_OFF
         if service.stopping:
-            click.echo(f"detector: {said}", err=True)
+            tell(said)
 
     ends = once or idle_exit is not None or set(paths) == {"-"}
     try:
@@ -143,5 +144,5 @@ def _leave(said: str = "", code: int = 0) -> None:
     """End, whatever else goes on; a standard error that nobody reads would hold it up, and is told nothing."""
     with suppress(OSError):
         if said and select((), (_STDERR,), (), 0)[1]:
-            os.write(_STDERR, f"detector: {said}\n".encode())
+            os.write(_STDERR, f"{as_entry(said) or f'detector: {said}'}\n".encode())
     os._exit(code)

@@ -28,6 +28,9 @@ class KeyValue(logging.Formatter):
 class EcsJson(logging.Formatter):
     """One JSON object a line, in ECS's names; what the entry carries is under `labels`."""
 
+    alone: Final = True
+    """Who reads the entries takes nothing else beside them."""
+
     def format(self, record: logging.LogRecord) -> str:
         """Write `record`."""
         told = {

@@ -150,6 +150,29 @@ def test_the_second_stop_is_at_once(log, tmp_path, manager, started):
     os.close(holder)
 
 
+HUNG_UP = """
+import os, signal
+from detector import cli
+
+answer = cli.main
+def hung_up(**how):
+    os.kill(os.getpid(), signal.SIGHUP)
+    answer(**how)
+cli.main = hung_up
+
+from detector.__main__ import main
+main()
+"""
+"""The command, asked to reload when it has hardly begun."""
+
+
+def test_a_reload_asked_before_a_start_is_no_reason_to_die(log, tmp_path, started):
+    process = started([sys.executable, "-c", HUNG_UP, *tail(log, tmp_path, "--from-start", "--once")[3:]])
+    said = process.communicate()[1]
+    assert process.returncode == 0, said
+    assert ids((tmp_path / "alerts.jsonl").read_text())
+
+
 def test_a_stop_before_anything_is_read_ends_a_start(log, tmp_path, started):
     os.mkfifo(tmp_path / "c.yml")
     process = started(tail(log, tmp_path, "--config", str(tmp_path / "c.yml")))
