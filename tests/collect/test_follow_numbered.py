@@ -42,7 +42,7 @@ def test_logs_whose_names_end_in_a_number_are_read_once_each(
             by_rename_compressed(servers[0].path, servers[0])  # a rotation of its own
     assert sorted(tail.numbers) == list(range(servers[-1].count))
     assert tail.logs == [str(server.path) for server in servers]
-    assert tail.follower.lost == []
+    assert tail.follower.lost == {}
     close(tail, *servers)
 
 
@@ -75,7 +75,7 @@ def test_a_log_stands_for_a_moment_without_its_live_file(tmp_path: Path, followe
         server.write(5)
         tail.poll()
     assert tail.numbers == list(range(server.count))
-    assert tail.follower.lost == []
+    assert tail.follower.lost == {}
     server.close()
     tail.close()
 

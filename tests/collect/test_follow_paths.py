@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from detector.collect.source import find, follow, followed, scan
-from tests.collect.live_log import Server, Tail, by_copy_compressed, by_rename, every_rotation
+from tests.collect.live_log import Server, Tail, by_copy_compressed, by_rename, every_rotation, packed
 
 
 def test_a_folder_that_is_missing_at_the_start_is_waited_for(tmp_path: Path) -> None:
@@ -131,8 +131,12 @@ def _open_files(log: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("restarts", [1, 2])
-def test_a_log_that_is_away_at_a_restart_and_comes_back_as_a_copy_is_known(tmp_path: Path, restarts: int) -> None:
-    server = Server(tmp_path / "access.log")
+@pytest.mark.parametrize("away", [".", "logs"])
+def test_a_log_that_is_away_at_a_restart_and_comes_back_as_a_copy_is_known(
+    tmp_path: Path, away: str, restarts: int
+) -> None:
+    (tmp_path / "logs").mkdir()
+    server = Server(tmp_path / "logs" / "access.log")
     server.write(5)
     tail = Tail(server.path, from_start=True)
     assert tail.poll() == list(range(5))
@@ -140,16 +144,16 @@ def test_a_log_that_is_away_at_a_restart_and_comes_back_as_a_copy_is_known(tmp_p
     server.write(5)
     assert tail.poll() == list(range(5, 10))
     server.close()
-    server.path.rename(tmp_path / "away")
+    server.path.rename(tmp_path / away / "away")
     for _ in range(restarts):
         tail.restart()
         assert tail.poll() == []
-        assert tail.follower.lost == [str(server.path)]
-    shutil.copy2(tmp_path / "away", server.path)
+        assert list(tail.follower.lost) == ([str(server.path)] if away == "." else [])
+    shutil.copy2(tmp_path / away / "away", server.path)
     server.reopen()
     server.write(5)
     assert tail.poll() == list(range(10, 15))
-    assert tail.follower.lost == []
+    assert tail.follower.lost == {}
     server.close()
     tail.close()
 
@@ -187,6 +191,69 @@ def test_a_name_that_is_no_rotation_takes_the_file_over_where_it_was_read_to(tmp
         server.write(2)
         tail.poll()
     assert sorted(tail.numbers) == list(range(server.count))
+    server.close()
+    tail.close()
+
+
+@pytest.mark.parametrize("name", ["access.log.old", "access-1.log", "access.1.log", ".bak", "access.log-1773126000"])
+@pytest.mark.parametrize("restarts", [1, 2])
+def test_a_named_file_is_read_to_its_end_whatever_name_it_gets(tmp_path: Path, name: str, restarts: int) -> None:
+    log = tmp_path / "access.log"
+    server = Server(log)
+    tail = Tail(log, from_start=True)
+    for _ in range(3):
+        server.write(50)
+        tail.poll()
+        server.write(30)
+        tail.restart()
+        log.rename(tmp_path / name)
+        server.reopen()
+        server.write(20)
+        for _ in range(restarts):
+            tail.poll(1)
+            tail.restart()
+        tail.poll()
+        assert tail.numbers == list(range(server.count))
+        assert tail.follower.lost == {}
+    server.close()
+    tail.close()
+
+
+def test_every_file_that_is_named_after_the_second_is_read(tmp_path: Path) -> None:
+    """As logrotate's `dateformat -%s` names them."""
+    log = tmp_path / "access.log"
+    server = Server(log)
+    tail = Tail(log, from_start=True)
+    server.write(50)
+    tail.poll()
+    tail.restart()
+    for second in (1773126000, 1773129600):
+        server.write(30)
+        log.rename(f"{log}-{second}")
+        packed(Path(f"{log}-{second}"))
+        server.reopen()
+    server.write(20)
+    assert tail.poll() == list(range(50, 130))
+    server.close()
+    tail.close()
+
+
+def test_what_is_nowhere_any_more_is_told_with_how_far_it_was_read(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    server = Server(log)
+    tail = Tail(log, from_start=True)
+    server.write(50)
+    tail.poll()
+    read_bytes = log.stat().st_size
+    server.write(50)
+    tail.restart()
+    log.unlink()
+    (tmp_path / "other.log").write_text("999999 of another log\n")
+    server.reopen()
+    server.write(5)
+    assert tail.poll() == list(range(100, 105))
+    assert list(tail.follower.lost) == [str(log)]
+    assert f"read up to byte {read_bytes:,}" in tail.follower.lost[str(log)]
     server.close()
     tail.close()
 

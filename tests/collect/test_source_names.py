@@ -14,6 +14,7 @@ from detector.collect.source.names import is_log, rotation
         ("access.log", ["access.log-20251231.gz", "access.log-20260102", "access.log"]),
         ("access.log", ["access-2025-12-31.log.gz", "access-2026-01-02.log.xz", "access.log"]),
         ("access.log", ["access.log-20260102-1767312000.gz", "access.log-20260103-1767398400"]),
+        ("access.log", ["access.log-1767312000.gz", "access.log-1767312001", "access.log-20260103", "access.log"]),
         ("access.log", ["access.log.2026010205", "access.log.2026010206"]),
         ("u_ex.log", ["u_ex260102.log", "u_ex260103.log"]),
         ("ex.log", ["ex26010223.log", "ex26010300.log"]),
@@ -29,7 +30,9 @@ def test_rotations_are_one_family_in_order_of_age(family: str, oldest_first: lis
     assert all(older < newer for older, newer in pairwise(ages))
 
 
-@pytest.mark.parametrize("name", ["server1.log", "server2.log", "access_10443.log", "a.log", "host-10.log", "portal.8081"])
+@pytest.mark.parametrize(
+    "name", ["server1.log", "server2.log", "access_10443.log", "a.log", "host-10.log", "portal.8081"]
+)
 def test_a_number_that_is_no_rotation_stays_in_the_name(name: str) -> None:
     assert rotation(name).family == name
     assert rotation(name).age.live

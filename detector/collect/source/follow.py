@@ -36,8 +36,9 @@ class Follower:
 
     Delivery: every line once, in the order written; from the last saved position on after a restart, rotations in
     between included, as long as the rotated file (compressed or not) is still beside the log, and the one that a link
-    led to where it was. `lost` names files of which that was not so. A last line without line feed is kept until it is
-    whole, or its file was quiet for `partial_line_s`: then it counts as whole, and so does what comes after it.
+    led to where it was. The file that was being read is found beside it under any name. `lost` names files of which
+    that was not so. A last line without line feed is kept until it is whole, or its file was quiet for
+    `partial_line_s`: then it counts as whole, and so does what comes after it.
     What was read of a log that is gone is known for `KEPT`, under another folder too where that is followed.
     A log that is there at the first look, and of which no position is saved, begins at its end, or with `from_start`
     at its start: all its rotations in a folder or a glob, the file itself where it is named. A log that comes later
@@ -80,9 +81,9 @@ class Follower:
         return again
 
     @property
-    def lost(self) -> list[str]:
-        """Files that were not read to their end and are found no more, by the name they had."""
-        return [path for log in self._logs.values() for path in log.lost]
+    def lost(self) -> dict[str, str]:
+        """Files that were not read to their end and are found no more, by the name they had, and what that means."""
+        return {path: why for log in self._logs.values() for path, why in log.lost.items()}
 
     @property
     def refused(self) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Keep one followed log: which files are in hand, found again through rename, copy, compression and restart."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,6 +15,10 @@ from detector.config import Input
 
 _LINGERING = 2
 """Files kept open: the newest, and the one before it, which a server may still write to after its rotation."""
+_LOST = (
+    "no file beside it is it any more, under whatever name; read up to byte {offset:,}, and what came after it is not "
+    "known. Files that get a name which is not known as a rotation's are found when their folder is followed"
+)
 _REMEMBERED = 3
 """Files that were read to their end and let go, kept in mind: what is older than they are is not new."""
 
@@ -28,7 +33,7 @@ class FollowedLog:
     def __init__(self, stream: str, settings: Input, marks: Sequence[Mark] = ()) -> None:
         self.stream = stream
         self.drained = False
-        self.lost: list[str] = []
+        self.lost: dict[str, str] = {}
         self.refused: dict[str, str] = {}
         self._settings = settings
         self._files: list[LogFile | Mark] = list(marks)
@@ -161,7 +166,7 @@ class FollowedLog:
         elif found is None:
             return self._missed(mark)
         elif mark.path in self.lost:
-            self.lost.remove(mark.path)
+            del self.lost[mark.path]
         return None if found is None else self._reopened(found, mark)
 
     def _reopened(self, found: Found, mark: Mark) -> LogFile | Mark:
@@ -174,8 +179,8 @@ class FollowedLog:
 
     def _missed(self, mark: Mark) -> Mark | None:
         """Note a file that is not there; the newest one is kept in mind as long as none is newer: it may return."""
-        if mark.offset > 0 and mark.path not in self.lost:
-            self.lost.append(mark.path)
+        if mark.offset > 0:
+            self.lost[mark.path] = _LOST.format(offset=mark.offset)
         return mark if mark is self._files[-1] else None
 
     def _take_up(self, files: list[tuple[int, LogFile | Mark]], new: Sequence[tuple[int, Found, int]]) -> None:
@@ -252,14 +257,29 @@ def _mark(one: LogFile | Mark) -> Mark:
 
 
 def _elsewhere(one: LogFile | Mark, members: Sequence[Found]) -> Found | None:
-    """Return the file of a mark where it was, beside the log by now: a link that led to it leads to another."""
+    """Return the file of a mark that is not among its log's: where it was, or beside it under any other name.
+
+    It is where it was when a link that led to it, or to its folder, leads to another by now.
+    """
     if isinstance(one, LogFile) or one.ended:
         return None
-    found = look(one.path)
-    if found is None or found.identity in {member.identity for member in members}:
-        return None
-    told = one.offset > 0 or (found.device, found.inode) == (one.device, one.inode)  # else by its number alone
-    return found if told and holds(found, one) else None
+    known = {member.identity for member in members}
+    there = (found for found in map(look, (one.path, *_renamed(one))) if found and found.identity not in known)
+    return next((found for found in there if _is_told(one, found) and holds(found, one)), None)
+
+
+def _is_told(mark: Mark, found: Found) -> bool:
+    """Whether what was read tells that a file is that of a mark; its number alone does where it was."""
+    return mark.offset > 0 or (found.path == mark.path and (found.device, found.inode) == (mark.device, mark.inode))
+
+
+def _renamed(mark: Mark) -> list[str]:
+    """Return the paths in the folder of a mark's file under which its number is now."""
+    try:
+        with os.scandir(os.path.dirname(mark.path)) as entries:
+            return [entry.path for entry in entries if mark.inode and entry.inode() == mark.inode]
+    except OSError:
+        return []
 
 
 def _tells(mark: Mark) -> bool:

@@ -3,10 +3,12 @@
 import os
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 _PACKED: Final = re.compile(r"\.(?:gz|zst|bz2|xz)$", re.I)
 _NUMBER: Final = re.compile(r"\.(\d{1,4})$")
+_EPOCH: Final = re.compile(r"[-.](1\d{9})$")
 _DIGITS: Final = 3
 """Digits that a rotation's number has at most where no date is in the name: four are those of a port."""
 _DATE: Final = re.compile(
@@ -46,7 +48,7 @@ class Age:
 class Rotation:
     """What a file's name says: the log it belongs to, its place there, and its name before compression.
 
-    `beside`: the name of the log's live file, where this one's ends in a number.
+    `beside`: where but a number at its end says so, the name that the log's live file has without it; else empty.
     """
 
     family: str
@@ -62,18 +64,23 @@ class Rotation:
 def rotation(name: str) -> Rotation:
     """Read a file's name.
 
-    Source: the names of logrotate (`dateext`, `start`), IIS (`u_exYYMMDD`), Tomcat and log4j.
+    Source: the names of logrotate (`dateext`, `dateformat -%s`, `start`), IIS (`u_exYYMMDD`), Tomcat and log4j.
     """
     unpacked = _PACKED.sub("", name)
     numbered = _NUMBER.search(unpacked)
     stem, number = (unpacked[: numbered.start()], int(numbered[1])) if numbered else (unpacked, 0)
-    beside, dated = stem, ""
+    beside = dated = ""
     if match := _IIS.search(stem):
         stem, dated = match[1] + stem[match.end() :], "20" + match[2]
     elif match := _DATE.search(stem):
         stem = stem[: match.start()] + stem[match.end() :]
         dated = re.sub(r"\D", "", (match["day"] or match["month"]) + (match["clock"] or ""))
-    if numbered and not dated and len(numbered[1]) > _DIGITS:
+    elif match := _EPOCH.search(unpacked):
+        stem = beside = unpacked[: match.start()]
+        dated = datetime.fromtimestamp(int(match[1]), UTC).strftime("%Y%m%d%H%M%S")
+    elif numbered and len(numbered[1]) <= _DIGITS:
+        beside = stem
+    else:
         stem, number = unpacked, 0
     has_number = stem != unpacked and not dated
     age = Age(live=not dated and not has_number, numbered=has_number, day=dated, number=number if dated else -number)

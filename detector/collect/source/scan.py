@@ -81,14 +81,14 @@ class Scan:
             said = rotation(name)
             if said.age.live:
                 self._live.add(said.unpacked)
-            elif said.age.numbered and said.unpacked != name:
+            elif said.beside and said.unpacked != name:
                 self._rotated.add(os.path.join(os.path.abspath(folder), said.beside))
 
     def _place(self, path: str) -> tuple[str, Age]:
         """Return the stream of the file at a path, and its place in it."""
         folder, name = os.path.split(os.path.abspath(path))
         said = rotation(name)
-        if said.age.numbered and not self._is_rotated(folder, said.beside):
+        if said.beside and not self._is_rotated(folder, said.beside):
             said = said.alone()
         return os.path.join(folder, said.family), said.age
 
