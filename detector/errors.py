@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 if TYPE_CHECKING:
     import yaml
@@ -63,7 +63,22 @@ class StateLockedError(DetectorError):
 
 
 class StateError(DetectorError):
-    """A state file that is corrupted, foreign or of a version that cannot be migrated."""
+    """A state that is not there, foreign or of a version that cannot be migrated."""
+
+
+class StateDamagedError(StateError):
+    """A state that is not as it was written. `what` names the part."""
+
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, path: object, what: str) -> None:
+        super().__init__(f"{path}: {what}; {MENDING}")
+
+
+MENDING: Final = (
+    "`detector state verify` lists what is damaged; put a backup in its place, or move the whole folder away to begin"
+    " anew"
+)
 
 
 class StateWriteError(DetectorError):

@@ -11,11 +11,11 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "detector"
 
 BELOW: dict[str, set[str]] = {"errors": set()}
-BELOW["schema"] = {"errors"}
+BELOW["schema"] = BELOW["rows"] = {"errors"}
 BELOW["clock"] = {"errors", "schema"}
 BELOW["language"] = {"errors"}
 BELOW["config"] = BELOW["telemetry"] = {"errors", "schema", "clock", "language"}
-SPINE = {"errors", "schema", "clock", "language", "config", "telemetry"}
+SPINE = {"errors", "schema", "rows", "clock", "language", "config", "telemetry"}
 BELOW["collect"] = BELOW["context"] = BELOW["emit"] = SPINE
 BELOW["detect"] = SPINE | {"context"}
 BELOW["checkpoint"] = SPINE | {"collect", "context", "detect", "emit"}

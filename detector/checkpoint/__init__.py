@@ -5,6 +5,7 @@ Between two snapshots the journal holds the events that detection has seen, reda
 the very same memory: no stage needs to write its running windows at every batch.
 """
 
+from detector.checkpoint import sums
 from detector.checkpoint.lock import lock
 from detector.checkpoint.opening import FILE, SCHEMA_VERSION, file_in, found_version, other_version, table_names
 from detector.checkpoint.saved import KEY_FILE, KEY_ID, POSITIONS, TODAY, Checkpoint, Saved, noted_key
@@ -23,5 +24,6 @@ __all__ = [
     "lock",
     "noted_key",
     "other_version",
+    "sums",
     "table_names",
 ]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from detector.errors import DetectorError, StateError, StateWriteError
+from detector.errors import DetectorError, StateDamagedError, StateError, StateWriteError
 
 _UNWRITTEN: Final = frozenset(
     {
@@ -23,18 +23,26 @@ _UNWRITTEN: Final = frozenset(
 ROOM_BYTES: Final = 1 << 20
 """What a batch may well take: a disk with less is full."""
 
-MENDING: Final = "`detector state verify` lists what is damaged; put a backup in its place, or move it away"
-
 
 def told(fault: sqlite3.Error, path: Path) -> DetectorError:
     """Return the error that says what `fault` of the file `path` is, and what to do."""
-    code = getattr(fault, "sqlite_errorcode", 0) & 0xFF  # absent where Python itself raised it
-    if code in _UNWRITTEN:
+    if _of_the_disk(fault):
         return StateWriteError(
             f"{path}: the state cannot be written: {fault}; what was committed is kept, and what came after it is read"
             " again: make room, or let it be written"
         )
-    return StateError(f"{path}: not a readable state file: {fault}; {MENDING}")
+    return unread(fault, path)
+
+
+def unread(fault: sqlite3.Error, path: Path) -> StateError:
+    """Return the error that says what `fault` of the file `path`, which is only read, is."""
+    if _of_the_disk(fault):
+        return StateError(f"{path}: cannot be read: {fault}")
+    return StateDamagedError(path, f"not a readable state file: {fault}")
+
+
+def _of_the_disk(fault: sqlite3.Error) -> bool:
+    return getattr(fault, "sqlite_errorcode", 0) & 0xFF in _UNWRITTEN  # absent where Python itself raised it
 
 
 def probe(path: Path) -> None:

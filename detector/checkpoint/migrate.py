@@ -2,6 +2,7 @@
 
 Of versions 1 and 2 the models are other ones than today's: nothing turns the one into the other. What holds no model
 stays: how far logs were read with the events held back at that moment, alerts with how far each sink is, verdicts, key.
+Version 3 lacks nothing but checksums of rows: it is taken over whole.
 """
 
 import io
@@ -14,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from detector import rows
 from detector.checkpoint import sums
 from detector.checkpoint.copying import copy
 from detector.checkpoint.faults import named
@@ -23,6 +25,7 @@ from detector.checkpoint.opening import (
     TABLES,
     file_in,
     found_version,
+    note_made,
     note_version,
     other_version,
     table_names,
@@ -33,9 +36,17 @@ from detector.context.intake import Intake
 from detector.errors import StateError
 from detector.schema import EVENT
 
-OLDER: Final = ("1", "2")
+OLDER: Final = ("1", "2", "3")
+WHOLE: Final = "3"
+"""The oldest version of which nothing is lost."""
+
 HELD: Final = ("order.held", "order.waiting")
 KEPT: Final = (POSITIONS, "order.json", INTAKE, KEY_ID)
+SEALED: Final = (
+    "acquaintance", "activity", "memory", "outbox", "ruling", "session", "settled", "tenants", "withheld",
+)  # fmt: skip
+"""Tables whose rows have checksums from version 4 on."""
+
 KEPT_TABLES: Final = ("meta", "snapshot", "journal", "checksum", "outbox", "outbox_size", "ruling")
 
 
@@ -49,6 +60,11 @@ class Older:
     alerts: int
     logs: int
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it would be lost."""
+        return self.version >= WHOLE
+
 
 def look(folder: Path) -> Older | None:
     """Return what an older state in `folder` holds; None where it is of this version. Raises: `StateError`."""
@@ -60,7 +76,7 @@ def look(folder: Path) -> Older | None:
         if version not in OLDER:
             raise StateError(other_version(path, version))
         counts = (
-            "SELECT count(*) FROM memory WHERE kind = 'account'",
+            "SELECT count(*) FROM memory WHERE kind = 'account'" if "memory" in table_names(database) else "SELECT 0",
             "SELECT count(*) FROM snapshot WHERE name GLOB 'Incidents/open *'",
             "SELECT count(*) FROM outbox",
             f"SELECT count(*) FROM snapshot, json_each(body) WHERE name = '{POSITIONS}'",  # noqa: S608  our own name
@@ -70,7 +86,7 @@ def look(folder: Path) -> Older | None:
 
 
 def migrate(folder: Path, backup: Path) -> None:
-    """Copy the older state in `folder` to `backup`, then begin its memory anew and keep the rest.
+    """Copy the older state in `folder` to `backup`, then bring it to this version; memory that cannot be begins anew.
 
     Raises: `StateLockedError`, `StateError`, `StateWriteError`; then it is as it was.
     """
@@ -80,7 +96,11 @@ def migrate(folder: Path, backup: Path) -> None:
         with named(path), closing(sqlite3.connect(path)) as database:
             with database:
                 database.execute("BEGIN IMMEDIATE")
-                _turn(database)
+                if found_version(database) != WHOLE:
+                    _turn(database)
+                _seal(database)
+                note_version(database)
+                note_made(database)
             database.execute("VACUUM")
 
 
@@ -95,7 +115,12 @@ def _turn(database: sqlite3.Connection) -> None:
         database.execute(f"DELETE FROM {table}")  # noqa: S608  our own names
     database.executemany("INSERT INTO snapshot VALUES (?, ?)", parts.items())
     sums.note(database, [(f"snapshot {name}", body) for name, body in parts.items()])
-    note_version(database)
+
+
+def _seal(database: sqlite3.Connection) -> None:
+    for table in set(SEALED).intersection(table_names(database)).difference(rows.sealed(database)):
+        database.execute(f"ALTER TABLE {table} ADD COLUMN {rows.CRC} INTEGER")
+    rows.seal(database)
 
 
 def _parts(database: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:

@@ -12,14 +12,15 @@ from weakref import finalize
 
 import polars as pl
 
+from detector import rows
 from detector.checkpoint import sums
-from detector.checkpoint.faults import MENDING, named
+from detector.checkpoint.faults import named
 from detector.checkpoint.lock import lock
-from detector.checkpoint.opening import FILE, opened
+from detector.checkpoint.opening import FILE, note_made, opened
 from detector.collect.enrich.keyfile import new_key
 from detector.collect.enrich.secret import Secret, read_secret
 from detector.context import frames
-from detector.errors import StateError
+from detector.errors import StateDamagedError
 
 KEY_FILE: Final = "subject.key"
 KEY_ID: Final = "enrich.key"
@@ -30,6 +31,10 @@ POSITIONS: Final = "reader.positions"
 
 TODAY: Final = "pipeline.today"
 """Name in the snapshot of the local day that is running; empty before the first."""
+
+
+WHOLE: Final = ("outbox", "ruling")
+"""Tables whose rows are looked at when a state is loaded. What was learned of an account is, when it is asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +73,11 @@ class Checkpoint:
         """Return what was committed last; empty for a new state. Raises: `StateError` where it is damaged."""
         self._small = {}
         with named(self.path):
-            if broken := list(sums.damaged(self.database)):
-                raise StateError(f"{self.path}: damaged: {'; '.join(broken[:3])}; {MENDING}")
+            there = [name for name in WHOLE if name in rows.sealed(self.database)]
+            if broken := [*sums.damaged(self.database), *rows.damaged(self.database, there)]:
+                raise StateDamagedError(self.path, f"damaged: {'; '.join(broken[:3])}")
+            note_made(self.database)
+            self.commit()
             snapshot = dict(self.database.execute("SELECT name, body FROM snapshot"))
             journal = self.database.execute("SELECT body FROM journal ORDER BY seq").fetchall()
         self.journal_bytes = sum(len(body) for (body,) in journal)

@@ -1,9 +1,14 @@
 """Know a part of the state that is not as it was written: SQLite keeps pages together, not what is in them."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 from zlib import crc32
+
+from detector.errors import StateDamagedError
+from detector.rows import file_of
+
+_CHANGED: Final = "it is not as it was written (checksum)"
 
 _HELD: Final = """
 SELECT part, crc, (SELECT body FROM snapshot WHERE name = substr(part, 10)) FROM checksum WHERE part GLOB 'snapshot *'
@@ -32,7 +37,19 @@ def damaged(database: sqlite3.Connection) -> Iterator[str]:
         if body is None:
             yield f"{part}: it is missing"
         elif crc32(body) != crc:
-            yield f"{part}: it is not as it was written (checksum)"
+            yield f"{part}: {_CHANGED}"
+
+
+def read(
+    database: sqlite3.Connection, table: str, which: str = "", values: Sequence[object] = ()
+) -> Iterator[tuple[Any, bytes]]:
+    """Yield the parts of a table, `snapshot` or `journal`, by name or number. Raises: `StateDamagedError`."""
+    key = {"snapshot": "name", "journal": "seq"}[table]
+    asked = f"SELECT {key}, body, (SELECT crc FROM checksum WHERE part = '{table} ' || {key}) FROM {table} {which}"  # noqa: S608  our own text
+    for part, body, crc in database.execute(asked, values):
+        if crc is not None and crc != crc32(body):
+            raise StateDamagedError(file_of(database), f"{table} {part}: {_CHANGED}")
+        yield part, body
 
 
 def drop(database: sqlite3.Connection, part: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from detector import rows
 from detector.context.day import KEY
 from detector.context.numbers import NONE, Numbers, NumberSet, inside
 
@@ -33,6 +34,9 @@ def pair(accounts: Pairs, others: Pairs) -> Pairs:
     return numbers
 
 
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS acquaintance (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL, crc INTEGER)"
+
+
 class Acquaintance:
     """The pairs of account and person of the last `DAYS` closed days and of the running one, as sorted numbers.
 
@@ -44,7 +48,7 @@ class Acquaintance:
         self.database = database
         self.most_rows = most_rows
         self.evicted_count = 0
-        database.execute("CREATE TABLE IF NOT EXISTS acquaintance (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
+        database.execute(_TABLE)
         self.days: deque[tuple[int, int]] = deque()
         """The closed days, and how many pairs the state holds of each."""
         self.days.extend(database.execute("SELECT day, length(pairs) / 8 FROM acquaintance ORDER BY day"))
@@ -52,8 +56,8 @@ class Acquaintance:
         self.today = NumberSet()
 
     def _past(self) -> Pairs:
-        days = self.database.execute("SELECT pairs FROM acquaintance")
-        return np.unique(np.concatenate([NONE, *(np.frombuffer(pairs, np.uint64) for (pairs,) in days)]))
+        days = rows.read(self.database, "acquaintance")
+        return np.unique(np.concatenate([NONE, *(np.frombuffer(pairs, np.uint64) for _, pairs in days)]))
 
     def meet(self, pairs: Pairs) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
         """Say of each pair whether it is the first time today, and whether it is the first time ever remembered."""
@@ -79,9 +83,8 @@ class Acquaintance:
         """Remember pairs of earlier days, which were held back until now; `learn` of the running day follows."""
         known = dict(self.days)
         for day, pairs in days.items():
-            row = self.database.execute("SELECT pairs FROM acquaintance WHERE day = ?", (day,)).fetchone()
-            before = NONE if row is None else np.frombuffer(row[0], np.uint64)
-            known[day] = self._write(day, np.concatenate([before, pairs]))
+            before = (row[1] for row in rows.read(self.database, "acquaintance", "WHERE day = ?", (day,)))
+            known[day] = self._write(day, np.concatenate([*(np.frombuffer(body, np.uint64) for body in before), pairs]))
         self.days = deque(sorted(known.items()))
 
     def learn(self, today: date, pairs: Pairs) -> None:
@@ -95,6 +98,5 @@ class Acquaintance:
         self.past = self._past()
 
     def _write(self, day: int, pairs: Pairs) -> int:
-        row = (day, np.sort(pairs).tobytes())
-        self.database.execute("INSERT OR REPLACE INTO acquaintance VALUES (?, ?)", row)
+        rows.write(self.database, "acquaintance", [(day, np.sort(pairs).tobytes())])
         return len(pairs)

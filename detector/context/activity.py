@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from detector import rows
 from detector.context import frames
 from detector.context.day import ACCOUNT, COMMON_TRAITS, KEY, SLOTS_PER_HOUR, Day, keys_of
 from detector.schema import TIME
@@ -44,7 +45,7 @@ PLACES: Final = pl.Schema(
 
 _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS activity (
-    day INTEGER PRIMARY KEY, rows INTEGER NOT NULL, hours BLOB NOT NULL, places BLOB NOT NULL
+    day INTEGER PRIMARY KEY, rows INTEGER NOT NULL, hours BLOB NOT NULL, places BLOB NOT NULL, crc INTEGER
 )"""
 
 
@@ -64,7 +65,7 @@ class Activity:
         """Keep the running day and forget those too old, inside the caller's transaction."""
         hours, places = hours_of(day.slots, day.shown()), places_of(day)
         row = (today.toordinal(), hours.height + places.height, frames.pack(hours), frames.pack(places))
-        self.database.execute("INSERT OR REPLACE INTO activity VALUES (?, ?, ?, ?)", row)
+        rows.write(self.database, "activity", [row])
         self.database.execute("DELETE FROM activity WHERE day <= ?", (today.toordinal() - DAYS,))
         crowded = (
             "SELECT day FROM (SELECT day, sum(rows) OVER (ORDER BY day DESC) AS held FROM activity) WHERE held > ?"

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from detector import rows
 from detector.context import frames
 from detector.schema import TIME, detached
 
@@ -18,7 +19,9 @@ DAYS: Final = 30
 KEPT_SHARE: Final = 0.9
 """Of the sessions that memory may hold, those that stay when it is full: it is not full again at the next log-on."""
 
-_TABLE: Final = "CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, name TEXT, seen INTEGER) WITHOUT ROWID"
+_TABLE: Final = (
+    "CREATE TABLE IF NOT EXISTS session (id TEXT PRIMARY KEY, name TEXT, seen INTEGER, crc INTEGER) WITHOUT ROWID"
+)
 _AT_ONCE: Final = 10_000
 
 
@@ -76,10 +79,12 @@ class Sessions:
 
     def _fetch(self, sessions: pl.Series) -> pl.DataFrame:
         """Look sessions up in the table. Shapes: n names -> at most n rows of session and name."""
-        query = "SELECT id, name FROM session WHERE id IN (SELECT value FROM json_each(?))"
         asked = [json.dumps(sessions[at : at + _AT_ONCE].to_list()) for at in range(0, len(sessions), _AT_ONCE)]
-        rows = [row for names in asked for row in self._db.execute(query, (names,))]
-        return pl.DataFrame(rows, schema={"portal.session": pl.String, "user.name": pl.String}, orient="row")
+        which = "WHERE id IN (SELECT value FROM json_each(?))"
+        found = [
+            (session, name) for names in asked for session, name, _ in rows.read(self._db, "session", which, (names,))
+        ]
+        return pl.DataFrame(found, schema={"portal.session": pl.String, "user.name": pl.String}, orient="row")
 
     def _keep(self, shown: pl.DataFrame) -> None:
         owners = pl.concat([detached(shown.select(OWNERS.names())), self.owners]).unique("portal.session", keep="first")
@@ -91,8 +96,7 @@ class Sessions:
         self.owners = owners
 
     def _move(self, evicted: pl.DataFrame) -> None:
-        rows = evicted.with_columns(pl.col("seen").dt.epoch("us")).iter_rows()
-        self._db.executemany("INSERT OR REPLACE INTO session VALUES (?, ?, ?)", rows)
+        rows.write(self._db, "session", evicted.with_columns(pl.col("seen").dt.epoch("us")).iter_rows())
         self.evicted_count += evicted.height
         self.moved = True
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from detector import rows
 from detector.context.acquaintance import Pairs, pair
 from detector.context.numbers import NONE, inside
 
@@ -25,6 +26,9 @@ LEAST_POPULATION: Final = 2
 """Fewer accounts at home at a key are not counted: most addresses have one."""
 
 
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS settled (day INTEGER PRIMARY KEY, keys BLOB, accounts BLOB, crc INTEGER)"
+
+
 class Settled:
     """The (key, account) pairs of closed days, as sorted numbers, and how many accounts each key is home to.
 
@@ -35,7 +39,7 @@ class Settled:
         self.database = database
         self.most_rows = most_rows
         self.evicted_count = 0
-        database.execute("CREATE TABLE IF NOT EXISTS settled (day INTEGER PRIMARY KEY, keys BLOB, accounts BLOB)")
+        database.execute(_TABLE)
         self.days: deque[tuple[int, int]] = deque()
         """The closed days, and how many pairs the state holds of each."""
         self.days.extend(database.execute("SELECT day, length(keys) / 8 FROM settled ORDER BY day"))
@@ -45,14 +49,16 @@ class Settled:
         """Prepare for the day after `closed`."""
         self.own = self._pairs("day <= ?", closed + 1 - PROBATION)
         self.written = self._pairs("day > ?", closed - AGAIN)
-        homes = self.database.execute("SELECT keys FROM settled WHERE day > ?", (closed - AGAIN,))
-        found = np.concatenate([NONE, *(np.frombuffer(keys, np.uint64) for (keys,) in homes)])
+        homes = rows.read(self.database, "settled", "WHERE day > ?", (closed - AGAIN,))
+        found = np.concatenate([NONE, *(np.frombuffer(keys, np.uint64) for _, keys, _ in homes)])
         keys, counts = np.unique(found, return_counts=True)
         self.keys, self.counts = (values[counts >= LEAST_POPULATION] for values in (keys, counts))
 
     def _pairs(self, which: str, day: int) -> Pairs:
-        written = self.database.execute(f"SELECT accounts, keys FROM settled WHERE {which}", (day,))  # noqa: S608  ours
-        parts = (pair(*(np.frombuffer(body, np.uint64) for body in bodies)) for bodies in written)
+        written = rows.read(self.database, "settled", f"WHERE {which}", (day,))
+        parts = (
+            pair(np.frombuffer(accounts, np.uint64), np.frombuffer(keys, np.uint64)) for _, keys, accounts in written
+        )
         return np.unique(np.concatenate([NONE, *parts]))
 
     def is_own(self, keys: Pairs, accounts: Pairs) -> npt.NDArray[np.bool_]:
@@ -74,8 +80,7 @@ class Settled:
         """Write down the pairs of a closed day, and forget those too old, inside the caller's transaction."""
         ordinal = today.toordinal()
         self.days.append((ordinal, len(keys)))
-        row = (ordinal, keys.tobytes(), accounts.tobytes())
-        self.database.execute("INSERT OR REPLACE INTO settled VALUES (?, ?, ?)", row)
+        rows.write(self.database, "settled", [(ordinal, keys.tobytes(), accounts.tobytes())])
         while self.days[0][0] <= ordinal - DAYS:
             self.days.popleft()
         while len(self.days) > 1 and sum(count for _, count in self.days) > self.most_rows:

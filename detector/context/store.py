@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from copy import copy, deepcopy
 from typing import Any, Generic, Protocol, Self, TypeVar
 
+from detector import rows
+
 
 class Remembered(Protocol):
     """What a store keeps: it tells its state as plain numbers, for JSON."""
@@ -45,7 +47,7 @@ class Store(Generic[T]):
         self._held: OrderedDict[str, T] = OrderedDict()
         database.execute(
             "CREATE TABLE IF NOT EXISTS memory"
-            " (kind TEXT, key TEXT, numbers TEXT, PRIMARY KEY (kind, key)) WITHOUT ROWID"
+            " (kind TEXT, key TEXT, numbers TEXT, crc INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID"
         )
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
@@ -60,15 +62,18 @@ class Store(Generic[T]):
         return len(self._held)
 
     def get(self, key: str) -> T | None:
-        """Return what is remembered of `key`, from memory or else from the table; None if nothing is."""
+        """Return what is remembered of `key`, from memory or else from the table; None if nothing is.
+
+        Raises: `StateDamagedError`.
+        """
         held = self._held.get(key)
         if held is not None:
             self._held.move_to_end(key)
             return held
-        row = self.database.execute(
-            "SELECT numbers FROM memory WHERE kind = ? AND key = ?", (self.kind, key)
-        ).fetchone()
-        return None if row is None else self._hold(key, self._revive(json.loads(row[0])))
+        for *_, numbers in rows.read(self.database, "memory", "WHERE kind = ? AND key = ?", (self.kind, key)):
+            with rows.legible(self.database, "memory", f"{self.kind} {key}"):
+                return self._hold(key, self._revive(json.loads(numbers)))
+        return None
 
     def put(self, items: Iterable[tuple[str, T]]) -> None:
         """Keep what changed, the most recent in memory."""
@@ -79,8 +84,8 @@ class Store(Generic[T]):
             self._hold(key, value)
 
     def _write(self, items: Iterable[tuple[str, T]]) -> None:
-        rows = ((self.kind, key, _encode(value.numbers())) for key, value in items)
-        self.database.executemany("INSERT OR REPLACE INTO memory VALUES (?, ?, ?)", rows)
+        told = ((self.kind, key, _encode(value.numbers())) for key, value in items)
+        rows.write(self.database, "memory", told)
 
     def forget(self, key: str) -> None:
         """Erase what is remembered of `key`."""

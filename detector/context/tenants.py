@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from detector import rows
 from detector.context import frames
 from detector.context.day import ACCOUNT
 from detector.context.numbers import Numbers, NumberSet
@@ -16,6 +17,9 @@ DAYS: Final = 30
 
 SOURCE: Final = "portal.source"
 PAIRS: Final = pl.Schema({SOURCE: pl.String, ACCOUNT: pl.String})
+
+
+_TABLE: Final = "CREATE TABLE IF NOT EXISTS tenants (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL, crc INTEGER)"
 
 
 class Tenants:
@@ -31,7 +35,7 @@ class Tenants:
         self.most_rows = most_rows
         self.evicted_count = 0
         self.today, self._known = pl.DataFrame(schema=PAIRS), NumberSet()
-        database.execute("CREATE TABLE IF NOT EXISTS tenants (day INTEGER PRIMARY KEY, pairs BLOB NOT NULL)")
+        database.execute(_TABLE)
 
     def observe(self, events: pl.DataFrame) -> None:
         """Take up who used what. Shapes: EVENT."""
@@ -46,8 +50,7 @@ class Tenants:
 
     def close_day(self, today: date) -> None:
         """Keep the running day and forget those too old, inside the caller's transaction."""
-        packed = frames.pack(self.today)
-        self.database.execute("INSERT OR REPLACE INTO tenants VALUES (?, ?)", (today.toordinal(), packed))
+        rows.write(self.database, "tenants", [(today.toordinal(), frames.pack(self.today))])
         self.database.execute("DELETE FROM tenants WHERE day <= ?", (today.toordinal() - DAYS,))
         self._begin(pl.DataFrame(schema=PAIRS))
 

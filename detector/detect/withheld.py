@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detector import rows
 from detector.context.acquaintance import Pairs
 from detector.detect.models.account import ClosedDay
 from detector.detect.models.change import Looks
@@ -33,7 +34,7 @@ REOPEN_DAYS: Final = 21
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS withheld (
     account TEXT, day INTEGER, incident TEXT, profession TEXT, numbers TEXT NOT NULL, looks TEXT NOT NULL,
-    pairs BLOB NOT NULL, PRIMARY KEY (account, day)
+    pairs BLOB NOT NULL, crc INTEGER, PRIMARY KEY (account, day)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS withheld_taught (incident TEXT PRIMARY KEY, days INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS reopened (account TEXT PRIMARY KEY, incident TEXT, until INTEGER NOT NULL);
@@ -90,7 +91,7 @@ class Withheld:
         """Hold back a day."""
         whose = (held.account, held.day.ordinal, held.incident, held.profession)
         told = (_told(held.day), json.dumps(held.looks), held.pairs[:MOST_PAIRS].tobytes())
-        self._db.execute("INSERT OR REPLACE INTO withheld VALUES (?, ?, ?, ?, ?, ?, ?)", (*whose, *told))
+        rows.write(self._db, "withheld", [(*whose, *told)])
 
     def of(self, account: str) -> list[Held]:
         """Return the days held back of an account, oldest first."""
@@ -135,11 +136,8 @@ class Withheld:
         self.pardoned, self.barred = {}, {}
 
     def _read(self, where: str, value: str) -> Iterator[Held]:
-        rows = self._db.execute(
-            f"SELECT account, incident, profession, numbers, looks, pairs FROM withheld WHERE {where} ORDER BY day",  # noqa: S608  our own
-            (value,),
-        ).fetchall()
-        for account, incident, profession, numbers, looks, pairs in rows:
+        found = list(rows.read(self._db, "withheld", f"WHERE {where} ORDER BY day", (value,)))
+        for account, _, incident, profession, numbers, looks, pairs in found:
             yield Held(
                 account=account,
                 incident=incident,

@@ -11,17 +11,22 @@ from detector.config import Destination
 from detector.emit.alert import Alert
 from detector.emit.ledger import open_ledger
 from detector.emit.sinks import Receipt
+from detector.rows import fits
 
 _SENT_BACK: Final = """
-SELECT seq, tries, id, body FROM sent_back WHERE sink = :sink AND NOT dead AND due <= :now ORDER BY seq LIMIT :most
+SELECT seq, tries, id, body, crc FROM sent_back WHERE sink = :sink AND NOT dead AND due <= :now ORDER BY seq LIMIT :most
 """
 
-_NEW: Final = "SELECT seq, 0, id, body FROM new WHERE sink = :sink AND seq <= :last ORDER BY seq LIMIT :most"
+_NEW: Final = "SELECT seq, 0, id, body, crc FROM new WHERE sink = :sink AND seq <= :last ORDER BY seq LIMIT :most"
 
 _WAITING: Final = """
 SELECT (SELECT count(*) FROM new WHERE sink = :sink) +
     (SELECT count(*) FROM sent_back WHERE sink = :sink AND NOT dead)
 """
+
+
+class AlertDamagedError(Exception):
+    """An alert that is not as it was written: it is brought to no sink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +37,13 @@ class Taken:
     tries: int
     id: str
     body: str
+    crc: int | None
 
     @property
     def alert(self) -> Alert:
-        """The alert. Raises: KeyError, where another version of this program wrote it in other words."""
+        """The alert. Raises: `AlertDamagedError`; KeyError, where another version wrote it in other words."""
+        if not fits((self.seq, self.id, self.body, self.crc)):
+            raise AlertDamagedError(f"outbox {self.seq}: it is not as it was written (checksum)")
         return Alert.from_json(self.body)
 
 

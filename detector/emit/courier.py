@@ -10,7 +10,7 @@ from threading import Event, Thread
 from typing import Final
 
 from detector import clock
-from detector.emit.backlog import Backlog, Batch, Taken
+from detector.emit.backlog import AlertDamagedError, Backlog, Batch, Taken
 from detector.emit.sinks import GoneError, Receipt, Sink, joined
 from detector.errors import DetectorError
 from detector.telemetry import SinkFigures, log
@@ -170,7 +170,7 @@ class Courier:
 
 def _reason(fault: Exception) -> str:
     """Return what a fault is, in words that hold neither a secret nor a value of an alert."""
-    if isinstance(fault, OSError | DetectorError | sqlite3.Error):
+    if isinstance(fault, OSError | DetectorError | AlertDamagedError | sqlite3.Error):
         return str(fault) or type(fault).__name__
     last = traceback.extract_tb(fault.__traceback__)[-1]
     return f"{type(fault).__name__} in {Path(last.filename).name}:{last.lineno}"

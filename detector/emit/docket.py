@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
+from detector import rows
 from detector.clock import rfc3339
 from detector.emit.alert import Alert
 from detector.emit.closing import as_benign
@@ -21,7 +22,8 @@ from detector.errors import StateError
 from detector.telemetry import log
 
 _TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS ruling (seq INTEGER PRIMARY KEY, moment TEXT NOT NULL, outcome TEXT NOT NULL)"
+    "CREATE TABLE IF NOT EXISTS ruling (seq INTEGER PRIMARY KEY, moment TEXT NOT NULL, outcome TEXT NOT NULL,"
+    " crc INTEGER)"
 )
 
 
@@ -86,7 +88,7 @@ class Docket:
             apply = _as_benign if verdict.action == "benign" else _as_confirmed
             told, outcome = apply(verdict, moment, incidents, memory, subjects)
             alerts += told
-            self._db.execute("INSERT OR IGNORE INTO ruling VALUES (?, ?, ?)", (verdict.seq, rfc3339(moment), outcome))
+            rows.write(self._db, "ruling", [(verdict.seq, rfc3339(moment), outcome)], known="IGNORE")
         return alerts
 
     def forget(self, before: datetime) -> None:

@@ -11,7 +11,8 @@ SELECT name, delivered, (SELECT count(*) FROM new WHERE sink = name) +
 """
 
 _LETTERS: Final = """
-SELECT sink, id, at, tries, reason, json_extract(body, '$.level'), json_extract(body, '$.message') FROM sent_back
+SELECT sink, id, at, tries, reason, iif(json_valid(body), json_extract(body, '$.level'), ''),
+    iif(json_valid(body), json_extract(body, '$.message'), '') FROM sent_back
     WHERE dead AND sink = coalesce(?, sink) AND id = coalesce(?, id) ORDER BY sink, seq
 """
 

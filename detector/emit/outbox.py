@@ -7,11 +7,13 @@ the middle of a long transaction. A crash between the two repeats alerts, with t
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from datetime import datetime
 from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+from detector import rows
 from detector.config import Destination
 from detector.emit.alert import Alert
 from detector.emit.ledger import BUSY_S
@@ -27,7 +29,9 @@ FREED_SHARE: Final = 0.05
 """Of the limit, made free at once where it is reached, so that it is not reached again at the next alert."""
 
 _TABLES: Final = """
-CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body TEXT NOT NULL, crc INTEGER
+);
 CREATE TABLE IF NOT EXISTS outbox_size (bytes INTEGER NOT NULL);
 INSERT INTO outbox_size SELECT (SELECT coalesce(sum(length(body)), 0) FROM outbox)
     WHERE NOT EXISTS (SELECT 1 FROM outbox_size);
@@ -64,8 +68,8 @@ class Outbox:
         fresh: list[Alert] = []
         for one in alerts:
             body = one.as_json()
-            row = self._db.execute("INSERT OR IGNORE INTO outbox (id, body) VALUES (?, ?)", (one.id, body))
-            if row.rowcount:
+            (seq,) = self._db.execute("SELECT coalesce(max(seq), 0) + 1 FROM outbox").fetchone()
+            if rows.write(self._db, "outbox", [(seq, one.id, body)], known="IGNORE"):
                 self._grow(len(body))
                 fresh.append(one)
         return fresh
@@ -119,8 +123,8 @@ class Outbox:
         first, last = self._db.execute("SELECT min(seq), max(seq) FROM outbox").fetchone()
         if first is None:
             return
-        rows = self._db.execute("SELECT seq, bytes FROM had_by_all ORDER BY seq")
-        before = max(last - kept, self._freeing(rows, self.max_bytes * CROWDED_SHARE))
+        had = self._db.execute("SELECT seq, bytes FROM had_by_all ORDER BY seq")
+        before = max(last - kept, self._freeing(had, self.max_bytes * CROWDED_SHARE))
         if before >= first:
             self._drop(before)
 
@@ -131,11 +135,14 @@ class Outbox:
 
     def forget(self, before: datetime) -> None:
         """Drop alerts of moments before `before` that every sink has had, inside the caller's transaction."""
-        rows = self._db.execute("SELECT seq, json_extract(body, '$.timestamp') FROM outbox ORDER BY seq")
-        old = [seq for seq, at in takewhile(lambda row: datetime.fromisoformat(row[1]) < before, rows)]
-        rows.close()
+        with closing(rows.read(self._db, "outbox", "ORDER BY seq")) as kept:
+            old = [seq for seq, *_ in takewhile(lambda row: self._raised(*row) < before, kept)]
         if old:
             self._drop(old[-1])
+
+    def _raised(self, seq: int, _id: str, body: str) -> datetime:
+        with rows.legible(self._db, "outbox", seq):
+            return datetime.fromisoformat(json.loads(body)["timestamp"])
 
     def drop_oldest(self, sinks: Sequence[str]) -> dict[str, int]:
         """Take the oldest alerts that only some of `sinks` wait for from them until the limit is kept.
@@ -143,12 +150,12 @@ class Outbox:
         Returns how many each lost. Call it between transactions, then `prune`.
         """
         names = json.dumps(sinks)
-        rows = self._db.execute(
+        awaited = self._db.execute(
             "SELECT seq, max(bytes) FROM awaited GROUP BY seq"
             " HAVING sum(sink NOT IN (SELECT value FROM json_each(?))) = 0 ORDER BY seq",
             (names,),
         )
-        before = self._freeing(rows, self.max_bytes)
+        before = self._freeing(awaited, self.max_bytes)
         return {name: self._pass(name, before) for name in sinks if before}
 
     def _pass(self, sink: str, before: int) -> int:

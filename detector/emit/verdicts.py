@@ -9,9 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from detector import rows
 from detector.clock import rfc3339
 from detector.emit.ledger import reserve
-from detector.errors import StateError
+from detector.errors import StateDamagedError, StateError
 from detector.telemetry import log
 
 FILE: Final = "verdicts.sqlite"
@@ -30,9 +31,13 @@ CREATE TRIGGER IF NOT EXISTS verdict_is_kept BEFORE DELETE ON verdict BEGIN SELE
 _TABLE: Final = f"""
 CREATE TABLE IF NOT EXISTS verdict (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, incident TEXT NOT NULL,
-    action TEXT NOT NULL, note TEXT NOT NULL
+    action TEXT NOT NULL, note TEXT NOT NULL, crc INTEGER
 );
 {_TRIGGERS}"""
+
+
+MADE: Final = ("verdict", "verdict_is_kept", "verdict_stays")
+"""What the file has: the table, and what keeps it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +59,11 @@ def record(folder: Path, *, at: datetime, who: str, incident: str, action: Actio
     told = (rfc3339(at), who, incident, action, note)
     with _opened(path, "rw") as database, database:
         database.executescript(_TABLE)
-        row = database.execute("INSERT INTO verdict (at, who, incident, action, note) VALUES (?, ?, ?, ?, ?)", told)
-        seq = row.lastrowid or 0
+        database.execute("BEGIN IMMEDIATE")
+        if not rows.sealed(database):  # of before
+            database.execute("ALTER TABLE verdict ADD COLUMN crc INTEGER")
+        (seq,) = database.execute("SELECT coalesce(max(seq), 0) + 1 FROM sqlite_sequence").fetchone()
+        rows.write(database, "verdict", [(seq, *told)])
     return Verdict(seq=seq, at=told[0], who=who, incident=incident, action=action, note=note)
 
 
@@ -65,9 +73,8 @@ def read(folder: Path, after: int = 0) -> list[Verdict]:
     if not path.is_file() or not path.stat().st_size:
         return []
     with _opened(path, "rw" if os.access(path, os.W_OK) else "ro") as database:  # a writer that died leaves a journal
-        database.row_factory = sqlite3.Row
-        found = database.execute("SELECT * FROM verdict WHERE seq > ? ORDER BY seq", (after,)).fetchall()
-    return [Verdict(**dict(row)) for row in found]
+        found = list(rows.read(database, "verdict", "WHERE seq > ? ORDER BY seq", (after,)))
+    return [Verdict(**dict(zip(Verdict.__slots__, row, strict=True))) for row in found]
 
 
 def forget(folder: Path, before: datetime, upto: int) -> None:
@@ -90,6 +97,7 @@ def change(folder: Path, statement: str, values: Sequence[object]) -> None:
         for trigger in ("verdict_stays", "verdict_is_kept"):
             database.execute(f"DROP TRIGGER IF EXISTS {trigger}")
         database.execute(statement, values)
+        rows.seal(database)
         for trigger in _TRIGGERS.strip().splitlines():
             database.execute(trigger)
 
@@ -98,6 +106,10 @@ def change(folder: Path, statement: str, values: Sequence[object]) -> None:
 def _opened(path: Path, mode: str) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", timeout=BUSY_S, uri=True)) as database:
+            if found := list(rows.unmade(database, MADE)):
+                raise StateDamagedError(path, f"damaged: {'; '.join(found)}")
             yield database
-    except sqlite3.DatabaseError as fault:
+    except sqlite3.OperationalError as fault:
         raise StateError(f"{path}: verdicts cannot be read or kept there: {fault}") from None
+    except sqlite3.DatabaseError as fault:
+        raise StateDamagedError(path, f"verdicts cannot be read or kept there: {fault}") from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from detector import rows
 from detector.emit.alert import Alert
 from detector.emit.verdicts import Verdict, read
 from detector.errors import DetectorError
@@ -107,5 +108,4 @@ def named(told: Sequence[Standing], name: str) -> Standing:
 
 def _outcomes(database: sqlite3.Connection) -> dict[int, tuple[str, str]]:
     kept = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ruling'").fetchone()
-    rows = database.execute("SELECT seq, moment, outcome FROM ruling").fetchall() if kept else []
-    return {seq: (moment, outcome) for seq, moment, outcome in rows}
+    return {seq: (moment, outcome) for seq, moment, outcome in (rows.read(database, "ruling") if kept else ())}

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 import polars as pl
 
+from detector import rows
+from detector.checkpoint import sums
 from detector.collect.enrich.account import Directory
 from detector.config import Config
 from detector.context import frames
@@ -60,7 +62,7 @@ class Memory:
         cohorts = Store(database, "cohort", Cohort.from_numbers, most=MOST_HELD, durable=True)
         day, today = running_day(database, config)
         intake = Intake()
-        intake.restore(dict(database.execute("SELECT name, body FROM snapshot WHERE name = ?", (INTAKE,))))
+        intake.restore(dict(sums.read(database, "snapshot", "WHERE name = ?", (INTAKE,))))
         return cls(
             config=config,
             database=database,
@@ -119,10 +121,9 @@ class Memory:
     def _days(self, what: str, since: date = date.min, until: date = date.max) -> Iterator[tuple[date, pl.DataFrame]]:
         if not self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'activity'").fetchone():
             return  # a state from before activity was kept
-        asked = f"SELECT day, {what} FROM activity WHERE day BETWEEN ? AND ? ORDER BY day"  # noqa: S608  our own column
-        rows = self.database.execute(asked, (since.toordinal(), until.toordinal()))
-        for day, packed in rows:
-            yield date.fromordinal(day), frames.unpack(packed)
+        which, days = "WHERE day BETWEEN ? AND ? ORDER BY day", (since.toordinal(), until.toordinal())
+        for day, _, hours, places in rows.read(self.database, "activity", which, days):
+            yield date.fromordinal(day), frames.unpack(hours if what == "hours" else places)
 
     def profession(self, account: str) -> str | None:
         """Return an account's profession, if the directory says it; its peers are known by it from then on."""
@@ -139,7 +140,7 @@ class Memory:
     def rulings(self) -> dict[int, str]:
         """Return what came of the verdicts that took effect, by number."""
         kept = self.database.execute("SELECT 1 FROM sqlite_master WHERE name = 'ruling'").fetchone()
-        return dict(self.database.execute("SELECT seq, outcome FROM ruling").fetchall() if kept else ())
+        return {seq: outcome for seq, _, outcome in (rows.read(self.database, "ruling") if kept else ())}
 
     def known(self, account: str) -> str:
         """Return `account` if anything is known of it. Raises: InputError with the names that are near."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.checkpoint import TODAY
+from detector.checkpoint import TODAY, sums
 from detector.config import Config
 from detector.context import frames
 from detector.context.acquaintance import Acquaintance, pairs_of
@@ -22,7 +22,7 @@ _SESSIONS: Final = "Sessions/"
 
 def running_day(database: sqlite3.Connection, config: Config) -> tuple[Day, date | None]:
     """Return the running day and its local date; runs without a claim are not counted in it."""
-    saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name NOT GLOB 'Rules/*'"))
+    saved = dict(sums.read(database, "snapshot", "WHERE name NOT GLOB 'Rules/*'"))
     day, sessions = Day(config.state.max_rows_per_window), Sessions(sys.maxsize, database)
     if TODAY in saved:
         day.restore(_under(saved, _DAY))
@@ -31,7 +31,7 @@ def running_day(database: sqlite3.Connection, config: Config) -> tuple[Day, date
     known.resume(pairs_of(day.shown().filter("first_look")))
     told = saved.get(TODAY, b"").decode()
     today = date.fromisoformat(told) if told else None
-    for (body,) in database.execute("SELECT body FROM journal ORDER BY seq"):
+    for _, body in sums.read(database, "journal", "ORDER BY seq"):
         events = sessions.attribute(frames.unpack(body))
         latest = events.get_column("portal.local_date").max()
         today = latest if today is None and isinstance(latest, date) else today

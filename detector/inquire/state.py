@@ -1,22 +1,25 @@
 """Read a state without touching it, also while a detector runs on it: open incidents, and who used which address."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 import polars as pl
 
-from detector.checkpoint import SCHEMA_VERSION, TODAY, file_in, found_version, other_version
+from detector import rows
+from detector.checkpoint import SCHEMA_VERSION, TODAY, file_in, found_version, other_version, sums
+from detector.checkpoint.faults import unread
+from detector.checkpoint.opening import unmade
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
 from detector.emit.episode import Episode
-from detector.errors import StateError
+from detector.errors import StateDamagedError, StateError
 from detector.schema import LEVELS
 
 _OPEN: Final = "Incidents/open "
@@ -103,9 +106,11 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             database.execute("BEGIN")
             if (found := found_version(database)) != str(SCHEMA_VERSION):
                 raise StateError(other_version(path, found))
+            if lost := list(unmade(database)):
+                raise StateDamagedError(path, f"damaged: {'; '.join(lost[:3])}")
             yield database
     except sqlite3.DatabaseError as fault:
-        raise StateError(f"{path}: not a readable state file: {fault}") from None
+        raise unread(fault, path) from None
 
 
 def open_incidents(database: sqlite3.Connection) -> list[OpenIncident]:
@@ -115,11 +120,11 @@ def open_incidents(database: sqlite3.Connection) -> list[OpenIncident]:
     """
     found: dict[str, OpenIncident] = {}
     closed = set()
-    for (body,) in database.execute("SELECT body FROM snapshot WHERE name GLOB ?", (f"{_OPEN}*",)):
-        incident = OpenIncident.of_episode(Episode.from_json(body.decode()))
+    for name, body in sums.read(database, "snapshot", "WHERE name GLOB ?", (f"{_OPEN}*",)):
+        with rows.legible(database, "snapshot", name):
+            incident = OpenIncident.of_episode(Episode.from_json(body.decode()))
         found[incident.id] = incident
-    for (body,) in database.execute("SELECT body FROM outbox ORDER BY seq"):
-        alert = Alert.from_json(body)
+    for alert in _alerts(database, "ORDER BY seq"):
         if alert.state == "closed":
             closed.add(alert.incident_id)
             continue
@@ -133,8 +138,14 @@ def alerts(database: sqlite3.Connection, *, incident: str | None = None, alert_i
     asked = {"json_extract(body, '$.incident_id') = ?": incident, "id = ?": alert_id}
     where = " AND ".join(clause for clause, value in asked.items() if value is not None) or "true"
     values = [value for value in asked.values() if value is not None]
-    rows = database.execute(f"SELECT body FROM outbox WHERE {where} ORDER BY seq", values)  # noqa: S608  our own clauses
-    return [Alert.from_json(body) for (body,) in rows]
+    return list(_alerts(database, f"WHERE {where} ORDER BY seq", values))
+
+
+def _alerts(database: sqlite3.Connection, which: str, values: Sequence[str] = ()) -> Iterator[Alert]:
+    for seq, _, body in rows.read(database, "outbox", which, values):
+        with rows.legible(database, "outbox", seq):
+            alert = Alert.from_json(body)
+        yield alert
 
 
 def tenants(database: sqlite3.Connection) -> pl.DataFrame:
@@ -142,13 +153,13 @@ def tenants(database: sqlite3.Connection) -> pl.DataFrame:
 
     Shapes: -> TENANTS.
     """
-    saved = dict(database.execute("SELECT name, body FROM snapshot WHERE name IN (?, ?)", (_RUNNING, TODAY)))
+    saved = dict(sums.read(database, "snapshot", "WHERE name IN (?, ?)", (_RUNNING, TODAY)))
     today = saved.get(TODAY, b"").decode()
     number = date.fromisoformat(today).toordinal() if today else 0
     days = [_dated(day, frames.unpack(body)) for day, body in _closed_days(database)]
     if _RUNNING in saved:
         days.append(_dated(number, frames.unpack(saved[_RUNNING])))
-    for (body,) in database.execute("SELECT body FROM journal ORDER BY seq"):
+    for _, body in sums.read(database, "journal", "ORDER BY seq"):
         days.append(_dated(number, used(frames.unpack(body))))
     return pl.concat([pl.DataFrame(schema=TENANTS), *days]).unique(maintain_order=True)
 
@@ -156,9 +167,9 @@ def tenants(database: sqlite3.Connection) -> pl.DataFrame:
 _RUNNING: Final = "Behaviour/tenants.today"
 
 
-def _closed_days(database: sqlite3.Connection) -> list[tuple[int, bytes]]:
+def _closed_days(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
     kept = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'tenants'").fetchone()
-    return database.execute("SELECT day, pairs FROM tenants ORDER BY day").fetchall() if kept else []
+    return list(rows.read(database, "tenants", "ORDER BY day")) if kept else []
 
 
 def _dated(day: int, pairs: pl.DataFrame) -> pl.DataFrame:

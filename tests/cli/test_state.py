@@ -24,7 +24,7 @@ def test_info_tells_what_is_there_beside_a_detector(made, state):
     with closing(Checkpoint(state)):
         told = json.loads(state_command("info", "--state", state, "-o", "json").output)
         text = state_command("info", "--state", state).output
-    assert told["versions"]["schema"] == "3"
+    assert told["versions"]["schema"] == "4"
     assert told["accounts"] == 3
     assert told["reading"] == [{"stream": str(made / "access.log"), "path": str(made / "access.log"),
                                 "offset": (made / "access.log").stat().st_size}]  # fmt: skip
@@ -87,7 +87,7 @@ def test_damage_is_found_and_a_detector_refuses_it(state, made, damage, tmp_path
     assert found.exit_code == 3, found.output
     assert str(state / "state.sqlite") in found.output
     begun = tailed(made / "access.log", tmp_path)
-    assert begun.exit_code == 2, begun.stderr
+    assert begun.exit_code == 3, begun.stderr
     assert "detector state verify" in begun.stderr
 
 
@@ -105,7 +105,7 @@ def test_a_key_id_that_is_no_text_is_another_key(state, made, tmp_path):
 def test_a_damaged_ledger_is_named_and_not_the_state(state, made, tmp_path):
     overwrite(state / "delivery.sqlite")
     begun = tailed(made / "access.log", tmp_path)
-    assert begun.exit_code == 2, begun.stderr
+    assert begun.exit_code == 3, begun.stderr
     assert f"{state / 'delivery.sqlite'}: not a readable" in begun.stderr
 
 
@@ -113,7 +113,7 @@ def test_a_state_that_is_missing_beside_its_ledger_is_not_begun_anew(state, log)
     for file in state.glob("state.sqlite*"):
         file.unlink()
     done = CliRunner().invoke(main, ["tail", str(log), "--once", "--state", str(state)])
-    assert done.exit_code == 2
+    assert done.exit_code == 3
     assert "state.sqlite: it is missing, but delivery.sqlite is there" in done.output
     assert not (state / "state.sqlite").exists()
 
@@ -200,7 +200,7 @@ def test_an_older_state_keeps_what_holds_no_model_where_somebody_says_so(older, 
     assert "what was learned of 3 accounts" in refused.output
     began = tailed(log, tmp_path)
     assert began.exit_code == 2
-    assert "version 2, required 3" in began.stderr
+    assert "version 2, required 4" in began.stderr
     assert "detector state migrate" in began.stderr
     key = (older / "subject.key").read_bytes()
     done = state_command("migrate", "--state", older, "--forget-memory")
@@ -209,7 +209,7 @@ def test_an_older_state_keeps_what_holds_no_model_where_somebody_says_so(older, 
     assert (tmp_path / "state.version-2" / "state.sqlite").stat().st_mode & 0o777 == 0o600
     assert state_command("verify", "--state", older).exit_code == 0
     told = json.loads(state_command("info", "--state", older, "-o", "json").output)
-    assert (told["accounts"], told["versions"]["schema"]) == (0, "3")
+    assert (told["accounts"], told["versions"]["schema"]) == (0, "4")
     assert told["reading"][0]["offset"] == (made / "access.log").stat().st_size
     assert told["alerts"] > 0
     assert (older / "subject.key").read_bytes() == key

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from click.testing import CliRunner
 
+from detector import rows
 from detector.checkpoint import Checkpoint, table_names
 from detector.cli import main
 from detector.context import frames
@@ -54,7 +55,7 @@ def test_an_account_that_is_forgotten_leaves_no_byte(made, state, tmp_path):
     assert theirs <= numbers(state)
     assert b'holder-of-1"' in everything(state)
     with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
-        database.executemany("INSERT INTO session VALUES (?, ?, 0)", [("s1", "holder-of-1"), ("s0", "holder-of-0")])
+        rows.write(database, "session", [("s1", "holder-of-1", 0), ("s0", "holder-of-0", 0)])
     done = state_command(*FORGET, state)
     assert done.exit_code == 0, done.output
     left = everything(state).replace(b"holder-of-10", b"")

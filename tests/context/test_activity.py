@@ -50,7 +50,7 @@ def test_an_hour_is_the_sum_of_its_slots_and_a_person_counts_where_the_day_shows
 def test_a_closed_day_is_kept_until_it_is_old(database):
     activity = Activity(database, 1000)
     activity.close_day(TODAY, day())
-    ((number, rows, hours, places),) = database.execute("SELECT * FROM activity").fetchall()
+    ((number, rows, hours, places, _),) = database.execute("SELECT * FROM activity").fetchall()
     assert (date.fromordinal(number), rows) == (TODAY, 1)
     assert frames.unpack(hours).row(0) == ("u0", SLOT // 6, 3, 2, 1, 0, 0)
     assert frames.unpack(places).schema == PLACES

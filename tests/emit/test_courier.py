@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from detector import clock
+from detector import clock, rows
 from detector.emit import dispatch as dispatching
 from detector.emit.courier import Courier
 from detector.emit.ledger import open_ledger
@@ -124,9 +124,22 @@ def test_an_alert_in_the_words_of_another_version_is_refused_by_itself(state, le
     sink = waiting(state, Memory())
     with state.db:
         state.db.execute("UPDATE outbox SET body = json_remove(body, '$.level') WHERE seq = 5")
+        rows.seal(state.db)
     assert deliver(state, sink).dead_letters == 1
     assert sink.got == [one for one in USERS if one != "u4"]
     assert dead_letters(ledger)[0].reason.startswith("KeyError in record.py:")
+
+
+def test_an_alert_that_is_damaged_is_brought_to_nobody_and_holds_none_up(state, ledger):
+    sink = waiting(state, Memory(min_level="low"))
+    with state.db:
+        state.db.execute("UPDATE outbox SET body = replace(body, 'u4', 'u5') WHERE seq = 5")
+        state.db.execute("UPDATE outbox SET body = substr(body, 5) WHERE seq = 6")
+    assert deliver(state, sink).dead_letters == 2
+    assert sink.got == [one for one in USERS if one not in ("u4", "u5")]
+    assert [one.reason for one in dead_letters(ledger)] == [
+        f"outbox {seq}: it is not as it was written (checksum)" for seq in (5, 6)
+    ]
 
 
 def test_a_sink_that_sends_some_back_each_time_says_so_once(state):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from detector.checkpoint import FILE, POSITIONS, table_names
+from detector.checkpoint import FILE, POSITIONS, sums, table_names
+from detector.checkpoint.opening import MADE
 from detector.collect.source.block import Position
 from detector.collect.source.receive import spooled
 from detector.context.intake import NAME as INTAKE
@@ -65,7 +66,7 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
     tables = {name: _size(database, name) for name in table_names(database)}
     intake, read = _intake(database), positions(database)
     return Contents(
-        versions=dict(database.execute("SELECT name, value FROM meta ORDER BY name")),
+        versions=dict(database.execute("SELECT name, value FROM meta WHERE name <> ? ORDER BY name", (MADE,))),
         key=key,
         files={one.name: one.stat().st_size for one in sorted(folder.iterdir()) if one.is_file()},
         parts=_parts(database),
@@ -105,8 +106,7 @@ def _parts(database: sqlite3.Connection) -> dict[str, tuple[int, int]]:
 
 
 def _part(database: sqlite3.Connection, name: str) -> bytes | None:
-    row = database.execute("SELECT body FROM snapshot WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
+    return next((body for _, body in sums.read(database, "snapshot", "WHERE name = ?", (name,))), None)
 
 
 def positions(database: sqlite3.Connection) -> dict[str, Position]:

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 import polars as pl
 
+from detector import rows
 from detector.checkpoint import FILE, KEY_FILE, POSITIONS, SCHEMA_VERSION, noted_key, sums
-from detector.checkpoint.opening import found_version, other_version, table_names
+from detector.checkpoint.opening import found_version, other_version, table_names, unmade
 from detector.collect.enrich.secret import read_secret
 from detector.collect.source.block import Position
 from detector.context import frames
+from detector.emit import ledger, verdicts
 from detector.emit.alert import Alert
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.verdicts import FILE as VERDICTS
@@ -28,6 +30,9 @@ NUMBERS: Final = {"acquaintance": ("pairs",), "settled": ("keys", "accounts"), "
 FRAMES: Final = {"tenants": ("pairs",), "activity": ("hours", "places")}
 TREES: Final = {"memory": ("numbers",), "withheld": ("numbers", "looks")}
 """Columns of JSON, by table; those of FRAMES hold Arrow."""
+
+MADE: Final = {LEDGER: ledger.MADE, VERDICTS: verdicts.MADE}
+"""What the files beside the state are made of."""
 
 Look = Callable[[Any], object]
 
@@ -45,9 +50,14 @@ def faults(folder: Path) -> Iterator[str]:
             with closing(opened(path)) as database:
                 found = [row for (row,) in database.execute("PRAGMA integrity_check")]
                 yield from (f"{path}: {line}" for line in found if line != "ok")
+                if name in MADE:
+                    yield from (f"{path}: {told}" for told in rows.unmade(database, MADE[name]))
+                    yield from (f"{path}: {told}" for told in rows.damaged(database))
                 if name != FILE or found != ["ok"]:
                     continue
-                if (version := found_version(database)) != str(SCHEMA_VERSION):
+                if not table_names(database):
+                    yield f"{path}: it is empty"
+                elif (version := found_version(database)) != str(SCHEMA_VERSION):
                     yield other_version(path, version)
                 else:
                     yield from (f"{path}: {told}" for told in _of_state(database, folder))
@@ -62,7 +72,9 @@ def _exposed(path: Path) -> Iterator[str]:
 
 def _of_state(database: sqlite3.Connection, folder: Path) -> Iterator[str]:
     database.execute("BEGIN")  # all from one moment
+    yield from unmade(database)
     yield from sums.damaged(database)
+    yield from rows.damaged(database)
     for name, body in database.execute("SELECT name, body FROM snapshot ORDER BY name"):
         yield from _unread(f"snapshot {name}", body, _part)
     for seq, body in database.execute("SELECT seq, body FROM journal ORDER BY seq"):

@@ -7,6 +7,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
+from detector import rows
 from detector.checkpoint import FILE, Checkpoint, file_in
 from detector.checkpoint.faults import named
 from detector.collect.source.receive import FOLDER as RECEIVED
@@ -14,7 +15,7 @@ from detector.collect.source.receive import sweep
 from detector.emit import verdicts
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.ledger import open_ledger
-from detector.errors import DetectorError
+from detector.errors import DetectorError, StateDamagedError
 from detector.inquire.upkeep.contents import positions
 from detector.inquire.upkeep.erase.tables import Erasure
 from detector.inquire.upkeep.erase.whom import Whom
@@ -29,6 +30,8 @@ def erase(folder: Path, whom: Whom) -> Counter[str]:
     file_in(folder)
     with closing(Checkpoint(folder)) as checkpoint, named(checkpoint.path):
         checkpoint.load()  # refused where it is damaged
+        if broken := list(rows.damaged(checkpoint.database)):
+            raise StateDamagedError(checkpoint.path, f"damaged: {'; '.join(broken[:3])}")
         _refuse_waiting(folder, whom)
         database = checkpoint.database
         _refuse_unread(folder, database)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from detector import rows
 from detector.checkpoint import sums, table_names
 from detector.context.acquaintance import pair
 from detector.inquire.upkeep.erase.numbers import account_numbers, runs_of
@@ -56,6 +57,8 @@ class Erasure:
                 self._rows(table)
             self._settled()
         self._texts("ruling", "seq", "outcome")
+        if self.found:
+            rows.seal(self.database)
 
     def _count(self, table: str, rows: int) -> None:
         if rows:
