@@ -75,13 +75,12 @@ class _Found:
         return inside[-self.most :]
 
 
-def _slots_of(hashed: keys.Hashes, rows: Index) -> Mask:
-    """Mark the rows that share a slot, and so perhaps a group, with any of `rows`."""
+def _sharing(hashed: keys.Hashes, others: keys.Hashes) -> Mask:
+    """Mark the rows that share a slot, and so perhaps a group, with any of `others`."""
     bits = keys.slot_bits(len(hashed))
-    slot = keys.slots(hashed, bits)
     taken = np.zeros(1 << bits, dtype=np.bool_)
-    taken[slot[rows]] = True
-    return taken[slot]
+    taken[keys.slots(others, bits)] = True
+    return taken[keys.slots(hashed, bits)]
 
 
 def _at(rows: Index, size: int) -> Mask:
@@ -128,19 +127,21 @@ class Correlator:
             self.carry.keep(self._table(batch, rows, chosen))
 
     def _search(self, batch: Batch, rows: Rows) -> list[Match]:
-        old = len(self.carry)
-        hashed = np.concatenate([self.carry.hashed, rows.hashed])
-        time = np.concatenate([self.carry.time, batch.time[rows.rows]])
-        bits = np.concatenate([self.carry.bits, rows.bits])
+        old, carried = len(self.carry), self.carry.hashed
+        met = np.flatnonzero(_sharing(carried, rows.hashed))  # of a long window few groups come again in a batch
+        hashed = np.concatenate([carried[met], rows.hashed])
+        time = np.concatenate([self.carry.time[met], batch.time[rows.rows]])
+        bits = np.concatenate([self.carry.bits[met], rows.bits])
         if self.correlation.measures:
-            chosen = self._counted(batch, rows, hashed, time, bits)
+            chosen = self._counted(batch, rows, met, hashed, time, bits)
         else:
-            chosen = self._near(hashed, bits, old)
-        if not len(chosen) or chosen[-1] < old:
+            chosen = self._near(hashed, bits, len(met))
+        if not len(chosen) or chosen[-1] < len(met):
             return []
         windows = Sliding(hashed[chosen], time[chosen], self.correlation.span_us)
-        placed = chosen[windows.order]
-        found = self._measured(batch, rows, windows, placed, bits[placed])
+        chosen = chosen[windows.order]
+        placed = np.append(met, np.arange(old, old + len(rows.rows)))[chosen]
+        found = self._measured(batch, rows, windows, placed, bits[chosen])
         found.holds &= placed >= old
         where = np.flatnonzero(found.holds)
         if not len(where):
@@ -153,16 +154,16 @@ class Correlator:
             batch.put(given(self.rule.key, name), rows.rows[fresh[some]], pl.Series(texts, dtype=pl.String))
         return self._fired(batch, rows, found, placed, where) if self.rule.output else []  # others read its rows alone
 
-    def _counted(self, batch: Batch, rows: Rows, hashed: keys.Hashes, time: Index, bits: Bits) -> Index:
+    def _counted(self, batch: Batch, rows: Rows, met: Index, hashed: keys.Hashes, time: Index, bits: Bits) -> Index:
         """Choose the rows of groups that may count enough, with all that is compared with the count."""
-        inputs, old = self.correlation.inputs, len(self.carry)
+        inputs, old = self.correlation.inputs, len(met)
         first = self.correlation.measures[0]
         need = first.bounds.least if first.kind in {"event_count", "value_count"} else 1
         mask = sum(1 << inputs.index(ref) for ref in self.correlation.refs)
         others = ((1 << len(inputs)) - 1) & ~mask | self._long
         values = None
         if first.kind == "value_count" and need == 2:
-            parts = [(self.carry.hashes(name), batch.hashed(name)[rows.rows]) for name in first.fields]
+            parts = [(self.carry.hashes(name)[met], batch.hashed(name)[rows.rows]) for name in first.fields]
             values = keys.combine([np.concatenate(both) for both in parts], len(hashed))
         if not others:
             return crowded(hashed, time, old, self.correlation.span_us, need, values)
@@ -174,10 +175,10 @@ class Correlator:
         mine = None if values is None else values[own]
         own = own[crowded(hashed[own], time[own], fresh, self.correlation.span_us, need, mine)]
         for marks in required:
-            own = own[_slots_of(hashed, marks)[own]] if len(own) else own
+            own = own[_sharing(hashed, hashed[marks])[own]] if len(own) else own
         if not len(own) or own[-1] < old:
             return own[:0]
-        return np.flatnonzero(_slots_of(hashed, own) & ((bits & others > 0) | _at(own, len(bits))))
+        return np.flatnonzero(_sharing(hashed, hashed[own]) & ((bits & others > 0) | _at(own, len(bits))))
 
     def _required(self, bits: Bits) -> list[Index]:
         """Give the rows of other rules of which a group needs at least one, rule by rule."""
@@ -203,7 +204,7 @@ class Correlator:
                 if not len(marks):  # the rarest rule comes first: where it is absent nothing more has to be asked
                     way[:] = False
                     break
-                way &= _slots_of(hashed, marks)
+                way &= _sharing(hashed, hashed[marks])
             chosen |= way
         return np.flatnonzero(chosen) if chosen[old:].any() else np.zeros(0, dtype=np.int64)
 
