@@ -73,3 +73,35 @@ def test_the_file_that_a_link_led_to_is_named_where_it_is_gone(tmp_path: Path, f
     assert list(tail.follower.lost) == [str(tmp_path / "one.log")]
     server.close()
     tail.close()
+
+
+@pytest.mark.parametrize(
+    "days", [["2026-03-30", "2026-03-31", "2026-04-01"], ["2026-03/30", "2026-03/31", "2026-04/01"]]
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_every_day_to_which_a_link_of_a_folder_led_is_read(tmp_path: Path, days: list[str], restarted: bool) -> None:
+    for name in ("2026-03-29", "2026-03/29", "other", *days):
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / name / "access.log").write_text("999999 of another day\n" if name not in days else "")
+    link, server = tmp_path / "current", Server(tmp_path / days[0] / "access.log")
+    link.symlink_to(server.path.parent)
+    tail = Tail(link / "access.log", from_start=True)
+    server.write(100)
+    tail.poll()
+    if restarted:
+        tail.restart()
+    for day in days[1:]:
+        server.write(50)
+        server.reopen(tmp_path / day / "access.log")
+        link.unlink()
+        link.symlink_to(server.path.parent)
+    server.write(20)
+    tail.poll(1)
+    tail.restart()
+    tail.poll()
+    assert tail.numbers == list(range(server.count))
+    assert tail.follower.lost == {}
+    tail.restart()
+    assert tail.poll() == []
+    server.close()
+    tail.close()

@@ -101,9 +101,28 @@ def matching(pattern: str) -> list[str]:
     return sorted(path for path in glob.glob(pattern, recursive=True) if not os.path.isdir(path))
 
 
+def between(old: str, new: str) -> list[str]:
+    """Return the files between two by the dates in their paths, the oldest first: `day/2026-03-11/access.log`.
+
+    The paths of all differ in their dates only.
+    """
+    parts = list(zip(old.split(os.sep), new.split(os.sep), strict=False))
+    if old.count(os.sep) != new.count(os.sep) or os.path.dirname(old) == os.path.dirname(new):
+        return []
+    family, first = _dated(old)
+    pattern = os.sep.join(glob.escape(one) if one == other else "*" for one, other in parts)
+    dated = sorted((*_dated(path), path) for path in matching(pattern))
+    return [path for one, day, path in dated if one == family == _dated(new)[0] and first < day < _dated(new)[1]]
+
+
 def is_glob(path: str) -> bool:
     """Whether `path` is a pattern; a file of that very name comes first."""
     return glob.has_magic(path) and not os.path.lexists(path)
+
+
+def _dated(path: str) -> tuple[str, str]:
+    said = rotation(path.replace(os.sep, "-"))
+    return said.family, said.age.day
 
 
 def _files(given: str, faults: list[str]) -> Iterable[str]:

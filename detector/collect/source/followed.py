@@ -7,7 +7,7 @@ from datetime import datetime
 
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.cut import Cut
-from detector.collect.source.find import Found, look
+from detector.collect.source.find import Found, between, look
 from detector.collect.source.locate import HEADER_BYTES, end_of, holds, is_copy, match
 from detector.collect.source.logfile import LogFile
 from detector.collect.source.names import age_of
@@ -111,7 +111,15 @@ class FollowedLog:
         fresh = [(place, members[place]) for place in new if not is_copy(members, place)]
         if fresh and any(isinstance(one, LogFile) and one.replaced for _, one in files):
             fresh = []  # cut down while one looked: its copy seemed to be none, and is known at the next look
+        fresh = [(-1, one) for one in self._passed_by(places, members)] + fresh
         self._take_up(files, [(place, one, reached.get(one.identity, 0)) for place, one in fresh])
+
+    def _passed_by(self, places: Sequence[int | None], members: Sequence[Found]) -> list[Found]:
+        """Return what a link of a folder led to after the newest file that is known, and leads to no more."""
+        if not self._files or places[-1] is not None:
+            return []
+        passed = between(_mark(self._files[-1]).path, os.path.realpath(members[-1].path))
+        return [found for found in map(look, passed) if found and found.regular]
 
     @property
     def identities(self) -> set[tuple[int, int | str]]:
