@@ -17,11 +17,11 @@ def close(tail: Tail, *servers: Server) -> None:
         server.close()
 
 
-def write_all(servers: Sequence[Server], tail: Tail) -> None:
+def write_all(servers: Sequence[Server], tail: Tail, lines: int = 20) -> None:
     """Let every server write; numbers are never written twice."""
     for server in servers:
         server.count = max(one.count for one in servers)
-        server.write(20)
+        server.write(lines)
     tail.poll()
 
 
@@ -43,6 +43,19 @@ def test_logs_whose_names_end_in_a_number_are_read_once_each(
     assert sorted(tail.numbers) == list(range(servers[-1].count))
     assert tail.logs == [str(server.path) for server in servers]
     assert tail.follower.lost == {}
+    close(tail, *servers)
+
+
+@pytest.mark.parametrize("lines", [20, 2000])
+@pytest.mark.parametrize("names", [["worker", "worker.1", "worker.2"], ["worker.1", "worker.2.gz", "worker.3"]])
+def test_files_that_seem_to_be_rotations_and_grow_are_read_once(tmp_path: Path, names: list[str], lines: int) -> None:
+    servers = [Server(tmp_path / name) for name in names]
+    tail = Tail(tmp_path, from_start=True, chunk_bytes=65_536)
+    for turn in range(6):
+        write_all(servers, tail, lines)
+        if turn % 2:
+            tail.restart()
+    assert sorted(tail.numbers) == list(range(servers[-1].count))
     close(tail, *servers)
 
 

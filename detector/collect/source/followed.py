@@ -96,6 +96,7 @@ class FollowedLog:
         self._let_go_of_replaced()
         if not members:
             return  # gone for now: what is known of it is kept for its return
+        self._take_back(members)
         places = self._places(members)
         old, new = _told_apart([_mark(one) for one in self._files], places, members)
         files: list[tuple[int, LogFile | Mark]] = []
@@ -161,6 +162,15 @@ class FollowedLog:
             file.look()
             if file.replaced:
                 self._exchange(file, file.mark())
+
+    def _take_back(self, members: Sequence[Found]) -> None:
+        """Read on what was let go at its end and has grown since: its number may be no rotation's after all."""
+        found = {one.identity: one for one in members}
+        known = [(mark.device, mark.inode) for mark in map(_mark, self._files)]
+        for at, one in enumerate(self._files):
+            here = found.get(known[at]) if known.count(known[at]) == 1 else None
+            if here and isinstance(one, Mark) and one.ended and 0 < one.offset < here.size_bytes and holds(here, one):
+                self._files[at] = replace(one, ended=False)
 
     def _kept(self, one: LogFile | Mark, found: Found | None) -> LogFile | Mark | None:
         """Go on with what was known in the file where it was found now, if it was."""
