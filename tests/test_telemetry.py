@@ -50,6 +50,18 @@ def test_late_events_are_counted():
     assert told.stats()["late"] == 2
 
 
+def test_many_late_events_are_said_loudly_and_which_log_has_them():
+    told = Telemetry()
+    frame = events(["a"] * 200, ["192.0.2.1", *["192.0.2.2"] * 199])
+    for path, late in (("a.log", 150), ("b.log", 10)):
+        told.observe_events(
+            frame.with_columns(pl.lit(path).alias("log.file.path"), (pl.int_range(pl.len()) < late).alias(LATE))
+        )
+    told.settle(0.02)
+    text = told.warnings["late_share"].text
+    assert text.startswith("40.0% of the events came too late for their time, 150 of 160 in a.log: ")
+
+
 def test_many_rejects_are_said_loudly():
     told = Telemetry()
     told.observe_events(events(["a"] * 97, ["192.0.2.1", *["192.0.2.2"] * 96]))

@@ -92,5 +92,5 @@ def _rejected(lines: pl.DataFrame, ahead_us: pl.Series) -> pl.DataFrame | None:
     # One chunk: Polars 2.1 panics when it joins texts over a frame that has an empty one.
     lines, ahead_us = lines.rechunk(), ahead_us.rechunk()
     hours = (ahead_us / 3_600_000_000).round(1).alias("hours")
-    reason = pl.format("time stamp {} h ahead of the lines around it", "hours").alias("reason")
+    reason = pl.format("time stamp {} h ahead of the lines around it in {}", "hours", "log.file.path").alias("reason")
     return conform(lines.with_columns(hours).select("log.file.path", "log.offset", reason), REJECT)

@@ -38,7 +38,7 @@ RELOADS: Final = {"taken": "reloads", "refused": "reloads_refused"}
 
 _OF_LINES: Final = (
     *("events", "rejects", "late", "skipped", "bytes", "read_bytes", "first_event", "last_event"),
-    *("rejects_by_reason", "actions"),
+    *("rejects_by_reason", "late_by_log", "actions"),
 )
 """What is counted of lines."""
 
@@ -126,6 +126,7 @@ class Telemetry:
         self.first_event: datetime | None = None
         self.last_event: datetime | None = None
         self.rejects_by_reason: Counter[str] = Counter()
+        self.late_by_log: Counter[str] = Counter()
         self.alerts: Counter[str] = Counter()
         self.alerts_by_rule: Counter[tuple[str, str]] = Counter()
         self.incidents: Counter[str] = Counter()
@@ -207,8 +208,10 @@ class Telemetry:
         first, last = events.select(first=pl.col("@timestamp").min(), last=pl.col("@timestamp").max()).row(0)
         self.first_event = first if self.first_event is None else min(first, self.first_event)
         self.last_event = last if self.last_event is None else max(last, self.last_event)
-        if LATE in events.columns:
-            self.late += int(events[LATE].sum())
+        if LATE in events.columns and events[LATE].any():
+            late = dict(events.filter(LATE)["log.file.path"].value_counts().iter_rows())
+            self.late += sum(late.values())
+            self.late_by_log.update(late)
         if len(self._accounts) < MAX_ACCOUNTS_COUNTED:
             self._accounts.update(events["user.name"].unique().drop_nulls().hash(seed=0))
         log.debug("events", extra={"count": events.height, "first": clock.rfc3339(first), "last": clock.rfc3339(last)})
@@ -278,10 +281,12 @@ class Telemetry:
                 " `detector parse --rejects FILE` shows where they are.",
             )
         if self.events >= FEW_EVENTS and self.late > self.events * reject_share_warning:
+            log_of_most, count = self.late_by_log.most_common(1)[0]
             self.warn(
                 "late_share",
-                f"{self.late / self.events:.1%} of the events came too late for their time: rules searched them,"
-                " models did not judge them. A clock ran ahead, or lines are out of order: see `input.max_lateness_s`.",
+                f"{self.late / self.events:.1%} of the events came too late for their time, {count:,} of {self.late:,}"
+                f" in {log_of_most}: rules searched them, models did not judge them. A clock ran ahead, there or of"
+                " another log, or lines are out of order: see `input.max_lateness_s`.",
             )
         if self.events >= FEW_EVENTS and not sum(self.actions[one] for one in ACTIONS if one != "other"):
             self.warn(
