@@ -436,6 +436,33 @@ def test_the_highest_number_may_be_the_newest(tmp_path: Path) -> None:
     tail.close()
 
 
+@pytest.mark.parametrize("lines", [3, 100])
+@pytest.mark.parametrize("returns", [False, True])
+def test_the_reader_of_a_file_that_changed_hands_is_the_one_that_came_farther(
+    tmp_path: Path, lines: int, returns: bool
+) -> None:
+    first, second = tmp_path / "first.log", tmp_path / "second.log"
+    server = Server(first)
+    tail = Tail(tmp_path, from_start=True)
+    server.write(lines)
+    tail.poll()
+    tail.restart()
+    first.rename(second)
+    first.touch()
+    server.write(100)
+    tail.poll()
+    tail.restart()
+    if returns:
+        second.replace(first)
+    else:
+        server.reopen(first)
+    server.write(5)
+    tail.poll()
+    assert tail.numbers == list(range(server.count))
+    server.close()
+    tail.close()
+
+
 @pytest.mark.parametrize("restarts", [1, 2])
 def test_a_file_that_gets_the_number_of_one_that_went_is_read_once(tmp_path: Path, restarts: int) -> None:
     server = Server(tmp_path / "first.log")

@@ -1,6 +1,7 @@
 """Follow live logs: growth, rotation by name, rename, copy and truncation, and restarts in between."""
 
 import os
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import timedelta
@@ -213,19 +214,25 @@ def _known(settings: Input, positions: Mapping[str, Position]) -> dict[str, Foll
 
 def _each_once(positions: Mapping[str, Position]) -> dict[str, list[Mark]]:
     """Return the files of every stream. One that changed hands is in two positions: its reader's is the farther one."""
-    reader: dict[tuple[int, int, str], tuple[int, str]] = {}
+    known: dict[_Identity, list[tuple[str, Mark]]] = defaultdict(list)
     for stream, mark in ((stream, mark) for stream, position in positions.items() for mark in position.files):
-        if not mark.ended and (_who(mark) not in reader or mark.offset >= reader[_who(mark)][0]):
-            reader[_who(mark)] = (mark.offset, stream)
-    return {
-        stream: [mark for mark in one.files if mark.ended or not mark.inode or reader[_who(mark)][1] == stream]
-        for stream, one in positions.items()
-    }
+        if mark.inode and not mark.ended:
+            known[mark.device, mark.inode].append((stream, mark))
+
+    def is_its(stream: str, mark: Mark) -> bool:
+        marks = known[mark.device, mark.inode]
+        farthest = max(
+            (one for one in reversed(marks) if _may_be_one(one[1], mark)), key=lambda one: one[1].offset, default=None
+        )
+        return mark.ended or farthest is None or farthest[0] == stream
+
+    return {stream: [mark for mark in one.files if is_its(stream, mark)] for stream, one in positions.items()}
 
 
-def _who(mark: Mark) -> tuple[int, int, str]:
-    """Whose number a mark has, by how the file begins where that tells: a number is given to another file again."""
-    return mark.device, mark.inode, mark.fingerprint if mark.head_bytes == FINGERPRINT_BYTES else ""
+def _may_be_one(mark: Mark, other: Mark) -> bool:
+    """Whether two marks of one number may be of one file: a number is given to another file when one is gone."""
+    whole = mark.head_bytes == other.head_bytes == FINGERPRINT_BYTES
+    return mark.fingerprint == other.fingerprint or not whole
 
 
 def _followable(path: str) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime
 from detector.collect.source.block import Block, Mark, Position
 from detector.collect.source.cut import Cut
 from detector.collect.source.find import Found, between, look
-from detector.collect.source.locate import HEADER_BYTES, end_of, holds, is_copy, match
+from detector.collect.source.locate import HEADER_BYTES, end_of, has_grown, holds, is_copy, match
 from detector.collect.source.logfile import LogFile
 from detector.collect.source.names import age_of
 from detector.config import Input
@@ -169,7 +169,7 @@ class FollowedLog:
         known = [(mark.device, mark.inode) for mark in map(_mark, self._files)]
         for at, one in enumerate(self._files):
             here = found.get(known[at]) if known.count(known[at]) == 1 else None
-            if here and isinstance(one, Mark) and one.ended and 0 < one.offset < here.size_bytes and holds(here, one):
+            if here and isinstance(one, Mark) and one.ended and has_grown(here, one):
                 self._files[at] = replace(one, ended=False)
 
     def _kept(self, one: LogFile | Mark, found: Found | None) -> LogFile | Mark | None:

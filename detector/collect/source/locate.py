@@ -46,6 +46,12 @@ def begins(copy: Found, found: Found) -> bool:
     return end is not None and (end.offset == 0 or holds(found, end))
 
 
+def has_grown(found: Found, mark: Mark) -> bool:
+    """Whether more stands in a file than was read of it by a mark at its end; of a compressed one as unpacked."""
+    end = end_of(found)
+    return end is not None and end.offset > mark.offset > 0 and holds(found, mark)
+
+
 def end_of(found: Found) -> Mark | None:
     """Return a mark at the end of a file; None: it cannot be read. A compressed one is read through, but once."""
     try:
