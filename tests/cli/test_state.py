@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -11,9 +12,10 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-from detector import config
+from detector import config, rows
 from detector.checkpoint import KEY_ID, Checkpoint, sums
 from detector.cli import main
+from detector.emit.ledger import open_ledger
 from detector.emit.sinks.file import FileSink
 from detector.pipeline import Pipeline
 from detector.pipeline.live import tail as follow_live
@@ -227,3 +229,113 @@ def test_a_newer_state_is_refused_by_name(state, log, tmp_path):
         assert result.exit_code == 2
         assert "state of version 99" in result.output
         assert "made by a newer version" in result.output
+
+
+def change(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
+
+
+DAMAGES = {
+    "outbox 1: it is not": "UPDATE outbox SET body = replace(body, 'u', 'v') WHERE seq = 1",
+    "outbox 2: it is not": """UPDATE outbox SET body = '{"a":1}' WHERE seq = 2""",
+    "memory: it is missing": "DROP TABLE memory",
+    "outbox: it is missing": "DROP TABLE outbox",
+    "seen_day: it is missing": "DROP INDEX seen_day",
+    "no such table: meta": "DROP TABLE meta",
+    "trigger gone: it is none": "CREATE TRIGGER gone AFTER INSERT ON memory BEGIN DELETE FROM outbox; END",
+    "view alerts: it is none": "CREATE VIEW alerts AS SELECT * FROM outbox",
+    "acquaintance 739": "UPDATE acquaintance SET pairs = zeroblob(length(pairs))",
+    "memory cohort *: it is not": "UPDATE memory SET numbers = replace(numbers, '1', '2') WHERE kind = 'cohort'",
+}
+
+
+@pytest.mark.parametrize("words", DAMAGES)
+def test_damage_that_sqlite_cannot_see_is_told_where_it_is(state, made, tmp_path, words):
+    """A day later: what is remembered of each account is asked for."""
+    change(state / "state.sqlite", DAMAGES[words])
+    later = tmp_path / "access.log"
+    later.write_text((made / "access.log").read_text().replace("/Mar/2026", "/Apr/2026"))
+    for done in (tailed(later, tmp_path, "--from-start"), state_command("verify", "--state", state)):
+        assert done.exit_code == 3, done.output
+        assert words in done.output
+        assert str(state / "state.sqlite") in done.output
+    assert "detector state verify" in tailed(later, tmp_path, "--from-start").stderr
+
+
+def test_a_command_that_looks_tells_of_damage_too(state):
+    change(state / "state.sqlite", DAMAGES["outbox 2: it is not"])
+    change(state / "delivery.sqlite", "DROP TABLE held")
+    for words in (["incidents"], ["outbox", "list"], ["report", "--output", str(state / "page.html")]):
+        done = CliRunner().invoke(main, [*words, "--state", str(state)], catch_exceptions=False)
+        assert (done.exit_code, "detector state verify" in done.output) == (3, True), done.output
+
+
+@pytest.mark.parametrize("statement", ["UPDATE verdict SET note = 'n' WHERE seq = 1", "DROP TABLE verdict"])
+def test_a_word_that_was_changed_is_told(state, statement):
+    with closing(sqlite3.connect(state / "verdicts.sqlite")) as database, database:
+        kept = database.execute("SELECT sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name in ("verdict_stays", "verdict_is_kept"):
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute(statement)
+        for (trigger,) in kept if "UPDATE" in statement else ():
+            database.execute(trigger)
+        if "DROP" in statement:
+            database.execute("CREATE TABLE other (seq)")
+    for words in (["state", "verify"], ["incidents"]):
+        done = CliRunner().invoke(main, [*words, "--state", str(state)], catch_exceptions=False)
+        assert (done.exit_code, "verdict" in done.output) == (3, True), done.output
+
+
+def test_a_state_that_was_emptied_is_not_begun_anew(state, made, tmp_path):
+    (state / "state.sqlite").write_bytes(b"")
+    done = tailed(made / "access.log", tmp_path)
+    assert done.exit_code == 3
+    assert "state.sqlite: it is empty, but delivery.sqlite is there" in done.stderr
+    assert (state / "state.sqlite").stat().st_size == 0
+    assert "it is empty" in state_command("verify", "--state", state).output
+
+
+def test_a_first_start_that_is_killed_at_any_instant_can_be_begun_again(tmp_path):
+    """After each statement: what was written then, as a process that is killed leaves it."""
+    images: dict[bytes, Path] = {}
+
+    def copy(frame: object, event: str, call: object) -> None:
+        if event == "c_return" and getattr(call, "__name__", "") in {"connect", "execute", "executescript", "commit"}:
+            files = sorted(path for path in (tmp_path / "state").glob("*.sqlite*") if path.suffix != ".sqlite-shm")
+            written = b"".join(path.name.encode() + path.read_bytes() for path in files)
+            image = images.setdefault(written, tmp_path / f"image{len(images)}")
+            if not image.exists():
+                image.mkdir()
+                for path in files:
+                    shutil.copy(path, image)
+
+    sys.setprofile(copy)
+    try:
+        pipeline = Pipeline(config.load(), state=tmp_path / "state")
+    finally:
+        sys.setprofile(None)
+    pipeline.checkpoint.close()
+    assert {(image / "delivery.sqlite").exists() for image in images.values()} == {True, False}
+    assert len(images) > 20
+    for image in images.values():
+        with closing(Checkpoint(image)) as checkpoint:
+            assert checkpoint.load().snapshot == {}
+            open_ledger(image / "delivery.sqlite", checkpoint.path).close()
+
+
+def test_version_3_is_taken_over_whole(state, made, tmp_path):
+    """As version 3 had it: no checksums of rows."""
+    with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
+        for table in rows.sealed(database):
+            database.execute(f"ALTER TABLE {table} DROP COLUMN crc")
+        database.execute("DELETE FROM meta WHERE name = 'tables'")
+        database.execute("UPDATE meta SET value = '3' WHERE name = 'schema'")
+    assert "version 3, required 4" in tailed(made / "access.log", tmp_path).stderr
+    done = state_command("migrate", "--state", state)
+    assert (done.exit_code, "begun anew" in done.output) == (0, False), done.output
+    assert state_command("verify", "--state", state).exit_code == 0
+    assert json.loads(state_command("info", "--state", state, "-o", "json").output)["accounts"] == 3
+    with closing(sqlite3.connect(state / "state.sqlite")) as database, database:
+        assert database.execute("SELECT count(*) FROM memory WHERE crc IS NULL").fetchone() == (0,)
+    assert tailed(made / "access.log", tmp_path).exit_code == 0

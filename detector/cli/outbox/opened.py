@@ -2,16 +2,18 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from detector.checkpoint import FILE as STATE
+from detector.checkpoint.faults import named
 from detector.cli.options import FOLDER, config_option
 from detector.emit.ledger import FILE, open_ledger
 from detector.errors import InputError
+from detector.inquire.state import reading
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -26,14 +28,13 @@ def outbox_options(command: Command) -> Command:
 
 @contextmanager
 def opened(state: Path, sink: str | None) -> Iterator[sqlite3.Connection]:
-    """Open the ledger of `state`. Raises: InputError where there is none, or none that knows `sink`."""
+    """Open the ledger of `state`. Raises: InputError where there is none, or none that knows `sink`; StateError."""
     if not (state / STATE).exists() or not (state / FILE).exists():
         raise InputError(f"{state}: no state directory that alerts were delivered from")
-    ledger = open_ledger(state / FILE, state / STATE)
-    try:
+    with reading(state):
+        pass  # of this version, and not damaged
+    with named(state / FILE), closing(open_ledger(state / FILE, state / STATE)) as ledger:
         known = [name for (name,) in ledger.execute("SELECT name FROM sink ORDER BY name")]
         if sink is not None and sink not in known:
             raise InputError(f"{state}: no sink {sink!r}; known are {', '.join(known) or 'none'}")
         yield ledger
-    finally:
-        ledger.close()
