@@ -1,7 +1,7 @@
 """Evaluate one correlation batch by batch: carried rows and new ones, sorted by group, one window each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -89,13 +89,24 @@ def _at(rows: Index, size: int) -> Mask:
     return mask
 
 
-class Correlator:
-    """Runs one correlation: `observe` in event order, any cut of the events gives the same matches."""
+def _within(correlation: Correlation, most_us: int) -> Correlation:
+    """Let no window of a correlation be longer than `most_us`."""
+    measures = (
+        one if one.span_us is None else replace(one, span_us=min(one.span_us, most_us)) for one in correlation.measures
+    )
+    return replace(correlation, span_us=min(correlation.span_us, most_us), measures=tuple(measures))
 
-    def __init__(self, rule: Rule, correlation: Correlation, names: Names, *, max_rows: int) -> None:
+
+class Correlator:
+    """Runs one correlation: `observe` in event order, any cut of the events gives the same matches.
+
+    No window reaches further back than `retain_us`, whatever the rule says: for so long may a log-on be remembered.
+    """
+
+    def __init__(self, rule: Rule, correlation: Correlation, names: Names, *, max_rows: int, retain_us: int) -> None:
         self.rule = rule
         self.names = names
-        self.correlation = correlation
+        self.correlation = correlation = _within(correlation, retain_us)
         self.carry = Carry(correlation, max_rows)
         self.firing = Firing(rule.mute_us)
         self._needed = self.carry.needs()

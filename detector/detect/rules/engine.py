@@ -31,6 +31,7 @@ from detector.language import Words
 from detector.schema import SIGNAL, empty
 
 BEGINNING_US = -(2**62)
+DAY_US = 86_400_000_000
 
 
 class Rules:
@@ -60,10 +61,10 @@ class Rules:
         self._allow = Allowances(config.allow, self.catalogue, config.zone, self._muted)
         filters = [one.tree for rule in self._wanted for one in rule.filters]
         self._matcher = Matcher([*(rule.tree for rule in self._wanted if rule.tree), *filters])
-        most = config.state.max_rows_per_window
+        most, retain_us = config.state.max_rows_per_window, config.state.retain_days * DAY_US
         self.names = Names()
         self._correlators = {
-            rule.key: Correlator(rule, rule.correlation, self.names, max_rows=most)
+            rule.key: Correlator(rule, rule.correlation, self.names, max_rows=most, retain_us=retain_us)
             for rule in self._wanted
             if rule.correlation
         }

@@ -27,6 +27,7 @@ logsource: {category: webserver}
 detection: {s: {portal.action: claim}, condition: s}
 custom: {output: false}
 """
+DAYS = ("01-01", "02-20", "06-01")
 ACTIONS = {"a": "logon", "b": "search", "c": "claim"}
 
 
@@ -324,3 +325,16 @@ def test_late_matches_are_silent_both_ways(pack):
     assert rules.observe(late[[1, 0]])["@timestamp"].dt.second().to_list() == [10, 20]
     assert rules.observe(late[[0]].with_columns(pl.col("@timestamp").dt.offset_by("-4s"))).height == 0
     assert rules.observe(late[[0]].with_columns(pl.col("@timestamp").dt.offset_by("-30s"))).height == 1
+
+
+def test_no_window_reaches_further_back_than_anything_is_retained(pack):
+    long = rule("event_count", condition="{gte: 2}").replace("timespan: 10s", "timespan: 400d")
+    days = [
+        frame([{"@timestamp": f"2026-{day}T10:00:00Z", "portal.action": "logon", "user.name": "u"}]) for day in DAYS
+    ]
+    for retain_days, expected in ((365, [0, 1, 1]), (60, [0, 1, 0])):
+        rules = pack(BASES, long, state={"retain_days": retain_days})
+        assert [rules.observe(day).height for day in days] == expected
+        together = pack(BASES, long, state={"retain_days": retain_days})
+        assert together.observe(pl.concat(days)).height == sum(expected)
+    assert sum(one.carry.table.height for one in rules._correlators.values()) == 1
