@@ -11,7 +11,8 @@ SAID = {
                                        " '(a' came"],
     "input: {format: {nginx: a, apache: b}}": ["input.format: exactly one of nginx, apache, json_fields, regex is"
                                                " required, a mapping of nginx, apache came"],
-    "input: {format: {nope: 1, regex: a}}": ["input.format.nope: no such key"],
+    "input: {format: {nope: 1, regex: a}}": ["input.format.nope: no such key; there may be nginx, apache, json_fields,"
+                                             " regex, time_format"],
     "input: {format: 7}": ["input.format: a text or a mapping is required, 7 came"],
     "input: {timezone: Mars}": ["input.timezone: no such time zone: 'Mars', required an IANA name such as"
                                 " Europe/Paris"],
@@ -39,13 +40,16 @@ SAID = {
         "sinks.0.kind: one of 'elasticsearch', 'file', 'kafka', 'nats', 'sentinel', 'splunk_hec', 'stdout', 'syslog',"
         " 'webhook' is required, 'nope' came",
         "sinks.1: a key 'kind' is required, a mapping of path came",
-        "sinks.2.file: no such key",
+        "sinks.2.file: no such key; there may be kind, name, format, min_level, categories, rules, states,"
+        " batch_count, batch_bytes, timeout_s, retry, when_full, path, rotate",
     ],
     "sinks: [{kind: kafka, topic: t, servers: [a], properties: {x: []}}]": [
         r"sinks.0.servers.0: a text that fits ^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}$ is required, a text"
         " came",
         "sinks.0.properties.x: true or false, a whole number, a number or a text is required, an empty list came",
     ],
+    "input: {max_latenes_s: 1}": ["input.max_latenes_s: no such key; there may be max_lateness_s, max_idle_s,"
+                                  " max_line_bytes"],
     "- a": ["the file: a mapping is required, a list of 1 came"],
 }  # fmt: skip
 

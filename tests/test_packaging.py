@@ -17,7 +17,7 @@ def test_one_version():
 
 
 def test_one_command():
-    assert PROJECT["project"]["scripts"] == {"detector": "detector.cli:main"}
+    assert PROJECT["project"]["scripts"] == {"detector": "detector.__main__:main"}
     for found in entry_points(group="console_scripts", name="detector"):
         assert found.value == "detector.cli:main"
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from difflib import get_close_matches
+from typing import Any, Final, get_args
 
 from pydantic import ValidationError
 
-from detector.config.section import Loc
+from detector.config.section import Loc, Section
+from detector.config.whole import Config
 
 SHOWN: Final = 60
 """Characters of what came, at most."""
@@ -15,7 +17,6 @@ SECRET: Final[tuple[Loc, ...]] = (("sinks",), ("portal", "key"))
 """Where a secret may stand by mistake: of texts in the place of other texts, nothing is shown there."""
 
 _REQUIRED: Final = {
-    "extra_forbidden": "no such key",
     "missing": "a value is required",
     "invalid_key": "a text is required",
     "greater_than": "more than {gt:g} is required",
@@ -72,6 +73,8 @@ class Wrong:
     def required(self) -> str:
         """Say what is required."""
         kind, context = self.error["type"], self.error.get("ctx", {})
+        if kind == "extra_forbidden":
+            return f"no such key; there may be {', '.join(_like(self.error['loc']))}"
         if kind in _REQUIRED:
             return _REQUIRED[kind].format_map(context)
         required = _KINDS.get(kind.partition("_")[0]) or self.error["msg"].removeprefix("Input should be ")
@@ -147,6 +150,23 @@ def _inside(value: Any, step: int | str) -> tuple[Any, Any] | None:
     if isinstance(value, list) and isinstance(step, int) and step < len(value):
         return step, value[step]
     return None
+
+
+def _like(loc: Loc) -> list[str]:
+    """Return the keys that may stand in the place of one that may not: those like it, if there are any; else all."""
+    sections: list[type[Section]] = [Config]
+    for step in loc[:-1]:
+        inside = [one.model_fields[str(step)].annotation for one in sections if step in one.model_fields]
+        of_kind = [one for one in sections if "kind" in one.model_fields and one.model_fields["kind"].default == step]
+        sections = [one for annotation in inside for one in _sections(annotation)] or of_kind or sections
+    keys = [key for one in sections for key in one.model_fields]
+    return get_close_matches(str(loc[-1]), keys) or keys
+
+
+def _sections(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [one for part in get_args(annotation) for one in _sections(part)]
 
 
 def _shown(value: Any) -> str:

@@ -229,7 +229,8 @@ def test_faults_of_rules_and_of_what_the_configuration_names_are_told_at_once(po
     pipeline = Pipeline(loaded, state=tmp_path / "state", rules_folders=[rules])
     (rules / "wrong.yml").write_text("title: Wrong\n", "utf-8")
     none = loaded.accounts.model_copy(update={"file": tmp_path / "none.csv"})
-    said = reload(pipeline, lambda: Setup(config=loaded.model_copy(update={"accounts": none})))
-    assert said.endswith("(and 1 more)")
-    assert pipeline.telemetry.reload_faults == 2
+    unknown = loaded.rules.model_copy(update={"disabled": ("nope",)})
+    said = reload(pipeline, lambda: Setup(config=loaded.model_copy(update={"accounts": none, "rules": unknown})))
+    assert said.endswith("(and 2 more)")
+    assert pipeline.telemetry.reload_faults == 3
     pipeline.checkpoint.close()
