@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -97,6 +97,7 @@ class Reader:
     ) -> None:
         self._source = source
         self._ahead = ahead
+        self._thread = ThreadPoolExecutor(1, "collect")  # one for good: each new one spreads memory over other arenas
         self._enrich = enrich
         self._sequencer = sequencer
         self._settings = settings
@@ -138,7 +139,8 @@ class Reader:
         return replace(given, events=events, rejects=rejects, held=0)
 
     def close(self) -> None:
-        """Let go of the source's files."""
+        """Let go of the thread and of the source's files."""
+        self._thread.shutdown()
         self._source.close()
 
     def _begin(self, positions: Mapping[str, Position]) -> bool:
@@ -152,14 +154,14 @@ class Reader:
 
     def _steps_ahead(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
         self._left_off = False
-        with ThreadPoolExecutor(1, "collect") as thread:
-            try:
-                ahead = thread.submit(self._next, watched)
-                while (step := ahead.result()) is not None:
-                    ahead = thread.submit(self._next, {})
-                    yield step
-            finally:
-                self._left_off = True  # who waits for the thread's end needs nothing of what it is at
+        ahead = self._thread.submit(self._next, watched)
+        try:
+            while (step := ahead.result()) is not None:
+                ahead = self._thread.submit(self._next, {})
+                yield step
+        finally:
+            self._left_off = True  # who waits for its end needs nothing of what it is at
+            wait([ahead])
 
     def _steps(self, watched: Mapping[str, datetime | None]) -> Iterator[_Step]:
         while (step := self._next(watched)) is not None:
