@@ -204,7 +204,8 @@ def conform(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 def detached(frame: pl.DataFrame) -> pl.DataFrame:
     """Return `frame` in one piece that keeps nothing else in memory.
 
-    A text that Polars filters, gathers or slices out of a column keeps the bytes of all of that column.
+    A text that Polars filters, gathers or slices out of a column keeps the bytes of all of that column, and one of a
+    few rows the 8 KiB that Polars begins a column with: joined, such pieces keep them all, also after `rechunk`.
     """
     return frame.rechunk().with_columns(pl.selectors.string() + "")
 
@@ -212,4 +213,4 @@ def detached(frame: pl.DataFrame) -> pl.DataFrame:
 def appended(frame: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
     """Return `fresh` behind `frame`, in few pieces; what `fresh` was picked from is not kept."""
     joined = pl.concat([frame, detached(fresh)])
-    return joined.rechunk() if joined.n_chunks() > MOST_CHUNKS else joined
+    return detached(joined) if joined.n_chunks() > MOST_CHUNKS else joined

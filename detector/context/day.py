@@ -215,7 +215,7 @@ class Day:
     def _display(self, shown: pl.DataFrame) -> None:
         self.displays.append(detached(shown))
         if len(self.displays) > 64:  # tail adds a few rows at a time: keep the list short
-            self.displays = [pl.concat(self.displays, rechunk=True)]
+            self.displays = [detached(pl.concat(self.displays))]
         while len(self.displays) > 1 and sum(part.height for part in self.displays) > self.most_rows:
             self.evicted_count += self.displays.pop(0).height
 

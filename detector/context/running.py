@@ -5,6 +5,7 @@ from typing import Final
 import polars as pl
 
 from detector.context.day import ACCOUNT, KEY, MEGABYTE, SLOTS_PER_HOUR, TRAITS, Carry
+from detector.schema import detached
 
 OVERLAP_S: Final = 1800
 """Two places within half an hour of each other are in use at once. Assumption: shorter than any commute
@@ -102,7 +103,7 @@ def _with_carry(rows: pl.DataFrame, carry: Carry, tallies: pl.DataFrame, familia
 def last_tallies(counted: pl.DataFrame, tallies: pl.DataFrame) -> pl.DataFrame:
     """Return TALLIES after the rows that `running` counted: their last values over those of before."""
     latest = counted.group_by(ACCOUNT).agg(pl.col(TALLIES.names()[1:]).last())
-    return pl.concat([latest.select(TALLIES.names()), tallies.join(latest, on=ACCOUNT, how="anti")])
+    return detached(pl.concat([latest.select(TALLIES.names()), tallies.join(latest, on=ACCOUNT, how="anti")]))
 
 
 def places_of(rows: pl.DataFrame) -> pl.DataFrame:

@@ -87,12 +87,12 @@ class Sessions:
         return pl.DataFrame(found, schema={"portal.session": pl.String, "user.name": pl.String}, orient="row")
 
     def _keep(self, shown: pl.DataFrame) -> None:
-        owners = pl.concat([detached(shown.select(OWNERS.names())), self.owners]).unique("portal.session", keep="first")
+        owners = frames.renewed(self.owners, "portal.session", shown)
         if owners.height > self.most:
             latest = owners.sort("seen", "portal.session", descending=[True, False])
             kept = max(1, int(self.most * KEPT_SHARE))
             self._move(latest.slice(kept))
-            owners = latest.head(kept)
+            owners = detached(latest.head(kept))
         self.owners = owners
 
     def _move(self, evicted: pl.DataFrame) -> None:

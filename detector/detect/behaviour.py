@@ -166,7 +166,8 @@ class Behaviour:
             pl.max_horizontal(pl.col("step").cum_max().shift(1).over(ACCOUNT), "step_before").fill_null(0).alias("past")
         )
         highest = scored.select(REACHED.names())
-        self.reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step", "score").max())
+        reached = pl.concat([self.reached, highest]).group_by(ACCOUNT).agg(pl.col("step", "score").max())
+        self.reached = schema.detached(reached)
         raised = scored.filter(pl.col("step") > pl.col("past"))
         return explain.signals(raised, self.baselines, self.day, self.words)
 

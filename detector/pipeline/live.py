@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import replace
 from os import PathLike, fspath
 from typing import Final
 
@@ -258,13 +259,13 @@ class Live:
         saved = pipeline.sequencer.snapshot()
         held = self.reader.settle()
         pipeline.sequencer.restore(saved)
-        pipeline.telemetry.observe_read(held)
+        pipeline.telemetry.observe_read(replace(held, rejects=held.rejects.clear()))  # told once they are decided
         pipeline.save(pipeline.ahead(held.events))
         pipeline.delivery.drain()
 
     def _tell_lost(self) -> None:
-        for path in (*self.source.lost, *self.source.refused):
-            self.pipeline.telemetry.fault("source", f"{path}: not read to its end")
+        for path, why in (self.source.lost | self.source.refused).items():
+            self.pipeline.telemetry.fault("source", f"{path}: not read to its end: {why}")
 
     def close(self) -> None:
         """Let go of the files."""

@@ -65,3 +65,12 @@ def test_frames_that_grow_stay_in_few_pieces():
         grown = appended(grown, pl.DataFrame({"key": [turn], "text": [str(turn)]}))
     assert grown["key"].to_list() == list(range(50))
     assert grown.n_chunks() <= 17
+
+
+def test_a_table_that_grows_by_a_row_at_a_time_takes_no_more_than_its_rows():
+    """Polars begins the texts of each piece with 8 KiB, and keeps them all in a column that it joins."""
+    before, table = memory_mb(), pl.DataFrame(schema={"text": pl.String})
+    for number in range(4000):
+        table = appended(table, pl.DataFrame({"text": [f"a text of more than twelve bytes: {number}"]}))
+    assert table.height == 4000
+    assert memory_mb() - before < 12  # 33 where each piece keeps its own
