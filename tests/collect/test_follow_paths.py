@@ -480,3 +480,27 @@ def test_a_file_that_gets_the_number_of_one_that_went_is_read_once(tmp_path: Pat
     assert tail.numbers == list(range(server.count))
     server.close()
     tail.close()
+
+
+def test_a_file_that_is_compressed_while_one_looks_is_read_before_newer_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name was listed, and is gone when one looks at it: the next look would read it late."""
+    server = Server(tmp_path / "access.log")
+    tail = Tail(server.path, from_start=True)
+    server.write(20)
+    assert tail.poll() == list(range(20))
+    for _ in range(2):
+        by_rename(server.path, server)
+        server.write(20)
+    look, middle = scan.look, tmp_path / "access.log.1"
+
+    def too_late(path: str) -> find.Found | None:
+        if path == str(middle) and middle.exists():
+            packed(middle)
+        return look(path)
+
+    monkeypatch.setattr(scan, "look", too_late)
+    assert tail.poll() == list(range(20, 60))
+    server.close()
+    tail.close()

@@ -12,7 +12,11 @@ from detector.collect.source.names import Age, rotation
 
 _A_SECOND_NS: Final = 1_000_000_000
 
+_TIMES: Final = 10
+"""Looks at most until two see the same: a writer that renames all the time is not waited for."""
+
 _Identity = tuple[int, int | str]
+Streams = dict[str, tuple[list[Found], Age | None]]
 
 
 class Scan:
@@ -27,6 +31,7 @@ class Scan:
     def __init__(self, paths: Sequence[str], positions: Mapping[str, Position]) -> None:
         self.came: set[str] = set()
         self._paths = paths
+        self._seen: frozenset[tuple[str, _Identity]] = frozenset()
         self._folders: set[str] = set()
         self._looked_into = positions.keys() & set(map(os.path.abspath, paths))
         self._live: set[str] = set()
@@ -36,8 +41,21 @@ class Scan:
             self._rotated |= set(read)
             self._note(read)
 
-    def found(self) -> dict[str, tuple[list[Found], Age | None]]:
-        """Return the files of every stream, the oldest first; where a file is named, its place among them too."""
+    def found(self) -> Streams:
+        """Return the files of every stream, the oldest first; where a file is named, its place among them too.
+
+        A file that is renamed or compressed between the list of names and the look at its own is not seen, and newer
+        ones would be read before it: where anything is other than at the last look, one looks until two see the same.
+        """
+        found = self._found()
+        for _ in range(_TIMES):
+            before, self._seen = self._seen, _names(found)
+            if self._seen == before:
+                break
+            found = self._found()
+        return found
+
+    def _found(self) -> Streams:
         found: dict[str, dict[_Identity, Found]] = {}
         named: dict[str, Age] = {}
         self._folders |= {given for given in self._paths if os.path.isdir(given)}
@@ -118,6 +136,10 @@ class Scan:
     def _is_itself(self, stream: str, one: Found) -> bool:
         """Whether a file is found as what it is, and not by way of a link."""
         return self._place(os.path.realpath(one.path))[0] == stream
+
+
+def _names(found: Streams) -> frozenset[tuple[str, _Identity]]:
+    return frozenset((one.path, one.identity) for members, _ in found.values() for one in members)
 
 
 def is_there(path: str) -> bool:
