@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from detector.checkpoint.faults import named
-from detector.checkpoint.opening import FILE, file_in
+from detector.checkpoint.opening import FILE, file_in, read_only
 from detector.checkpoint.saved import KEY_FILE
 from detector.collect.folder import sync_folder
 from detector.emit.ledger import FILE as LEDGER
@@ -47,13 +47,19 @@ def _copied(path: Path, to: Path) -> Path:
     reserve(to)
     with (
         named(path),
-        closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30.0)) as source,
+        closing(_source(path)) as source,
         named(to),
         closing(sqlite3.connect(to)) as copied,
     ):
         source.backup(copied)  # in one step, of one moment: the detector writes on meanwhile
         copied.execute("PRAGMA journal_mode = DELETE")  # one file, that a copy of it is whole
     return to
+
+
+def _source(path: Path) -> sqlite3.Connection:
+    if not os.access(path, os.W_OK):  # a disk that has turned read-only: then a copy is wanted most
+        return read_only(path)
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=30.0)
 
 
 def _key(path: Path, to: Path) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from detector.checkpoint.faults import told
 from detector.emit.ledger import FILE as LEDGER
@@ -41,6 +42,13 @@ def table_names(database: sqlite3.Connection) -> list[str]:
     """Return the names of the tables of a file."""
     asked = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY name"
     return [name for (name,) in database.execute(asked)]
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a file of a state to read it."""
+    # Beside a running detector the log of the database stands next to it; without one nobody writes.
+    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
 
 
 def opened(path: Path, *, durable: bool) -> sqlite3.Connection:

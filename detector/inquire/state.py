@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import quote
 
 import polars as pl
 
 from detector import rows
 from detector.checkpoint import SCHEMA_VERSION, TODAY, file_in, found_version, other_version, sums
 from detector.checkpoint.faults import unread
-from detector.checkpoint.opening import unmade
+from detector.checkpoint.opening import read_only, unmade
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
@@ -90,19 +89,12 @@ def _union(some: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*some, *more)))
 
 
-def opened(path: Path) -> sqlite3.Connection:
-    """Open a file of a state to read it."""
-    # Beside a running detector the log of the database stands next to it; without one nobody writes.
-    how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
-    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, isolation_level=None)
-
-
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     """Open the state in `folder` to read it, all from one moment. Raises: StateError."""
     path = file_in(folder)
     try:
-        with closing(opened(path)) as database:
+        with closing(read_only(path)) as database:
             database.execute("BEGIN")
             if (found := found_version(database)) != str(SCHEMA_VERSION):
                 raise StateError(other_version(path, found))

@@ -196,3 +196,5 @@ def test_a_state_that_may_not_be_written_is_refused_and_can_be_looked_into(log, 
     for words in ("info", "verify"):
         looked = state_command(words, "--state", disk / "state")
         assert looked.exit_code == 0, looked.output
+    copied = state_command("backup", disk.parent / "copy", "--state", disk / "state")
+    assert copied.exit_code == 0, copied.output

@@ -12,7 +12,7 @@ import polars as pl
 
 from detector import rows
 from detector.checkpoint import FILE, KEY_FILE, POSITIONS, SCHEMA_VERSION, noted_key, sums
-from detector.checkpoint.opening import found_version, other_version, table_names, unmade
+from detector.checkpoint.opening import found_version, other_version, read_only, table_names, unmade
 from detector.collect.enrich.secret import read_secret
 from detector.collect.source.block import Position
 from detector.context import frames
@@ -21,7 +21,6 @@ from detector.emit.alert import Alert
 from detector.emit.ledger import FILE as LEDGER
 from detector.emit.verdicts import FILE as VERDICTS
 from detector.errors import DetectorError
-from detector.inquire.state import opened
 
 ARROW: Final = b"ARROW1"
 NUMBERS: Final = {"acquaintance": ("pairs",), "settled": ("keys", "accounts"), "withheld": ("pairs",)}
@@ -47,7 +46,7 @@ def faults(folder: Path) -> Iterator[str]:
             continue
         yield from _exposed(path)
         try:
-            with closing(opened(path)) as database:
+            with closing(read_only(path)) as database:
                 found = [row for (row,) in database.execute("PRAGMA integrity_check")]
                 yield from (f"{path}: {line}" for line in found if line != "ok")
                 if name in MADE:
