@@ -47,7 +47,8 @@ Examples:
   detector tail /var/log/nginx/access.log --state /var/lib/detector --alerts /var/log/detector.jsonl
 
 Exit codes: 0 done, 1 an alert of --fail-on or worse, 2 bad usage, configuration or rules, 3 input that
-cannot be read, 4 another process holds the state, 5 alerts that did not reach every sink, 130 interrupted."""
+cannot be read or a damaged state, 4 another process holds the state, 5 alerts that did not reach every sink,
+6 a state that cannot be written for now, 130 interrupted."""
 
 
 class Commands(click.Group):
