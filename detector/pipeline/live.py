@@ -232,7 +232,7 @@ class Live:
         """Read on from where the last commit was."""
         pipeline, settings = self.pipeline, self.pipeline.config.input
         positions = self.received.known(pipeline.positions)
-        self.source.close()
+        self.reader.close()
         self.source = self.source.resumed(settings, positions)
         self.reader = Reader(self.source, pipeline.enricher.enrich, pipeline.sequencer, settings, positions)
         self.watch.source, self.watch.reader = self.source, self.reader
@@ -269,4 +269,4 @@ class Live:
 
     def close(self) -> None:
         """Let go of the files."""
-        self.source.close()
+        self.reader.close()

@@ -317,23 +317,24 @@ def test_a_fault_in_the_thread_is_raised_in_the_caller(logs: Path) -> None:
             raise ZeroDivisionError("in the thread")
         return enrich(raw)
 
-    asked = settings(1000)
+    asked, before = settings(1000), set(threading.enumerate())
     reader = Reader(Files([logs], asked, first_time(asked)), failing, Sequencer(10), asked)
     steps = reader.batches()
     assert next(steps).lines > 0
     with pytest.raises(ZeroDivisionError, match="in the thread"):
         list(steps)
     reader.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("collect")]
+    assert set(threading.enumerate()) <= before
 
 
 def test_leaving_early_leaves_no_thread(logs: Path) -> None:
+    before = set(threading.enumerate())
     reader, _ = batch([logs], 1000)
     steps: Iterator[Collected] = reader.batches()
     next(steps)
     steps.close()  # type: ignore[attr-defined]
     reader.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("collect")]
+    assert set(threading.enumerate()) <= before
 
 
 def test_damaged_files_are_counted_with_the_rest(tmp_path: Path) -> None:

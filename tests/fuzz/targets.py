@@ -156,28 +156,38 @@ def received(data: bytes) -> int:
 
 
 def state(data: bytes) -> int:
-    """A state that was damaged is taken up, or refused with its name; nothing in it is run."""
+    """A state that was damaged is taken up and gone on from, or refused with its name; nothing in it is run."""
     folder = _scratch() / "state"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     (folder / "state.sqlite").write_bytes(data)
-    with suppress(DetectorError), closing(Pipeline(load(), state=folder)) as pipeline:
-        pipeline.checkpoint.close()
+    with suppress(DetectorError):
+        batch(Pipeline(load(), state=folder), [_days_after()])
     return 1
 
 
 @cache
 def _states() -> tuple[bytes, ...]:
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    stamp, lines = datetime(2026, 3, 2, tzinfo=UTC), []
-    for minute in range(3000):
-        at = stamp + timedelta(minutes=minute)
-        lines.append(
-            f'192.0.2.1 - u{minute % 3} [{at:%d/%b/%Y:%H:%M:%S %z}] "GET /patients/1850578006084/rights HTTP/1.1" 200 9'
-        )
-    (folder / "access.log").write_text("\n".join(lines), "utf-8")
+    (folder / "access.log").write_text(_views(datetime(2026, 3, 2, tzinfo=UTC), 3000), "utf-8")
     batch(Pipeline(load(), state=folder / "state"), [folder / "access.log"])
     return ((folder / "state" / "state.sqlite").read_bytes(),)
+
+
+@cache
+def _days_after() -> Path:
+    """Lines of the same accounts, over two midnights: all that the state keeps of them is read."""
+    path = _scratch() / "after.log"
+    path.write_text(_views(datetime(2026, 3, 5, tzinfo=UTC), 3000), "utf-8")
+    return path
+
+
+def _views(start: datetime, minutes: int) -> str:
+    times = (start + timedelta(minutes=minute) for minute in range(minutes))
+    return "\n".join(
+        f'192.0.2.1 - u{minute % 3} [{at:%d/%b/%Y:%H:%M:%S %z}] "GET /patients/1850578006084/rights HTTP/1.1" 200 9'
+        for minute, at in enumerate(times)
+    )
 
 
 def edited(rng: Random, data: bytes, others: Sequence[bytes] = ()) -> bytes:

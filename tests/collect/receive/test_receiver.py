@@ -196,7 +196,7 @@ def test_lines_that_were_read_stay_no_longer_than_until_the_next_file(tmp_path, 
         follower = Follower(box.received.paths, Input(), box.received.known(positions),
                             begin_at_start=box.received.begin_at_start)  # fmt: skip
         got = [line for block in follower.poll() for line in block.lines["line"] if line]
-        assert (got, follower.lost) == (["left to the next run"], [])
+        assert (got, follower.lost) == (["left to the next run"], {})
         box.received.forget(follower.positions())
         follower.close()
     assert box.lines() == []
