@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from detector.pipeline.watching.figures import Figures
     from detector.pipeline.watching.health import Concern
 
+OLD_S: Final = 30.0
+"""Figures older than that are not those of a `tail` that can write them: it does every five seconds."""
+
 EPILOG: Final = """\b
 Examples:
   detector status --state /var/lib/detector
@@ -34,6 +37,7 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
     """
     from detector import clock
     from detector.checkpoint.lock import holder
+    from detector.pipeline.watching.figures import is_read_only
     from detector.pipeline.watching.health import concerns
 
     ctx.color = False if os.environ.get("NO_COLOR") else None  # None: in a terminal
@@ -41,6 +45,8 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
     figures, pid, now = _figures(state), holder(state), clock.now()
     runs = pid == figures.pid and not figures.ended
     still_s = max(0.0, (now - figures.written).total_seconds())
+    if still_s > OLD_S and is_read_only(state):  # who asks may see a mount of another kind than who writes
+        figures = replace(figures, unwritten="read-only file system")
     found = concerns(figures, now, still_s, config.health) if runs else [_not_running(figures, pid)]
     if form == "json":
         echo_json(_told(figures, found, runs=runs))
@@ -53,7 +59,7 @@ def status(ctx: click.Context, state: Path, form: str, config_file: Path | None,
 
 def _figures(state: Path) -> "Figures":
     from detector.errors import InputError
-    from detector.pipeline.watching.figures import Figures, free_bytes, is_read_only
+    from detector.pipeline.watching.figures import Figures, free_bytes
     from detector.pipeline.watching.watch import FILE
 
     try:
@@ -62,9 +68,7 @@ def _figures(state: Path) -> "Figures":
         raise InputError(f"{state}: no `detector tail` has run on this state; required a folder with {FILE}") from None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise InputError(f"{state / FILE}: cannot be read: {fault}") from None
-    # as they are now: on a disk that takes nothing, the file is of before
-    unwritten = "read-only file system" if is_read_only(state) else figures.unwritten
-    return replace(figures, free_bytes=free_bytes(state), unwritten=unwritten)
+    return replace(figures, free_bytes=free_bytes(state))  # as it is now: on a full disk, the file is of before
 
 
 def _not_running(figures: "Figures", pid: int | None) -> "Concern":

@@ -27,6 +27,9 @@ Example:
 LOG_LEVEL: Final = "warning"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
+LAST_WORDS_S: Final = 0.5
+"""What a process that ends in the midst of a step has for its last words: a disk that hangs must not hold it up."""
+
 LATEST_S: Final = 3.5
 """After a stop was asked: when the process ends, come what may; `Service` has a run end before that.
 
@@ -125,19 +128,20 @@ class _Asked:
             elif service is None:
                 _leave("stopped before it began")
             elif service.stopping:
-                service.last_words()
-                _leave("stopped at once: what is not saved is read again")
+                _leave_off(service, "stopped at once: what is not saved is read again")
             else:
                 service.stop()
-                late = Timer(LATEST_S, _leave_off, [service])
+                late = Timer(LATEST_S, _leave_off, [service, _LEFT_OFF])
                 late.daemon = True
                 late.start()
 
 
-def _leave_off(service: "Service") -> None:
+def _leave_off(service: "Service", said: str) -> None:
     """End in the midst of a step."""
-    service.last_words()
-    _leave(_LEFT_OFF)
+    words = Thread(target=service.last_words, name="last words", daemon=True)
+    words.start()
+    words.join(LAST_WORDS_S)
+    _leave(said)
 
 
 def _leave(said: str = "", code: int = 0) -> None:

@@ -72,12 +72,6 @@ class Sequencer:
         return _EPOCH + timedelta(microseconds=max(tops)) if tops else self.watermark
 
     @property
-    def furthest(self) -> str | None:
-        """The stream of the furthest event: where lines are late, its clock is ahead or others are behind."""
-        tops = {name: stream.top for name, stream in self._streams.items() if stream.top is not None}
-        return max(tops, key=lambda name: tops[name], default=None)
-
-    @property
     def held_count(self) -> int:
         """Events that are not released yet."""
         waiting = sum(stream.waiting.height for stream in self._streams.values() if stream.waiting is not None)

@@ -29,12 +29,15 @@ CREATE TRIGGER IF NOT EXISTS verdict_is_kept BEFORE DELETE ON verdict BEGIN SELE
 """
 
 _TABLE: Final = f"""
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS verdict (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, incident TEXT NOT NULL,
     action TEXT NOT NULL, note TEXT NOT NULL, crc INTEGER
 );
-{_TRIGGERS}"""
-
+{_TRIGGERS}
+COMMIT;
+"""
+"""In one transaction: a file that has some of it is damaged."""
 
 MADE: Final = ("verdict", "verdict_is_kept", "verdict_stays")
 """What the file has: the table, and what keeps it."""

@@ -84,12 +84,12 @@ class Follower:
     @property
     def lost(self) -> dict[str, str]:
         """Files that were not read to their end and are found no more, by the name they had, and what that means."""
-        return {path: why for log in self._logs.values() for path, why in log.lost.items()}
+        return {path: why for log in list(self._logs.values()) for path, why in dict(log.lost).items()}
 
     @property
     def refused(self) -> dict[str, str]:
         """Files that could not be opened at the last look, and why; they are tried again at every look."""
-        return {path: why for log in self._logs.values() for path, why in log.refused.items()}
+        return {path: why for log in list(self._logs.values()) for path, why in dict(log.refused).items()}
 
     @property
     def awaited(self) -> list[str]:

@@ -91,6 +91,7 @@ def _at(rows: Index, size: int) -> Mask:
 
 def _within(correlation: Correlation, most_us: int) -> Correlation:
     """Let no window of a correlation be longer than `most_us`."""
+    most_us = most_us // 2 if correlation.fills_by_value else most_us  # its rows look back as long again
     measures = (
         one if one.span_us is None else replace(one, span_us=min(one.span_us, most_us)) for one in correlation.measures
     )
