@@ -19,7 +19,7 @@ def test_one_version():
 def test_one_command():
     assert PROJECT["project"]["scripts"] == {"detector": "detector.__main__:main"}
     for found in entry_points(group="console_scripts", name="detector"):
-        assert found.value == "detector.cli:main"
+        assert found.value == "detector.__main__:main"
 
 
 @pytest.mark.parametrize("folder", ["rules", "config", "sample_logs"])
