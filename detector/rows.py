@@ -14,6 +14,7 @@ from zlib import crc32
 from detector.errors import StateDamagedError
 
 CRC: Final = "crc"
+ALTERED: Final = "it is not as it was written (checksum)"
 
 Row = Sequence[str | bytes | int | float | None]
 
@@ -66,7 +67,7 @@ def told(database: sqlite3.Connection, table: str, row: Row) -> str:
     *schema, name = table.split(".")
     columns = database.execute(f"PRAGMA {''.join(f'{one}.' for one in schema)}table_info({name})").fetchall()
     key = [str(value) for value, (*_, place) in zip(row, columns, strict=True) if place]
-    return f"{name} {' '.join(key)}: it is not as it was written (checksum)"
+    return f"{name} {' '.join(key)}: {ALTERED}"
 
 
 def file_of(database: sqlite3.Connection, table: str = "") -> Path:

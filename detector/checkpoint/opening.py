@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS journal (seq INTEGER PRIMARY KEY, body BLOB NOT NULL)
 CREATE TABLE IF NOT EXISTS checksum (part TEXT PRIMARY KEY, crc INTEGER NOT NULL) WITHOUT ROWID;
 """
 
-MADE: Final = "tables"
+NOTED: Final = "tables"
 """Name in `meta` of which tables the state was noted to have, and how each was made."""
 
 
@@ -111,7 +111,7 @@ def _check(database: sqlite3.Connection, path: Path) -> None:
         raise StateDamagedError(path, f"damaged: {found}")
     if (version := found_version(database)) != str(SCHEMA_VERSION):
         raise StateError(other_version(path, version))
-    if found := list(unmade(database)):
+    if found := list(altered(database)):
         raise StateDamagedError(path, f"damaged: {'; '.join(found[:3])}")
 
 
@@ -121,14 +121,14 @@ def made(database: sqlite3.Connection) -> dict[str, str]:
     return dict(database.execute(asked))
 
 
-def unmade(database: sqlite3.Connection) -> Iterator[str]:
+def altered(database: sqlite3.Connection) -> Iterator[str]:
     """Yield the tables and indices that were there and are not as they were made, and what is none of the state's."""
-    noted = database.execute("SELECT value FROM meta WHERE name = ?", (MADE,)).fetchone()
+    noted = database.execute("SELECT value FROM meta WHERE name = ?", (NOTED,)).fetchone()
     there = made(database)
     try:
         wanted = json.loads(noted[0]) if noted else {}
     except ValueError:
-        yield f"meta {MADE}: cannot be read"
+        yield f"meta {NOTED}: cannot be read"
         return
     for name, sql in wanted.items():
         if name not in there:
@@ -143,7 +143,7 @@ def note_made(database: sqlite3.Connection) -> None:
     """Note which tables there are, once all are made: from then on none may be missing."""
     told = json.dumps(made(database))
     database.execute(
-        "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2 WHERE value <> ?2", (MADE, told)
+        "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = ?2 WHERE value <> ?2", (NOTED, told)
     )
 
 

@@ -6,9 +6,7 @@ from typing import Any, Final
 from zlib import crc32
 
 from detector.errors import StateDamagedError
-from detector.rows import file_of
-
-_CHANGED: Final = "it is not as it was written (checksum)"
+from detector.rows import ALTERED, file_of
 
 _HELD: Final = """
 SELECT part, crc, (SELECT body FROM snapshot WHERE name = substr(part, 10)) FROM checksum WHERE part GLOB 'snapshot *'
@@ -37,7 +35,7 @@ def damaged(database: sqlite3.Connection) -> Iterator[str]:
         if body is None:
             yield f"{part}: it is missing"
         elif crc32(body) != crc:
-            yield f"{part}: {_CHANGED}"
+            yield f"{part}: {ALTERED}"
 
 
 def read(
@@ -48,7 +46,7 @@ def read(
     asked = f"SELECT {key}, body, (SELECT crc FROM checksum WHERE part = '{table} ' || {key}) FROM {table} {which}"  # noqa: S608  our own text
     for part, body, crc in database.execute(asked, values):
         if crc is not None and crc != crc32(body):
-            raise StateDamagedError(file_of(database), f"{table} {part}: {_CHANGED}")
+            raise StateDamagedError(file_of(database), f"{table} {part}: {ALTERED}")
         yield part, body
 
 

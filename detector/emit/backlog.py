@@ -11,7 +11,7 @@ from detector.config import Destination
 from detector.emit.alert import Alert
 from detector.emit.ledger import open_ledger
 from detector.emit.sinks import Receipt
-from detector.rows import fits
+from detector.rows import ALTERED, fits
 
 _SENT_BACK: Final = """
 SELECT seq, tries, id, body, crc FROM sent_back WHERE sink = :sink AND NOT dead AND due <= :now ORDER BY seq LIMIT :most
@@ -43,7 +43,7 @@ class Taken:
     def alert(self) -> Alert:
         """The alert. Raises: `AlertDamagedError`; KeyError, where another version wrote it in other words."""
         if not fits((self.seq, self.id, self.body, self.crc)):
-            raise AlertDamagedError(f"outbox {self.seq}: it is not as it was written (checksum)")
+            raise AlertDamagedError(f"outbox {self.seq}: {ALTERED}")
         return Alert.from_json(self.body)
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from detector import rows
 from detector.checkpoint import SCHEMA_VERSION, TODAY, file_in, found_version, other_version, sums
 from detector.checkpoint.faults import unread
-from detector.checkpoint.opening import read_only, unmade
+from detector.checkpoint.opening import altered, read_only
 from detector.context import frames
 from detector.context.tenants import PAIRS, used
 from detector.emit.alert import Alert
@@ -98,7 +98,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             database.execute("BEGIN")
             if (found := found_version(database)) != str(SCHEMA_VERSION):
                 raise StateError(other_version(path, found))
-            if lost := list(unmade(database)):
+            if lost := list(altered(database)):
                 raise StateDamagedError(path, f"damaged: {'; '.join(lost[:3])}")
             yield database
     except sqlite3.DatabaseError as fault:

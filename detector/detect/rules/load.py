@@ -18,7 +18,7 @@ from detector.detect.rules.draft import Draft, Filtering
 from detector.detect.rules.pipelines import Pipelines
 from detector.detect.rules.predicate import Tree, some
 from detector.detect.rules.spec import Filter, Rule
-from detector.errors import Fault, FaultsError
+from detector.errors import Fault
 
 
 class Loader:
@@ -38,13 +38,6 @@ class Loader:
         """What rules at fault are called: others that name them are not to blame."""
         self.unread = False
         """Whether a file could not be read: nobody knows which rules stand there."""
-
-    def load(self, folders: Sequence[Path], *, ours: Sequence[Path] = ()) -> tuple[Rule, ...]:
-        """Load every rule, those that others refer to first. Raises: FaultsError with all faults."""
-        rules = self.read(folders, ours=ours)
-        if self.faults:
-            raise FaultsError(self.faults)
-        return rules
 
     def read(self, folders: Sequence[Path], *, ours: Sequence[Path] = ()) -> tuple[Rule, ...]:
         """Read every rule, those that others refer to first. Look at `faults`: those at fault are not fit to run."""

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from detector.checkpoint import FILE, POSITIONS, sums, table_names
-from detector.checkpoint.opening import MADE
+from detector.checkpoint.opening import NOTED
 from detector.collect.source.block import Position
 from detector.collect.source.receive import spooled
 from detector.context.intake import NAME as INTAKE
@@ -66,7 +66,7 @@ def contents(folder: Path, database: sqlite3.Connection, key: str | None) -> Con
     tables = {name: _size(database, name) for name in table_names(database)}
     intake, read = _intake(database), positions(database)
     return Contents(
-        versions=dict(database.execute("SELECT name, value FROM meta WHERE name <> ? ORDER BY name", (MADE,))),
+        versions=dict(database.execute("SELECT name, value FROM meta WHERE name <> ? ORDER BY name", (NOTED,))),
         key=key,
         files={one.name: one.stat().st_size for one in sorted(folder.iterdir()) if one.is_file()},
         parts=_parts(database),

@@ -12,7 +12,7 @@ import polars as pl
 
 from detector import rows
 from detector.checkpoint import FILE, KEY_FILE, POSITIONS, SCHEMA_VERSION, noted_key, sums
-from detector.checkpoint.opening import found_version, other_version, read_only, table_names, unmade
+from detector.checkpoint.opening import altered, found_version, other_version, read_only, table_names
 from detector.collect.enrich.secret import read_secret
 from detector.collect.source.block import Position
 from detector.context import frames
@@ -71,7 +71,7 @@ def _exposed(path: Path) -> Iterator[str]:
 
 def _of_state(database: sqlite3.Connection, folder: Path) -> Iterator[str]:
     database.execute("BEGIN")  # all from one moment
-    yield from unmade(database)
+    yield from altered(database)
     yield from sums.damaged(database)
     yield from rows.damaged(database)
     for name, body in database.execute("SELECT name, body FROM snapshot ORDER BY name"):

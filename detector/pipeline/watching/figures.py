@@ -98,6 +98,11 @@ class Figures:
     open_fds: int = 0
 
     @property
+    def halt(self) -> str | None:
+        """Why nothing is read, if nothing is."""
+        return self.unwritten and f"the state cannot be written ({self.unwritten}): nothing is read until it can"
+
+    @property
     def rejected(self) -> int:
         """Lines that could not be read."""
         return sum(self.rejects.values())
@@ -121,8 +126,8 @@ class Figures:
 def sentence(figures: Figures) -> str:
     """Say how it goes in one line, as a service manager shows it."""
     behind = figures.behind
-    if figures.unwritten:
-        return f"the state cannot be written ({figures.unwritten}): nothing is read until it can"
+    if figures.halt:
+        return figures.halt
     parts = [f"{figures.lines_per_s:,.0f} lines/s"]
     if behind.bytes:
         parts.append(f"{behind.lines:,} lines behind")

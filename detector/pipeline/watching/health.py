@@ -68,11 +68,11 @@ def concerns(figures: Figures, now: datetime, still_s: float, limits: Health) ->
                 advice="give the detector's user the right to read them (group adm, setfacl)",
             )
         )
-    if figures.unwritten:
+    if figures.halt:
         found.append(
             Concern(
                 code="unwritten",
-                text=f"the state cannot be written ({figures.unwritten}): nothing is read until it can",
+                text=figures.halt,
                 advice="make room on its disk, or let it be written; reading goes on by itself, and nothing is lost",
             )
         )

@@ -213,7 +213,10 @@ def frame(rows: list[dict]) -> pl.DataFrame:
 def loaded(documents: list[dict], folder: Path) -> tuple[Rule, ...]:
     texts = map(json.dumps, documents)  # JSON is YAML, and quicker written
     (folder / "pack.yml").write_text("\n---\n".join(texts), "utf-8")
-    return Loader(zone="Europe/Paris").load([folder])
+    loader = Loader(zone="Europe/Paris")
+    rules = loader.read([folder])
+    assert loader.faults == []
+    return rules
 
 
 def alerts(signals: pl.DataFrame) -> list[tuple]:
